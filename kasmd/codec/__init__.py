@@ -1,0 +1,1 @@
+"""Pixels to rectangle payloads and back: one encoding a file."""

@@ -1,0 +1,1 @@
+"""One YAML file to frozen values; unknown keys are refused."""

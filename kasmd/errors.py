@@ -1,0 +1,31 @@
+"""Exceptions that cross a package border, each saying what was wrong and where."""
+
+from __future__ import annotations
+
+
+class KasmdError(Exception):
+    """The base of every error that kasmd raises on purpose."""
+
+
+class ProtocolError(KasmdError):
+    """A peer broke its protocol; the only error that leaves a wire parser."""
+
+
+class PermissionDenied(KasmdError):
+    """A grant does not hold the right that was asked for."""
+
+
+class UnknownPrincipal(KasmdError):
+    """No account has this name."""
+
+
+class DisplayLost(KasmdError):
+    """The display is gone, or does not answer."""
+
+
+class AccountsError(KasmdError):
+    """The password file cannot be read or written."""
+
+
+class ConfigError(KasmdError):
+    """The configuration is wrong; the text names the file, the line and the key."""

@@ -1,0 +1,1 @@
+"""What every HTTP face shares: the first byte, the guard, the route table."""

@@ -1,0 +1,214 @@
+"""Every contract that crosses a package border, and no other."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Mapping, NamedTuple, Optional, Sequence
+
+from twisted.internet.defer import Deferred
+from zope.interface import Attribute, Interface
+
+from kasmd.rights import Right
+from kasmd.screen.cursor import Cursor
+from kasmd.screen.framebuffer import Snapshot
+from kasmd.screen.geometry import Move, Rect, Screen
+from kasmd.screen.region import Region
+
+#: MIME type to content; ``text/plain`` is UTF-8 with LF line ends.
+ClipboardContent = Mapping[str, bytes]
+
+
+class Account(NamedTuple):
+    """One line of the password file."""
+
+    name: str
+    secret: str
+    rights: Right
+
+
+class IDisplay(Interface):
+    """Something with pixels that takes keys."""
+
+    size = Attribute("(width, height) in pixels.")
+    name = Attribute("What the desktop is called, for people (str).")
+
+    def observe(observer: Any) -> Callable[[], None]:
+        """Tell ``observer`` (an `IDisplayObserver`) of all that happens from now on.
+
+        Before this returns the observer is told the cursor and the lock keys'
+        state as they are.  The answer ends the observation; it may be called
+        more than once.
+        """
+
+    def snapshot(rect: Rect) -> Snapshot:
+        """Copy ``rect``, which must lie inside the display (else ValueError)."""
+
+    def key(keysym: int, keycode: int, down: bool) -> None:
+        """Press or release a key.
+
+        ``keysym`` is X11's; ``keycode`` the XT set-1 number of the QEMU
+        extension, or 0 where only the keysym is known.
+        """
+
+    def pointer(x: int, y: int, buttons: int) -> None:
+        """Put the pointer at (x, y) with ``buttons`` held (bit 0 is button 1)."""
+
+    def offer_clipboard(content: ClipboardContent) -> None:
+        """Own the desktop's clipboard with ``content``; empty content clears it."""
+
+    def resize(width: int, height: int, screens: Sequence[Screen]) -> Deferred[int]:
+        """Change the size; fires with 0 done, 2 no resources or 3 invalid layout.
+
+        The numbers are rfbproto's for ExtendedDesktopSize.
+        """
+
+
+class IDisplayObserver(Interface):
+    """One who is told what happens on a display."""
+
+    def changed(region: Region, moves: Sequence[Move]) -> None:
+        """Pixels changed: first ``moves`` in order, then all of ``region``."""
+
+    def resized(width: int, height: int, screens: Sequence[Screen]) -> None:
+        """The display has a new size or layout; all its pixels changed."""
+
+    def cursor_changed(cursor: Cursor) -> None:
+        """The pointer has a new shape."""
+
+    def leds_changed(leds: int) -> None:
+        """Lock keys: bit 0 scroll, bit 1 num, bit 2 caps (rfbproto, LED state)."""
+
+    def clipboard_offered(content: ClipboardContent) -> None:
+        """Somebody on the desktop copied ``content``."""
+
+    def bell_rung() -> None:
+        """The desktop's bell rang."""
+
+    def display_lost(reason: str) -> None:
+        """The display stopped answering; ``resized`` follows when it is back."""
+
+
+class IGrant(Interface):
+    """The live answer to what one person may do; never cached by its holder."""
+
+    name = Attribute("The account's name (str).")
+
+    def holds(right: Right) -> bool:
+        """Tell whether all of ``right`` is held now."""
+
+    def require(right: Right) -> None:
+        """Raise `kasmd.errors.PermissionDenied` unless all of ``right`` is held."""
+
+    def when_changed(callback: Callable[[], None]) -> Callable[[], None]:
+        """Call ``callback`` after each change until the answer is called.
+
+        Callbacks are called before the change is reported as done to whoever
+        made it, in the order in which they were given.
+        """
+
+    def release() -> None:
+        """The person left; the grant holds nothing from now on."""
+
+
+class IPermissionRegistry(Interface):
+    """Who may do what."""
+
+    def admit(principal: str, target: str) -> Any:
+        """Give an `IGrant` for a person whose identity is already proven.
+
+        Raises `kasmd.errors.UnknownPrincipal` where there is no such account.
+        ``target`` names what is asked for, for instance ``desktop``.
+        """
+
+
+class IAccounts(Interface):
+    """The accounts, wherever they are kept."""
+
+    def accounts() -> Mapping[str, Account]:
+        """Give every account by its name, in the order of the file."""
+
+    def put(account: Account) -> None:
+        """Add or replace one account, durably.
+
+        Raises `kasmd.errors.AccountsError` if it cannot be kept; then nothing
+        has changed.
+        """
+
+    def remove(name: str) -> None:
+        """Remove one account, durably (UnknownPrincipal, AccountsError)."""
+
+    def when_changed(callback: Callable[[], None]) -> Callable[[], None]:
+        """Call ``callback`` after each change, whoever made it."""
+
+
+class ISeat(IDisplay):
+    """A display as one person may use it: every call is checked, both ways."""
+
+    grant = Attribute("The `IGrant` that is asked.")
+
+    def leave() -> None:
+        """Release all that this seat holds down, end observing, release the grant."""
+
+
+class IWorker(Interface):
+    """Where work is done, in the order in which it was given."""
+
+    def do(work: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        """Call ``work(*args)``; fires with its result or its failure."""
+
+
+class IViewerTransport(Interface):
+    """What carries one viewer's bytes: a websocket or a stream."""
+
+    peer = Attribute("Where the viewer is, for people and logs (str).")
+
+    def send(data: bytes) -> None:
+        """Send one item, as one message where the carrier has messages."""
+
+    def register_producer(producer: Any) -> None:
+        """Honour ``producer`` (an IPushProducer) for back pressure."""
+
+    def start_tls() -> None:
+        """Speak TLS from here on (VeNCrypt); carriers that cannot raise ValueError."""
+
+    def close(code: int, reason: str) -> None:
+        """End in order: ``code`` is a websocket close code (RFC 6455 section 7.4)."""
+
+    def abort() -> None:
+        """End at once, dropping what is not yet sent."""
+
+
+class IViewer(Interface):
+    """A conversation held from a seat."""
+
+    name = Attribute("The account's name (str), empty before it is known.")
+    peer = Attribute("Where the viewer is (str).")
+    connected_at = Attribute("Seconds since the epoch (float).")
+
+    def received(data: bytes) -> None:
+        """Bytes came from the person."""
+
+    def disconnect(code: int, reason: str) -> None:
+        """End the conversation, saying why where the viewer can show it."""
+
+    def lost(reason: str) -> None:
+        """The transport is gone; everything held is given back."""
+
+
+class IRoster(Interface):
+    """Who is here."""
+
+    def viewers() -> Sequence[Any]:
+        """Give every `IViewer`, oldest first."""
+
+    def joined(viewer: Any) -> None:
+        """A viewer finished its handshake."""
+
+    def left(viewer: Any) -> None:
+        """A viewer is gone."""
+
+    def watch(callback: Callable[[], None]) -> Callable[[], None]:
+        """Call ``callback`` after each arrival and departure."""
+
+
+#: Makes a viewer: (transport, principal or None where the wire must say who).
+MakeViewer = Callable[[Any, Optional[str]], Any]

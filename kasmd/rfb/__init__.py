@@ -1,0 +1,1 @@
+"""Bytes to RFB messages and back, without I/O."""

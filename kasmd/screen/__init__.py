@@ -1,0 +1,1 @@
+"""What the pixels are: rectangles, regions, pixel formats, cursors, changes."""

@@ -1,0 +1,1 @@
+"""One person watching over RFB: what is owed, when to send, who is here."""

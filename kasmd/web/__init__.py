@@ -1,0 +1,1 @@
+"""The desktop's own site: the page, the client files and /websockify."""
