@@ -29,3 +29,18 @@ class AccountsError(KasmdError):
 
 class ConfigError(KasmdError):
     """The configuration is wrong; the text names the file, the line and the key."""
+
+
+class LoginRefused(KasmdError):
+    """The name and password do not belong together."""
+
+
+class LockedOut(KasmdError):
+    """Too many refused log-ins from one address; ``seconds`` are left."""
+
+    def __init__(self, address: str, seconds: float) -> None:
+        super().__init__(
+            f"{address} is locked out for {seconds:.0f} s after too many wrong passwords"
+        )
+        self.address = address
+        self.seconds = seconds
