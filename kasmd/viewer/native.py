@@ -1,0 +1,131 @@
+"""RFB on a stream, for viewers that are no browser: a unix socket, or TCP with VeNCrypt."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from typing import Any, Optional
+
+from twisted.internet.interfaces import IAddress, IReactorTime, IUNIXTransport
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.ssl import ContextFactory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from kasmd.errors import ConfigError
+from kasmd.interfaces import IViewer, IViewerTransport, MakeViewer
+
+#: Seconds that a viewer has to take what was sent before it was closed.
+CLOSING_TIME = 5.0
+
+
+@implementer(IViewerTransport)
+class ViewerStream(Protocol):
+    """One viewer's stream; bytes have no message borders here."""
+
+    def __init__(self, make_viewer: MakeViewer, principal: Optional[str],
+                 contexts: Optional[ContextFactory], clock: IReactorTime) -> None:
+        self._make_viewer = make_viewer
+        self._principal = principal
+        self._contexts = contexts
+        self._clock = clock
+        self._viewer: Optional[IViewer] = None
+        self._producing = False
+        self._closing: Any = None
+        self.peer = ""
+
+    def connectionMade(self) -> None:
+        self.peer = _peer_text(self.transport)
+        self._viewer = self._make_viewer(self, self._principal)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._viewer is not None:
+            self._viewer.received(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._closing is not None and self._closing.active():
+            self._closing.cancel()
+        viewer, self._viewer = self._viewer, None
+        if viewer is not None:
+            viewer.lost(reason.getErrorMessage())
+
+    def send(self, data: bytes) -> None:
+        """Write ``data``."""
+        self.transport.write(data)
+
+    def register_producer(self, producer: Any) -> None:
+        """Honour ``producer``, an IPushProducer."""
+        self.transport.registerProducer(producer, True)
+        self._producing = True
+
+    def start_tls(self) -> None:
+        """Speak TLS from here on."""
+        if self._contexts is None:
+            raise ValueError("this listener has no certificate")
+        self.transport.startTLS(self._contexts)
+
+    def close(self, code: int, reason: str) -> None:
+        """End once all is sent; a viewer that takes nothing is cut off."""
+        # A transport with a producer waits for it for ever.
+        if self._producing:
+            self._producing = False
+            self.transport.unregisterProducer()
+        self.transport.loseConnection()
+        if self._closing is None:
+            self._closing = self._clock.callLater(CLOSING_TIME, self.abort)
+
+    def abort(self) -> None:
+        """End at once."""
+        self.transport.abortConnection()
+
+
+class ViewerFactory(Factory):
+    """Streams that all act as ``principal``, or log in on the wire where it is None."""
+
+    noisy = False
+
+    def __init__(self, make_viewer: MakeViewer, principal: Optional[str],
+                 contexts: Optional[ContextFactory], clock: IReactorTime) -> None:
+        self._arguments = make_viewer, principal, contexts, clock
+
+    def buildProtocol(self, addr: IAddress) -> ViewerStream:
+        """Make the protocol for one connection."""
+        stream = ViewerStream(*self._arguments)
+        stream.factory = self
+        return stream
+
+
+class ListeningSocket:
+    """A unix socket's path: nothing stale before, nothing left behind."""
+
+    _log = Logger()
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def clear(self) -> None:
+        """Remove what a killed daemon left; raise ConfigError if it is in use."""
+        probe = socket.socket(socket.AF_UNIX)
+        try:
+            probe.settimeout(1.0)
+            probe.connect(self.path)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            if error.errno != errno.ECONNREFUSED:
+                raise ConfigError(f"native.unix_socket: {self.path}: {error.strerror}") from None
+            os.unlink(self.path)
+            self._log.info("removed the stale socket {path}", path=self.path)
+        else:
+            raise ConfigError(f"native.unix_socket: {self.path} is in use by another process")
+        finally:
+            probe.close()
+
+
+def _peer_text(transport: Any) -> str:
+    if IUNIXTransport.providedBy(transport):
+        return "unix socket"
+    address = transport.getPeer()
+    return str(getattr(address, "host", address))
