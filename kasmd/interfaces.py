@@ -167,8 +167,11 @@ class IViewerTransport(Interface):
     def register_producer(producer: Any) -> None:
         """Honour ``producer`` (an IPushProducer) for back pressure."""
 
-    def start_tls() -> None:
-        """Speak TLS from here on (VeNCrypt); carriers that cannot raise ValueError."""
+    def start_tls(certificate: bool) -> None:
+        """Speak TLS from here on (VeNCrypt), with our certificate or anonymously.
+
+        Carriers that cannot raise ValueError.
+        """
 
     def close(code: int, reason: str) -> None:
         """End in order: ``code`` is a websocket close code (RFC 6455 section 7.4)."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from typing import Any, Optional
+from typing import Any, Mapping, Optional
 
+from OpenSSL import SSL
 from twisted.internet.interfaces import IAddress, IReactorTime, IUNIXTransport
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.ssl import ContextFactory
@@ -17,6 +18,9 @@ from zope.interface import implementer
 from kasmd.errors import ConfigError
 from kasmd.interfaces import IViewer, IViewerTransport, MakeViewer
 
+#: A TLS context for each kind that VeNCrypt has: by whether it has a certificate.
+Contexts = Mapping[bool, ContextFactory]
+
 #: Seconds that a viewer has to take what was sent before it was closed.
 CLOSING_TIME = 5.0
 
@@ -26,7 +30,7 @@ class ViewerStream(Protocol):
     """One viewer's stream; bytes have no message borders here."""
 
     def __init__(self, make_viewer: MakeViewer, principal: Optional[str],
-                 contexts: Optional[ContextFactory], clock: IReactorTime) -> None:
+                 contexts: Contexts, clock: IReactorTime) -> None:
         self._make_viewer = make_viewer
         self._principal = principal
         self._contexts = contexts
@@ -60,11 +64,11 @@ class ViewerStream(Protocol):
         self.transport.registerProducer(producer, True)
         self._producing = True
 
-    def start_tls(self) -> None:
-        """Speak TLS from here on."""
-        if self._contexts is None:
-            raise ValueError("this listener has no certificate")
-        self.transport.startTLS(self._contexts)
+    def start_tls(self, certificate: bool) -> None:
+        """Speak TLS from here on; ValueError where this listener has none."""
+        if certificate not in self._contexts:
+            raise ValueError("no TLS of this kind here")
+        self.transport.startTLS(self._contexts[certificate])
 
     def close(self, code: int, reason: str) -> None:
         """End once all is sent; a viewer that takes nothing is cut off."""
@@ -87,7 +91,7 @@ class ViewerFactory(Factory):
     noisy = False
 
     def __init__(self, make_viewer: MakeViewer, principal: Optional[str],
-                 contexts: Optional[ContextFactory], clock: IReactorTime) -> None:
+                 contexts: Contexts, clock: IReactorTime) -> None:
         self._arguments = make_viewer, principal, contexts, clock
 
     def buildProtocol(self, addr: IAddress) -> ViewerStream:
@@ -95,6 +99,25 @@ class ViewerFactory(Factory):
         stream = ViewerStream(*self._arguments)
         stream.factory = self
         return stream
+
+
+class AnonymousTls(ContextFactory):
+    """TLS without a certificate, as VeNCrypt's TLSPlain wants it.
+
+    It keeps listeners out, and nobody in the middle: X509Plain is better.
+    """
+
+    def __init__(self) -> None:
+        context = SSL.Context(SSL.TLS_SERVER_METHOD)
+        # TLS 1.3 has no anonymous key exchange.
+        context.set_options(SSL.OP_NO_TLSv1_3)
+        context.set_min_proto_version(SSL.TLS1_2_VERSION)
+        context.set_cipher_list(b"aNULL:!eNULL:@SECLEVEL=0")
+        self._context = context
+
+    def getContext(self) -> SSL.Context:
+        """Give the context."""
+        return self._context
 
 
 class ListeningSocket:
