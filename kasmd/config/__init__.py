@@ -1,1 +1,1 @@
-"""One YAML file to frozen values; unknown keys are refused."""
+"""One YAML file to a frozen Configuration; unknown keys are refused."""

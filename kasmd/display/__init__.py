@@ -1,1 +1,1 @@
-"""Where pixels come from and keys go: X11, memory, and the desktop service."""
+"""Where pixels come from and keys go: X11 displays, displays in memory, desktops."""

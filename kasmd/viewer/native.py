@@ -5,12 +5,18 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from typing import Any, Mapping, Optional
+from typing import Any, Mapping, Optional, Union
 
 from OpenSSL import SSL
-from twisted.internet.interfaces import IAddress, IReactorTime, IUNIXTransport
+from twisted.internet.interfaces import (
+    IAddress,
+    IOpenSSLServerConnectionCreator,
+    IReactorTime,
+    IUNIXTransport,
+)
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.ssl import ContextFactory
+from twisted.internet.tcp import Connection
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -19,7 +25,7 @@ from kasmd.errors import ConfigError
 from kasmd.interfaces import IViewer, IViewerTransport, MakeViewer
 
 #: A TLS context for each kind that VeNCrypt has: by whether it has a certificate.
-Contexts = Mapping[bool, ContextFactory]
+Contexts = Mapping[bool, Union[ContextFactory, IOpenSSLServerConnectionCreator]]
 
 #: Seconds that a viewer has to take what was sent before it was closed.
 CLOSING_TIME = 5.0
@@ -28,6 +34,8 @@ CLOSING_TIME = 5.0
 @implementer(IViewerTransport)
 class ViewerStream(Protocol):
     """One viewer's stream; bytes have no message borders here."""
+
+    transport: Connection
 
     def __init__(self, make_viewer: MakeViewer, principal: Optional[str],
                  contexts: Contexts, clock: IReactorTime) -> None:
@@ -94,7 +102,7 @@ class ViewerFactory(Factory):
                  contexts: Contexts, clock: IReactorTime) -> None:
         self._arguments = make_viewer, principal, contexts, clock
 
-    def buildProtocol(self, addr: IAddress) -> ViewerStream:
+    def buildProtocol(self, addr: Optional[IAddress]) -> ViewerStream:
         """Make the protocol for one connection."""
         stream = ViewerStream(*self._arguments)
         stream.factory = self

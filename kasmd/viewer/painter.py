@@ -7,13 +7,13 @@ from typing import Callable, Optional, Sequence
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
-from kasmd.codec import choose, quality
+from kasmd.codec import choose, copyrect, quality
 from kasmd.codec.base import Parameters
-from kasmd.codec.zrle import ZlibStream
+from kasmd.codec.deflate import ZlibStream
 from kasmd.errors import PermissionDenied
 from kasmd.interfaces import ClipboardContent, IDisplayObserver, ISeat
 from kasmd.rfb import update as wire
-from kasmd.rfb.numbers import DesktopSizeReason, DesktopSizeResult, Encoding, FenceFlag
+from kasmd.rfb.numbers import DesktopSizeReason, DesktopSizeResult, Encoding
 from kasmd.rfb.server import ServerSession
 from kasmd.rights import Right
 from kasmd.screen.cursor import Cursor
@@ -23,13 +23,13 @@ from kasmd.screen.pixels import BGRX, PixelFormat
 from kasmd.screen.region import Region
 from kasmd.viewer.outbox import Outbox
 from kasmd.viewer.pacing import Pacing
+from kasmd.viewer.pseudo import PseudoRectangles
 from kasmd.viewer.sharing import Encodings
 from kasmd.viewer.update import Update
 from kasmd.viewer.updates import Owed, Wish
 
-#: The payload of the fences that measure the link (any byte would do).
+#: The payload of the fences that measure the link (any byte but the session's would do).
 _PROBE = b"\x01"
-_ECHO_ME = FenceFlag.REQUEST | FenceFlag.BLOCK_BEFORE
 
 
 @implementer(IDisplayObserver)
@@ -55,16 +55,10 @@ class Painter:
         self._update: Optional[Update] = None
         self._begun_at = 0
         self._next_slice: Optional[IDelayedCall] = None
-        self._format = session.pixel_format
+        self._format: PixelFormat = BGRX
         self._parameters = self._chosen()
         self._stream: Optional[ZlibStream] = None
-        self._size = seat.size
-        self._screens: tuple[Screen, ...] = (Screen(0, 0, 0, *seat.size),)
-        self._cursor: Optional[Cursor] = None
-        self._leds = 0
-        #: Pseudo-rectangles that are due, in the order in which they became so.
-        self._due: dict[Encoding, None] = {}
-        self._sizes_due: dict[DesktopSizeReason, int] = {}
+        self._pseudo = PseudoRectangles(session, seat.size)
         self._clipboard: Optional[ClipboardContent] = None
         self._bell = False
         self._probe: Optional[int] = None
@@ -81,25 +75,23 @@ class Painter:
 
     def resized(self, width: int, height: int, screens: Sequence[Screen]) -> None:
         """Tell the new size, and owe all of the new picture."""
-        can = self._session.capabilities
-        if (width, height) != self._size and not (can.desktop_size or can.extended_desktop_size):
-            self._failed("the desktop's size changed, which this viewer cannot follow")
+        if (width, height) != self._pseudo.size and not self._pseudo.followed:
+            self._failed("cannot follow the desktop's change of size")
             return
-        self._size, self._screens = (width, height), tuple(screens)
+        self._pseudo.resized(width, height, screens)
         self._wish.resized(width, height)
         self._owed.everything(width, height)
-        self.tell_size(DesktopSizeReason.SERVER, DesktopSizeResult.DONE)
+        self.pump()
 
     def cursor_changed(self, cursor: Cursor) -> None:
         """Send the pointer's new shape."""
-        self._cursor = cursor
-        self._now_due(self._session.capabilities.cursor)
+        self._pseudo.cursor_changed(cursor)
+        self.pump()
 
     def leds_changed(self, leds: int) -> None:
         """Send the state of the lock keys."""
-        self._leds = leds
-        if self._session.capabilities.led_state:
-            self._now_due(Encoding.LED_STATE)
+        self._pseudo.leds_changed(leds)
+        self.pump()
 
     def clipboard_offered(self, content: ClipboardContent) -> None:
         """Offer what was copied; only the newest matters."""
@@ -120,37 +112,32 @@ class Painter:
         """Encode for another pixel format."""
         self._format = pixel_format
         self._parameters = self._chosen()
-        self._now_due(self._session.capabilities.cursor)
+        self._pseudo.tell_again()
 
     def encodings_set(self) -> None:
         """Encode as the session's capabilities now say, and acknowledge new ones."""
-        can = self._session.capabilities
         self._parameters = self._chosen()
-        if not can.copy_rect:
+        if not self._session.capabilities.copy_rect:
             self._owed.forget_moves()
-        if can.qemu_key:
-            self._due[Encoding.QEMU_EXTENDED_KEY_EVENT] = None
-        if can.extended_mouse:
-            self._due[Encoding.EXTENDED_MOUSE_BUTTONS] = None
-        if can.led_state:
-            self._due[Encoding.LED_STATE] = None
-        self._now_due(can.cursor)
+        self._pseudo.tell_again()
 
     def requested(self, rect: Rect, incremental: bool) -> None:
         """Answer a FramebufferUpdateRequest, now or when there is something to say."""
-        wanted = rect.intersection(Rect(0, 0, *self._size))
+        wanted = rect.intersection(self._screen)
         if wanted is None:
             return
         self._wish.requested(wanted, incremental)
         if not incremental:
             self._owed.changed(Region([wanted]), (), False)
             if self._session.capabilities.extended_desktop_size:
-                self._sizes_due.setdefault(DesktopSizeReason.SERVER, DesktopSizeResult.DONE)
+                self._pseudo.tell_size(DesktopSizeReason.SERVER, DesktopSizeResult.DONE)
         self.pump()
 
     def continuous_set(self, rect: Optional[Rect]) -> None:
         """Send updates of ``rect`` unasked; None: no more."""
-        self._wish.continuous_set(rect and rect.intersection(Rect(0, 0, *self._size)))
+        self._wish.continuous_set(rect and rect.intersection(self._screen))
+        if rect is None:
+            self._session.send_end_of_continuous_updates()
         self.pump()
 
     def echoed(self, payload: bytes) -> None:
@@ -165,7 +152,7 @@ class Painter:
 
     def tell_size(self, reason: DesktopSizeReason, result: int) -> None:
         """Say the size and layout, and why."""
-        self._sizes_due[reason] = result
+        self._pseudo.tell_size(reason, result)
         self.pump()
 
     # What the grant says.
@@ -173,9 +160,7 @@ class Painter:
     def view_lost(self) -> None:
         """Forget what was to be shown; the seat says anew what there is, if ever."""
         self._owed.nothing()
-        self._due.clear()
-        self._sizes_due.clear()
-        self._cursor = None
+        self._pseudo.forget()
         self._bell = False
 
     def clipboard_lost(self) -> None:
@@ -224,27 +209,30 @@ class Painter:
             self._session.send_bell()
         self.flush()
 
-    def _now_due(self, encoding: Optional[Encoding]) -> None:
-        if encoding is not None:
-            self._due[encoding] = None
-            self.pump()
+    @property
+    def _screen(self) -> Rect:
+        return Rect(0, 0, *self._pseudo.size)
 
     def _begin(self) -> bool:
         """Begin an update, if one is wanted, allowed, and there is something to send."""
         area = self._wish.area
         if area is None or not self._outbox.free or not self._seat.grant.holds(Right.VIEW):
             return False
-        if self._sizes_due:
-            self._begin_size()
+        if self._pseudo.size_due:
+            self._start(self._pseudo.take_sizes(), [], last_rect=False)
             return True
         if not self._may_send():
             return False
-        if area != Rect(0, 0, *self._size):
+        if area != self._screen:
             self._owed.forget_moves()
         region = self._owed.within(area)
-        if not (region or self._owed.moves or self._due):
+        if not (region or self._owed.moves or self._pseudo.due):
             return False
-        self._begin_picture(region)
+        moves = self._owed.take_moves()
+        pieces = choose.pieces(region, self._parameters)
+        rectangles = self._pseudo.take(self._format) + [wire.rectangle(*copyrect.encode(move)) for move in moves]
+        # Kasm's client shows an update with pixels only if LastRect ends it.
+        self._start(rectangles, pieces, last_rect=bool(pieces or moves))
         return True
 
     def _may_send(self) -> bool:
@@ -254,51 +242,21 @@ class Painter:
             self._failed(f"took nothing for {self._patience:.0f} s")
         return False
 
-    def _begin_size(self) -> None:
-        # An update that tells the size must not carry pixels (rfbproto).
-        rectangles = self._size_rectangles()
-        self._sizes_due.clear()
-        self._start(rectangles, [])
-
-    def _size_rectangles(self) -> list[bytes]:
-        can = self._session.capabilities
-        width, height = self._size
-        if can.extended_desktop_size:
-            return [
-                wire.extended_desktop_size(reason, result, width, height, self._screens)
-                for reason, result in self._sizes_due.items()
-            ]
-        return [wire.desktop_size(width, height)] if can.desktop_size else []
-
-    def _begin_picture(self, region: Region) -> None:
-        moves = self._owed.take_moves()
-        rectangles = [self._pseudo(encoding) for encoding in self._due]
-        self._due.clear()
-        rectangles += [wire.copy_rect(move.target, move.source.x, move.source.y) for move in moves]
-        if self._parameters.encoding == Encoding.ZRLE and self._stream is None:
-            self._stream = ZlibStream()
-        self._start(rectangles, choose.pieces(region, self._parameters), data=True)
-
-    def _start(self, rectangles: list[bytes], pieces: list[Rect], data: bool = False) -> None:
-        last_rect = data and self._session.capabilities.last_rect
+    def _start(self, rectangles: list[bytes], pieces: list[Rect], last_rect: bool) -> None:
+        last_rect = last_rect and self._session.capabilities.last_rect
         count = None if last_rect else len(rectangles) + len(pieces)
         head = b"".join((wire.update_header(count), *rectangles))
-        stream = self._stream if self._parameters.encoding == Encoding.ZRLE else None
         self._begun_at = self._outbox.sent
         self._wish.answered()
         self._update = Update(
-            head, pieces, self._parameters, last_rect, self._encodings, stream
+            head, pieces, self._parameters, last_rect, self._encodings, self._zlib()
         )
 
-    def _pseudo(self, encoding: Encoding) -> bytes:
-        if encoding == Encoding.LED_STATE:
-            return wire.led_state(self._leds)
-        if encoding == Encoding.QEMU_EXTENDED_KEY_EVENT:
-            return wire.qemu_key_acknowledged()
-        if encoding == Encoding.EXTENDED_MOUSE_BUTTONS:
-            self._session.extended_mouse_acknowledged()
-            return wire.extended_mouse_acknowledged()
-        return wire.cursor(encoding, self._cursor, self._format)
+    def _zlib(self) -> Optional[ZlibStream]:
+        if self._parameters.encoding != Encoding.ZRLE:
+            return None
+        self._stream = self._stream or ZlibStream()
+        return self._stream
 
     def _give_slice(self) -> None:
         assert self._update is not None
@@ -319,7 +277,7 @@ class Painter:
             self._probe = None
         if self._session.capabilities.fence:
             self._pacing.sent(self._outbox.sent - self._begun_at, self._clock.seconds())
-            self._session.send_fence(_ECHO_ME, _PROBE)
+            self._session.send_fence(_PROBE)
         self.flush()
 
     def _look(self, rect: Rect) -> Optional[Snapshot]:
@@ -331,8 +289,8 @@ class Painter:
     def _chosen(self) -> Parameters:
         can = self._session.capabilities
         return quality.parameters_for(
-            encoding=can.preferred,
-            format=self._format,
+            can.preferred,
+            self._format,
             jpeg_level=can.jpeg_level,
             fine_quality=can.fine_quality,
             subsampling=can.subsampling,

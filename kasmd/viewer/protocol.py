@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from kasmd.errors import KasmdError, LockedOut, LoginRefused, ProtocolError
+from kasmd.errors import KasmdError, ProtocolError
 from kasmd.interfaces import IRoster, ISeat, IViewer, IViewerTransport
 from kasmd.rfb import messages as said
 from kasmd.rfb.dialect import Dialect
@@ -172,7 +172,7 @@ class Viewer:
             self._listen()
 
     def _refused(self, failure: Failure) -> None:
-        failure.trap(LoginRefused, LockedOut)
+        failure.trap(KasmdError)
         if not self._over:
             self._session.refuse(failure.getErrorMessage())
             self._flush()

@@ -15,7 +15,7 @@ import numpy as np
 
 from kasmd.codec import choose
 from kasmd.codec.base import Parameters
-from kasmd.codec.zrle import ZlibStream
+from kasmd.codec.deflate import ZlibStream
 from kasmd.rfb import update as wire
 from kasmd.screen.framebuffer import Identity, Snapshot
 from kasmd.screen.geometry import Rect
@@ -62,7 +62,7 @@ class Update:
 
     def _take(self) -> list[Rect]:
         taken: list[Rect] = []
-        budget = choose.slice_area(self._parameters)
+        budget = choose.most_pixels(self._parameters)
         while self._left and (not taken or budget >= self._left[0].area):
             taken.append(self._left.popleft())
             budget -= taken[-1].area

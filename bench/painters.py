@@ -1,0 +1,134 @@
+"""What happens on the desktop, each a process: python -m bench.painters NAME RATE ..."""
+
+from __future__ import annotations
+
+import math
+import random
+import sys
+import time
+from typing import Callable, Sequence
+
+import numpy
+
+from bench.child import answer, serve
+from bench.pictures import film
+from bench.stacks import HEIGHT, WIDTH
+from bench.x11 import Desktop, Film
+
+#: Where the video plays, and the size of its frames.
+VIDEO = (320, 180, 1280, 720)
+_TEXT = (200, 200, 800, 608)
+_LINE, _ADVANCE, _FONT = 16, 6, "fixed"
+_WHITE = 0xF0F0F0
+_LETTERS = "etaoin shrdlu cmfwyp vbgkjq ETAOIN 0123456789 .,;(){}=+"
+#: Seconds between looks at a metronome that does not run.
+_LONG = 3600.0
+
+#: Paints once more; is given how often it painted before.
+Paint = Callable[[int], None]
+
+
+def video(desktop: Desktop, frames: str) -> Paint:
+    """Play the frames of a .npy file over and over."""
+    window = desktop.window(*VIDEO)
+    reel = Film(desktop, window, numpy.load(frames, mmap_mode="r"))
+    return lambda number: reel.show(number % reel.count)
+
+
+def scroll(desktop: Desktop) -> Paint:
+    """Scroll a text by one line, as a terminal does."""
+    x, y, width, height = _TEXT
+    window = desktop.window(x, y, width, height)
+    pen, blank = desktop.pen(window, _WHITE, _FONT), desktop.pen(window, 0)
+    chance = random.Random(20)
+
+    def paint(number: int) -> None:
+        desktop.scroll(window, blank, width, height, _LINE)
+        desktop.core.ClearArea(False, window, 0, height - _LINE, width, _LINE)
+        text = f"{number:6} " + "".join(chance.choices(_LETTERS, k=chance.randint(30, 120)))
+        desktop.write(window, pen, 2, height - 4, text)
+
+    for number in range(height // _LINE):
+        paint(number)
+    return paint
+
+
+def typing(desktop: Desktop) -> Paint:
+    """Write one more letter."""
+    x, y, width, height = _TEXT
+    window = desktop.window(x, y, width, height)
+    pen = desktop.pen(window, _WHITE, _FONT)
+    columns, lines = width // _ADVANCE - 1, height // _LINE
+    chance = random.Random(15)
+
+    def paint(number: int) -> None:
+        line, column = divmod(number, columns)
+        letter = chance.choice(_LETTERS.replace(" ", ""))
+        baseline = (line % lines) * _LINE + 12
+        desktop.write(window, pen, 2 + column * _ADVANCE, baseline, letter)
+
+    return paint
+
+
+def drag(desktop: Desktop) -> Paint:
+    """Move a window with a picture along a curve, over a wallpaper."""
+    desktop.picture_window(0, 0, film(WIDTH, HEIGHT, 1, seed=3)[0])
+    window = desktop.picture_window(700, 300, film(480, 360, 1)[0])
+
+    def paint(number: int) -> None:
+        angle = number / 30
+        x, y = 700 + 500 * math.sin(angle), 300 + 200 * math.sin(2 * angle)
+        desktop.move(window, int(x), int(y))
+
+    return paint
+
+
+PAINTERS: dict[str, Callable[..., Paint]] = {
+    "video": video,
+    "scroll": scroll,
+    "typing": typing,
+    "drag": drag,
+}
+
+
+class Metronome:
+    """Paints at an even pace between start and stop; never two at once to catch up."""
+
+    def __init__(self, desktop: Desktop, paint: Paint, rate: float) -> None:
+        self.painted = 0
+        self._desktop, self._paint, self._period = desktop, paint, 1 / rate
+        self._due = 0.0
+        self._running = False
+
+    def wait(self) -> float:
+        """Paint if it is time, and say how long until the next."""
+        now = time.monotonic()
+        if not self._running:
+            return _LONG
+        if now >= self._due:
+            self._paint(self.painted)
+            self._desktop.flush()
+            self.painted += 1
+            self._due = max(self._due + self._period, now)
+        return max(0.0, self._due - time.monotonic())
+
+    def reply(self, words: Sequence[str]) -> None:
+        """Answer ``count``, after ``start`` or ``stop`` have been obeyed."""
+        if words[0] in ("start", "stop"):
+            self._running = words[0] == "start"
+            self._due = time.monotonic()
+            self._desktop.sync()
+        answer({"painted": self.painted})
+
+
+def main(name: str, rate: str, display: str, authority: str, *arguments: str) -> None:
+    """Paint until the parent ends the conversation."""
+    desktop = Desktop(display, authority)
+    paint = PAINTERS[name](desktop, *arguments)
+    desktop.sync()
+    metronome = Metronome(desktop, paint, float(rate))
+    serve(metronome.reply, wait=metronome.wait)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

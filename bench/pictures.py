@@ -1,0 +1,51 @@
+"""Moving pictures that are hard in the way photographs are hard."""
+
+from __future__ import annotations
+
+import numpy
+from numpy.typing import NDArray
+
+#: Grey levels: the large shapes, and the detail over them.
+_SHAPES, _DETAIL = 35.0, 4.0
+#: Fall of the amplitude with the frequency; 1 is a photograph's.
+_SMOOTH, _ROUGH = 1.65, 1.2
+
+
+def film(width: int, height: int, count: int, seed: int = 6) -> NDArray[numpy.uint8]:
+    """Give ``count`` BGRX frames that end where they begin.
+
+    Coloured shapes drift one way and grey detail another, so no frame is a
+    shifted copy of the one before.
+    """
+    random = numpy.random.default_rng(seed)
+    shapes = 128 + _SHAPES * numpy.stack(
+        [_texture(random, width, height, _SMOOTH) for _ in range(3)], axis=-1
+    )
+    detail = _DETAIL * _texture(random, width, height, _ROUGH)[..., numpy.newaxis]
+    shapes, detail = shapes.astype(numpy.float32), detail.astype(numpy.float32)
+    frames = numpy.zeros((count, height, width, 4), numpy.uint8)
+    for number in range(count):
+        drifted = numpy.roll(shapes, number * width // count, axis=1)
+        crossed = numpy.roll(detail, -(number * height // count), axis=0)
+        frames[number, ..., :3] = numpy.clip(drifted + crossed, 0, 255)
+    return frames
+
+
+def psnr(one: NDArray[numpy.uint8], other: NDArray[numpy.uint8]) -> float:
+    """Give the peak signal to noise ratio in dB, at most 99 (equal)."""
+    error = float(numpy.mean((one.astype(numpy.float32) - other) ** 2))
+    return min(99.0, 10 * float(numpy.log10(255**2 / error))) if error else 99.0
+
+
+def _texture(
+    random: numpy.random.Generator, width: int, height: int, fall: float
+) -> NDArray[numpy.float64]:
+    """Give periodic noise of mean 0 and deviation 1 whose spectrum falls as 1/f**fall."""
+    down = numpy.fft.fftfreq(height)[:, numpy.newaxis]
+    across = numpy.fft.rfftfreq(width)
+    frequency = numpy.hypot(down, across)
+    frequency[0, 0] = 1
+    spectrum = numpy.fft.rfft2(random.standard_normal((height, width))) / frequency**fall
+    spectrum[0, 0] = 0
+    noise: NDArray[numpy.float64] = numpy.fft.irfft2(spectrum, (height, width))
+    return noise / noise.std()

@@ -1,0 +1,187 @@
+"""From the runs to medians, a verdict for each target, and docs/bench.rst."""
+
+from __future__ import annotations
+
+import math
+from statistics import median
+from typing import Callable, Iterator, Mapping, NamedTuple, Optional, Sequence
+
+from bench.child import Numbers
+
+#: One run: stack, then workload, then number.
+Run = Mapping[str, Mapping[str, Numbers]]
+#: One line of a table.
+Line = tuple[str, ...]
+OURS, THEIRS = "kasmd", "tigervnc"
+
+_MOVING = ("updates_per_s", "lost", "wrong_pixels", "kib_per_paint", "cpu", "cpu_ms_per_update")
+#: What people are shown of each workload.
+SHOWN = {
+    "latency": ("p50_ms", "p99_ms", "lost"),
+    "stalled": ("p50_ms", "p99_ms", "growth_mib"),
+    "video": ("updates_per_s", "kib_per_update", "cpu"),
+    "picture": ("psnr_db",),
+    "eight": ("updates_per_s", "fewest_updates_per_s", "kib_per_update", "cpu"),
+    "scroll": (*_MOVING, "copies_per_paint"),
+    "typing": _MOVING,
+    "drag": _MOVING,
+    "static": ("requests_per_s", "requests_per_cpu_s", "cpu"),
+    "memory": ("pss_mib", "viewer_mib"),
+}
+
+
+class Target(NamedTuple):
+    """What was asked for: ``measure`` of a run is to be at least or at most ``limit``."""
+
+    text: str
+    measure: Callable[[Run], float]
+    limit: float
+    at_least: bool = False
+
+    def met(self, value: float) -> bool:
+        """Tell whether ``value`` is good enough."""
+        return value >= self.limit if self.at_least else value <= self.limit
+
+    @property
+    def bound(self) -> str:
+        """The limit, for people."""
+        return f"{'at least' if self.at_least else 'at most'} {_short(self.limit)}"
+
+
+def of(stack: str, workload: str, number: str) -> Callable[[Run], float]:
+    """Measure one number of a stack's."""
+    return lambda run: run[stack][workload][number]
+
+
+def ours(workload: str, number: str) -> Callable[[Run], float]:
+    """Measure one number of kasmd's."""
+    return of(OURS, workload, number)
+
+
+def share(workload: str, number: str) -> Callable[[Run], float]:
+    """Measure one number of kasmd's as a share of TigerVNC's in the same run."""
+    return lambda run: _ratio(run[OURS][workload][number], run[THEIRS][workload][number])
+
+
+def _ratio(one: float, other: float) -> float:
+    return one / other if other else math.inf if one else 1.0
+
+
+def _unsteadiness(run: Run) -> float:
+    latency = run[OURS]["latency"]
+    return latency["p99_ms"] / latency["p50_ms"]
+
+
+TARGETS = (
+    Target("latency: p50, of TigerVNC's", share("latency", "p50_ms"), 0.4),
+    Target("latency: p99, of our p50", _unsteadiness, 3),
+    Target("video: updates/s", ours("video", "updates_per_s"), 29, at_least=True),
+    Target("video: CPU, of TigerVNC's", share("video", "cpu"), 1),
+    Target("video: bytes, of TigerVNC's", share("video", "kib_per_paint"), 1),
+    Target("eight viewers: CPU, of TigerVNC's", share("eight", "cpu"), 0.35),
+    Target("scrolling: updates lost", ours("scroll", "lost"), 0),
+    Target("scrolling: bytes, of TigerVNC's", share("scroll", "kib_per_paint"), 1.5),
+    Target(
+        "scrolling: CopyRects a scroll", ours("scroll", "copies_per_paint"), 0.95, at_least=True
+    ),
+    Target("typing: updates lost", ours("typing", "lost"), 0),
+    Target("typing: bytes, of TigerVNC's", share("typing", "kib_per_paint"), 1.5),
+    Target("stalled viewer: the others' p99, ms", ours("stalled", "p99_ms"), 20),
+    Target("stalled viewer: growth, MiB", ours("stalled", "growth_mib"), 8),
+    Target("static GET: requests/s", ours("static", "requests_per_s"), 4000, at_least=True),
+)
+
+
+class Spread(NamedTuple):
+    """The median of some runs, and their extremes."""
+
+    middle: float
+    least: float
+    most: float
+
+    def __str__(self) -> str:
+        extremes = f"{_short(self.least)} to {_short(self.most)}"
+        return f"{_short(self.middle)} ({extremes})"
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Summarise the values of several runs."""
+    return Spread(median(values), min(values), max(values))
+
+
+def over(runs: Sequence[Run], measure: Callable[[Run], float]) -> Optional[Spread]:
+    """Summarise ``measure``; None where no run has what it needs."""
+    values = []
+    for run in runs:
+        try:
+            values.append(measure(run))
+        except KeyError:
+            continue
+    return spread(values) if values else None
+
+
+def verdicts(runs: Sequence[Run]) -> Iterator[Line]:
+    """Give a line for each target: text, bound, measured, met or not."""
+    for target in TARGETS:
+        found = over(runs, target.measure)
+        if found is not None:
+            met = "met" if target.met(found.middle) else "not met"
+            yield target.text, target.bound, str(found), met
+
+
+def figures(runs: Sequence[Run], stacks: Sequence[str]) -> Iterator[Line]:
+    """Give a line for each number: its name, then the value for each stack."""
+    for workload, numbers in SHOWN.items():
+        for number in numbers:
+            found = [over(runs, of(stack, workload, number)) for stack in stacks]
+            if any(found):
+                cells = ["" if one is None else str(one) for one in found]
+                yield (f"{workload}: {number.replace('_', ' ')}", *cells)
+
+
+def tables(runs: Sequence[Run], stacks: Sequence[str]) -> Iterator[tuple[Line, list[Line]]]:
+    """Give the heads and the lines of the two tables: targets, and figures."""
+    yield ("target", "asked", "measured", ""), list(verdicts(runs))
+    yield ("", *stacks), list(figures(runs, stacks))
+
+
+def text_table(head: Line, lines: Sequence[Line]) -> str:
+    """Give an aligned table for a terminal."""
+    widths = [max(map(len, column)) for column in zip(head, *lines)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip()
+        for line in (head, *lines)
+    )
+
+
+def rst_table(head: Line, lines: Sequence[Line]) -> str:
+    """Give a list-table of reStructuredText."""
+    rows = []
+    for line in (head, *lines):
+        cells = [f" {cell}".rstrip() for cell in line]
+        rows.append("   * -" + "\n     -".join(cells))
+    return ".. list-table::\n   :header-rows: 1\n\n" + "\n".join(rows) + "\n"
+
+
+def rst(runs: Sequence[Run], stacks: Sequence[str], machine: Mapping[str, str]) -> str:
+    """Give docs/bench.rst."""
+    targets, numbers = (rst_table(head, lines) for head, lines in tables(runs, stacks))
+    return "\n".join(
+        (
+            "The benchmark\n=============\n",
+            "Written by ``./dev bench``, which says in ``bench/`` what it does.  Medians of",
+            f"{len(runs)} runs (least to most); each ratio is taken within one run.  CPU is all",
+            "processes of a stack, its X server included, in seconds a second; memory is PSS.\n",
+            "Targets\n-------\n",
+            targets,
+            "Figures\n-------\n",
+            numbers,
+            "The machine\n-----------\n",
+            *(f":{name}: {value}" for name, value in machine.items()),
+            "",
+        )
+    )
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"

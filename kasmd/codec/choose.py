@@ -1,0 +1,161 @@
+"""Which encoding for what, and in pieces of what size."""
+
+from __future__ import annotations
+
+from typing import Iterator, Optional, Sequence
+
+from kasmd.codec import hextile, raw, tight, zrle
+from kasmd.codec.base import HEXTILE, RAW, TIGHT, ZRLE, Parameters, Rectangle
+from kasmd.codec.deflate import ZlibStream
+from kasmd.codec.palette import Palette, palette_of
+from kasmd.codec.tiles import FLAT, PHOTO, TILE, areas_of, commonest_kind, kinds_of
+from kasmd.screen.geometry import Rect
+from kasmd.screen.pixels import Pixels, as_values
+from kasmd.screen.region import Region
+
+#: Up to so many pixels it does not pay to look for areas.
+_SMALL = TILE * TILE
+
+#: How much a piece may be; see `pieces`.  A slow viewer holds one piece of Raw.
+_RAW_BYTES = 256 << 10
+_LOSSY_PIXELS = 1 << 20
+_LOSSLESS_PIXELS = 5 << 17
+_ZRLE_PIXELS = 1 << 17
+_HEXTILE_PIXELS = 3 << 15
+#: From this compress level on zlib is an order slower.
+_SLOW_LEVEL = 5
+_SLOW_PIXELS = 1 << 15
+
+
+def encode(
+    pixels: Pixels, rect: Rect, parameters: Parameters, stream: Optional[ZlibStream] = None
+) -> list[Rectangle]:
+    """Encode one of the `pieces`: ``pixels`` are those of ``rect``.
+
+    ZRLE needs the ``stream`` of its connection (ValueError without); all else
+    depends on the arguments alone.
+    """
+    fmt = parameters.format
+    if parameters.encoding == TIGHT:
+        return _encode_tight(pixels, rect, parameters)
+    if parameters.encoding == ZRLE:
+        if stream is None:
+            raise ValueError("ZRLE needs a stream")
+        return [Rectangle(rect, ZRLE, zrle.encode(pixels, fmt, stream))]
+    if parameters.encoding == HEXTILE:
+        return [Rectangle(rect, HEXTILE, hextile.encode(pixels, fmt))]
+    return [Rectangle(rect, RAW, raw.encode(pixels, fmt))]
+
+
+def _encode_tight(pixels: Pixels, rect: Rect, parameters: Parameters) -> list[Rectangle]:
+    try:
+        if parameters.single or rect.area <= _SMALL:
+            return [Rectangle(rect, TIGHT, _whole(pixels, parameters))]
+        return [
+            Rectangle(
+                area.rect.moved(rect.x, rect.y),
+                TIGHT,
+                _payload(_part(pixels, area.rect), area.kind, parameters),
+            )
+            for area in areas_of(as_values(pixels))
+        ]
+    except tight.TooLong:
+        if parameters.single:
+            raise
+        half = rect.height // 2
+        top = rect._replace(height=half)
+        bottom = rect._replace(y=top.bottom, height=rect.height - half)
+        return [
+            *_encode_tight(pixels[:half], top, parameters),
+            *_encode_tight(pixels[half:], bottom, parameters),
+        ]
+
+
+def _part(pixels: Pixels, rect: Rect) -> Pixels:
+    return pixels[rect.y:rect.bottom, rect.x:rect.right]
+
+
+def _whole(pixels: Pixels, parameters: Parameters) -> bytes:
+    """Encode a picture as one rectangle."""
+    palette = palette_of(pixels)
+    if palette is not None:
+        return _few_colours(pixels, palette, parameters)
+    return _many_colours(pixels, commonest_kind(kinds_of(as_values(pixels))), parameters)
+
+
+def _payload(pixels: Pixels, kind: int, parameters: Parameters) -> bytes:
+    """Encode an area of one kind."""
+    if kind not in (FLAT, PHOTO):
+        return tight.encode_fill(pixels, parameters.format)
+    palette = palette_of(pixels) if kind == FLAT else None
+    if palette is not None:
+        return _few_colours(pixels, palette, parameters)
+    return _many_colours(pixels, kind, parameters)
+
+
+def _few_colours(pixels: Pixels, palette: Palette, parameters: Parameters) -> bytes:
+    if palette.size == 1:
+        return tight.encode_fill(pixels, parameters.format)
+    return tight.encode_palette(palette, parameters.format, parameters.compress_level)
+
+
+def _many_colours(pixels: Pixels, kind: int, parameters: Parameters) -> bytes:
+    quality, fmt = parameters.jpeg_quality, parameters.format
+    if kind == PHOTO and quality is not None and tight.allows_jpeg(fmt):
+        return tight.encode_jpeg(pixels, quality, parameters.subsampling)
+    return tight.encode_copy(pixels, fmt, parameters.compress_level)
+
+
+def pieces(region: Region, parameters: Parameters) -> list[Rect]:
+    """Cut a region into rectangles that take at most about 4 ms each to encode.
+
+    Together they are exactly the region.
+    """
+    most = most_pixels(parameters)
+    return [piece for rect in _upright(region.rects) for piece in _cut(rect, most)]
+
+
+def most_pixels(parameters: Parameters) -> int:
+    """Give how many pixels one piece may have, by what was measured."""
+    fmt, level = parameters.format, parameters.compress_level
+    if parameters.encoding == RAW:
+        return _RAW_BYTES // fmt.bytes_per_pixel
+    if parameters.encoding == HEXTILE:
+        return _HEXTILE_PIXELS
+    if level >= _SLOW_LEVEL:
+        return _SLOW_PIXELS
+    if parameters.encoding == ZRLE:
+        return _ZRLE_PIXELS
+    lossy = parameters.jpeg_quality is not None and tight.allows_jpeg(fmt)
+    return _LOSSY_PIXELS if lossy else _LOSSLESS_PIXELS
+
+
+def _upright(rects: Sequence[Rect]) -> list[Rect]:
+    """Unite rectangles as wide as the one above, which a region keeps in bands."""
+    united: list[Rect] = []
+    by_bottom: dict[tuple[int, int, int], int] = {}
+    for rect in rects:
+        number = by_bottom.pop((rect.x, rect.width, rect.y), len(united))
+        if number < len(united):
+            above = united[number]
+            rect = united[number] = above._replace(height=above.height + rect.height)
+        else:
+            united.append(rect)
+        by_bottom[rect.x, rect.width, rect.bottom] = number
+    return united
+
+
+def _cut(rect: Rect, most: int) -> Iterator[Rect]:
+    """Cut a rectangle into a grid of equal pieces, on multiples of 16 where possible."""
+    width = _share(rect.width, min(tight.MAX_WIDTH, most))
+    height = _share(rect.height, max(1, most // width))
+    for y in range(rect.y, rect.bottom, height):
+        for x in range(rect.x, rect.right, width):
+            yield Rect(x, y, min(width, rect.right - x), min(height, rect.bottom - y))
+
+
+def _share(length: int, most: int) -> int:
+    """Divide ``length`` into as few equal parts as are at most ``most`` long."""
+    share = -(-length // -(-length // most))
+    rounded = -(-share // 16) * 16
+    return rounded if rounded <= most else share

@@ -1,0 +1,69 @@
+"""Pictures of few colours as a list of them and a number for each pixel."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import NamedTuple, Optional
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from kasmd.screen.pixels import Pixels, Values, as_values
+
+_HASH_BITS = 16
+_BAND = 32
+_MULTIPLIERS = np.random.default_rng(1951).integers(1 << 31, size=64, dtype=np.uint32) * 2 + 1
+
+
+class Palette(NamedTuple):
+    """``colours`` as our pixels (1 x n x 4), the commonest first, and which each pixel has."""
+
+    colours: Pixels
+    indices: NDArray[np.uint8]
+
+    @property
+    def size(self) -> int:
+        """The number of colours."""
+        return self.colours.shape[1]
+
+
+def palette_of(pixels: Pixels, most: int = 256) -> Optional[Palette]:
+    """Give the palette of a picture, or None if it has more than ``most`` colours."""
+    height, width = pixels.shape[:2]
+    packed = np.ascontiguousarray(pixels)
+    image = Image.frombuffer("RGBA", (width, height), packed, "raw", "RGBA", 0, 1)
+    counted = image.getcolors(most)
+    if counted is None:
+        return None
+    counted.sort(reverse=True)
+    _, found = zip(*counted)
+    colours = np.frombuffer(bytes(chain.from_iterable(found)), np.uint8).reshape(1, -1, 4)
+    return Palette(colours, _indices(as_values(packed), as_values(colours)[0]))
+
+
+def _indices(values: Values, colours: Values) -> NDArray[np.uint8]:
+    """Look every value up, by a hash that has no collision among ``colours``."""
+    if len(colours) <= 2:
+        return (values != colours[0]).view(np.uint8)
+    for multiplier in _MULTIPLIERS:
+        slots = colours * multiplier >> _HASH_BITS
+        if len(set(slots.tolist())) == len(colours):
+            table = np.zeros(1 << _HASH_BITS, np.uint8)
+            table[slots] = np.arange(len(colours))
+            return _looked_up(values, multiplier, table)
+    order = np.argsort(colours)
+    return order[np.searchsorted(colours, values, sorter=order)].astype(np.uint8)
+
+
+def _looked_up(
+    values: Values, multiplier: np.uint32, table: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """Look ``values`` up in a table by hash, in bands that stay in the cache."""
+    indices = np.empty(values.shape, np.uint8)
+    slots = np.empty((_BAND, values.shape[1]), np.intp)
+    for top in range(0, len(values), _BAND):
+        band = values[top:top + _BAND]
+        np.right_shift(band * multiplier, _HASH_BITS, out=slots[:len(band)])
+        table.take(slots[:len(band)], out=indices[top:top + _BAND], mode="clip")
+    return indices

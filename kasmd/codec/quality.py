@@ -1,0 +1,56 @@
+"""What a client's wishes mean for the encoders: levels to JPEG and zlib."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from kasmd.codec.base import Parameters
+from kasmd.screen.pixels import BGRX, PixelFormat
+
+DEFAULT_COMPRESS_LEVEL = 2
+
+#: KasmVNC's JPEG quality and subsampling by level.
+_JPEG_LEVELS = (
+    (15, "420"),
+    (29, "420"),
+    (41, "420"),
+    (42, "422"),
+    (62, "422"),
+    (77, "422"),
+    (79, "444"),
+    (86, "444"),
+    (92, "444"),
+    (100, "444"),
+)
+#: Coarser subsamplings that clients can name are no JPEG that browsers read.
+_SUBSAMPLINGS = frozenset({"444", "422", "420", "gray"})
+
+
+def parameters_for(
+    encoding: int,
+    fmt: PixelFormat = BGRX,
+    *,
+    jpeg_level: Optional[int] = None,
+    fine_quality: Optional[int] = None,
+    subsampling: Optional[str] = None,
+    compress_level: Optional[int] = None,
+    single: bool = False,
+) -> Parameters:
+    """Give the parameters for ``encoding``.
+
+    ``jpeg_level`` and ``compress_level`` are 0 to 9, ``fine_quality`` is 0 to
+    100 and goes before the level's.  JPEG only for those who name a quality.
+    """
+    quality, sampled = _JPEG_LEVELS[jpeg_level] if jpeg_level is not None else (None, "444")
+    if fine_quality is not None:
+        quality = max(fine_quality, 1)
+    if subsampling is not None:
+        sampled = subsampling if subsampling in _SUBSAMPLINGS else "420"
+    return Parameters(
+        encoding=encoding,
+        format=fmt,
+        jpeg_quality=quality,
+        subsampling=sampled,
+        compress_level=DEFAULT_COMPRESS_LEVEL if compress_level is None else compress_level,
+        single=single,
+    )

@@ -1,0 +1,127 @@
+"""What is in a picture: areas of one colour, of few (text), or of many (photographs)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kasmd.screen.damage import COLOUR, runs
+from kasmd.screen.geometry import Rect
+from kasmd.screen.pixels import Values
+
+TILE = 64
+
+#: What a tile is: its colour (from 0 up) if it has one only, or one of these.
+FLAT, PHOTO = -1, -2
+Kinds = NDArray[np.int64]
+
+_SAMPLED_ROWS = 4
+#: A photograph fills at least so much of a rectangle that is sent as one.
+_FULL = 0.6
+#: So many tiles of one colour between two of text are sent with the text.
+_WORTH_JOINING = 2
+
+
+class Area(NamedTuple):
+    """A rectangle of pixels of one kind."""
+
+    rect: Rect
+    kind: int
+
+
+def areas_of(values: Values) -> list[Area]:
+    """Cut a picture into areas, never very many for its size."""
+    height, width = values.shape
+    kinds = kinds_of(values)
+    if not _spread_photographs(kinds):
+        _join_text(kinds)
+    grid = _grouped(kinds)
+    if len(grid) > 16 + kinds.size // 8:
+        grid = [Area(Rect(0, 0, kinds.shape[1], kinds.shape[0]), commonest_kind(kinds))]
+    whole = Rect(0, 0, width, height)
+    return [Area(_in_pixels(area.rect, whole), area.kind) for area in grid]
+
+
+def commonest_kind(kinds: Kinds) -> int:
+    """Give the kind for a picture that must be sent as one: FLAT or PHOTO."""
+    return PHOTO if np.count_nonzero(kinds == PHOTO) * 3 >= kinds.size else FLAT
+
+
+def kinds_of(values: Values) -> Kinds:
+    """Classify tiles: a few rows tell photographs, every pixel counts for one colour."""
+    height, width = values.shape
+    tops = np.arange(0, height, TILE)
+    heights = np.minimum(TILE, height - tops)
+    steps = np.arange(1, 2 * _SAMPLED_ROWS, 2)
+    rows = tops[:, None] + heights[:, None] * steps // (2 * _SAMPLED_ROWS)
+    across = -(-width // TILE)
+    samples = np.empty((len(tops), _SAMPLED_ROWS, across * TILE), np.uint32)
+    np.bitwise_and(values[rows], COLOUR, out=samples[..., :width])
+    samples[..., width:] = samples[..., width - 1:width]
+    by_tile = samples.reshape(len(tops), _SAMPLED_ROWS, across, TILE).swapaxes(1, 2)
+    ordered = np.sort(by_tile.reshape(len(tops), across, -1), axis=2)
+    colours = np.count_nonzero(ordered[..., 1:] != ordered[..., :-1], axis=2) + 1
+    widths = np.minimum(TILE, width - np.arange(0, width, TILE))
+    kinds = np.where(colours > widths, PHOTO, FLAT).astype(np.int64)
+    for row in np.flatnonzero((colours == 1).any(axis=1)):
+        kinds[row] = _with_solids(values[row * TILE:(row + 1) * TILE], kinds[row])
+    return kinds
+
+
+def _with_solids(band: Values, kinds: Kinds) -> Kinds:
+    """Put in the colours of the tiles that have one only."""
+    lefts = np.arange(0, band.shape[1], TILE)
+    least = np.minimum.reduceat(band.min(axis=0), lefts)
+    most = np.maximum.reduceat(band.max(axis=0), lefts)
+    return np.where(least == most, least, kinds)
+
+
+def _spread_photographs(kinds: Kinds) -> bool:
+    """Let photographs that fill most of a rectangle have all of it; tell if they had."""
+    rows, columns = np.nonzero(kinds == PHOTO)
+    if not len(rows):
+        return False
+    box = kinds[rows.min():rows.max() + 1, columns.min():columns.max() + 1]
+    if len(rows) < box.size * _FULL:
+        return False
+    box[...] = PHOTO
+    return box.size == kinds.size
+
+
+def _join_text(kinds: Kinds) -> None:
+    """Close small gaps between tiles of text in a row."""
+    for row in kinds:
+        for first, last in runs(row == FLAT, _WORTH_JOINING + 1):
+            part = row[first:last]
+            part[part != PHOTO] = FLAT
+
+
+def _grouped(kinds: Kinds) -> list[Area]:
+    """Unite equal tiles in a row, then equal runs below one another."""
+    areas: list[Area] = []
+    above: dict[tuple[int, int, int], int] = {}
+    for y, row in enumerate(kinds.tolist()):
+        here: dict[tuple[int, int, int], int] = {}
+        x = 0
+        while x < len(row):
+            right = x + 1
+            while right < len(row) and row[right] == row[x]:
+                right += 1
+            key = (x, right, row[x])
+            if key in above:
+                here[key] = above[key]
+                rect = areas[above[key]].rect
+                areas[above[key]] = Area(rect._replace(height=rect.height + 1), row[x])
+            else:
+                here[key] = len(areas)
+                areas.append(Area(Rect(x, y, right - x, 1), row[x]))
+            x = right
+        above = here
+    return areas
+
+
+def _in_pixels(tiles: Rect, whole: Rect) -> Rect:
+    rect = Rect(tiles.x * TILE, tiles.y * TILE, tiles.width * TILE, tiles.height * TILE)
+    return rect.intersection(whole) or rect

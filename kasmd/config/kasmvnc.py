@@ -1,0 +1,49 @@
+"""KasmVNC's keys that this version of kasmd does not act on (KasmVNC 1.5.1)."""
+
+from __future__ import annotations
+
+_KEYS: dict[str, str] = {
+    "desktop": "pixel_depth gpu.hw3d gpu.drinode",
+    "network": "protocol udp.public_ip udp.port udp.payload_size udp.stun_server"
+    " unix_relay.name unix_relay.path",
+    "user_session": "session_type new_session_disconnects_existing_exclusive_session"
+    " concurrent_connections_prompt concurrent_connections_prompt_timeout idle_timeout",
+    "keyboard": "remap_keys ignore_numlock raw_keyboard",
+    "pointer": "enabled game_mode",
+    "runtime_configuration": "allow_client_to_override_kasm_server_settings"
+    " allow_override_standard_vnc_server_settings allow_override_list",
+    "logging": "log_writer_name log_dest level",
+    "data_loss_prevention": "visible_region.top visible_region.left visible_region.right"
+    " visible_region.bottom visible_region.concealed_region.allow_click_down"
+    " visible_region.concealed_region.allow_click_release"
+    " clipboard.delay_between_operations clipboard.allow_mimetypes"
+    " clipboard.server_to_client.enabled clipboard.server_to_client.size"
+    " clipboard.server_to_client.primary_clipboard_enabled"
+    " clipboard.client_to_server.enabled clipboard.client_to_server.size"
+    " keyboard.enabled keyboard.rate_limit watermark.image watermark.location"
+    " watermark.tint watermark.repeat_spacing watermark.text.template watermark.text.font"
+    " watermark.text.font_size watermark.text.timezone_name watermark.text.angle"
+    " logging.level",
+    "encoding": "full_frame_updates rect_encoding_mode.min_quality"
+    " rect_encoding_mode.max_quality rect_encoding_mode.consider_lossless_quality"
+    " rect_encoding_mode.rectangle_compress_threads video_encoding_mode.jpeg_quality"
+    " video_encoding_mode.webp_quality video_encoding_mode.max_resolution.width"
+    " video_encoding_mode.max_resolution.height"
+    " video_encoding_mode.enter_video_encoding_mode.time_threshold"
+    " video_encoding_mode.enter_video_encoding_mode.area_threshold"
+    " video_encoding_mode.exit_video_encoding_mode.time_threshold"
+    " video_encoding_mode.logging.level video_encoding_mode.scaling_algorithm"
+    " video_encoding_mode.webp_encoding_time video_streaming_mode.codec"
+    " video_streaming_mode.quality video_streaming_mode.gop compare_framebuffer"
+    " zrle_zlib_level hextile_improved_compression scrolling.detect_vertical_scrolling"
+    " scrolling.detect_horizontal_scrolling scrolling.scroll_detect_threshold",
+    "server": "advanced.x_font_path auto_shutdown.no_user_session_timeout"
+    " auto_shutdown.active_user_session_timeout auto_shutdown.inactive_user_session_timeout"
+    " allow_environment_variables_to_override_config_settings",
+    "command_line": "prompt",
+}
+
+#: In full.
+UNSUPPORTED = frozenset(
+    f"{section}.{key}" for section, keys in _KEYS.items() for key in keys.split()
+)

@@ -1,0 +1,156 @@
+"""What a value in the file may be: its text to a typed value, or why not.
+
+Every scalar comes as text and the schema alone says what it means, so
+``port: 8443`` and ``port: "8443"`` are the same, as in KasmVNC.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from ipaddress import ip_address
+from typing import Callable, Mapping, Optional, TypeVar, Union
+from urllib.parse import urlsplit
+
+#: A scalar's text, or a list of them.
+Raw = Union[str, list[str]]
+T = TypeVar("T")
+#: Raises ValueError, whose text goes behind the value: "must be ...".
+Kind = Callable[[Raw], T]
+
+_BOOLEANS = {"true": True, "false": False}
+_ALMOST_BOOLEANS = {"yes", "no", "on", "off", "y", "n"}
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+def text(raw: Raw) -> str:
+    """A line of text that is not empty."""
+    if not isinstance(raw, str) or not raw.strip() or not raw.isprintable():
+        raise ValueError("must be a line of text")
+    return raw
+
+
+def boolean(raw: Raw) -> bool:
+    """Just ``true`` or ``false``."""
+    if not isinstance(raw, str) or raw not in _BOOLEANS:
+        almost = isinstance(raw, str) and raw.lower() in _BOOLEANS.keys() | _ALMOST_BOOLEANS
+        raise ValueError(
+            "must be true or false" + (", in just these letters" if almost else "")
+        )
+    return _BOOLEANS[raw]
+
+
+def integer(least: int, most: int) -> Kind[int]:
+    """A whole number in decimal digits."""
+
+    def convert(raw: Raw) -> int:
+        if isinstance(raw, str) and re.fullmatch(r"-?[0-9]{1,18}", raw):
+            if least <= int(raw) <= most:
+                return int(raw)
+        raise ValueError(f"must be a whole number from {least} to {most}")
+
+    return convert
+
+
+def seconds(least: float, most: float) -> Kind[float]:
+    """A number of seconds, whole or decimal."""
+
+    def convert(raw: Raw) -> float:
+        if isinstance(raw, str) and re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", raw):
+            if least <= float(raw) <= most and math.isfinite(float(raw)):
+                return float(raw)
+        raise ValueError(f"must be a number of seconds from {least:g} to {most:g}")
+
+    return convert
+
+
+def path(raw: Raw) -> str:
+    """An absolute path, for the daemon's own folder changes."""
+    if not isinstance(raw, str) or not raw.startswith("/") or not raw.isprintable():
+        raise ValueError("must be an absolute path; ${HOME}/... is understood")
+    return raw
+
+
+def address(raw: Raw) -> str:
+    """An IP address."""
+    try:
+        return str(ip_address(text(raw)))
+    except ValueError:
+        raise ValueError("must be an IP address") from None
+
+
+def choice(*words: str) -> Kind[str]:
+    """One of a few words."""
+
+    def convert(raw: Raw) -> str:
+        if not isinstance(raw, str) or raw not in words:
+            raise ValueError(f"must be one of {', '.join(words)}")
+        return raw
+
+    return convert
+
+
+def either(words: Mapping[str, T], otherwise: Kind[T]) -> Kind[T]:
+    """One of a few words, each with its value, or something else."""
+
+    def convert(raw: Raw) -> T:
+        if isinstance(raw, str) and raw in words:
+            return words[raw]
+        try:
+            return otherwise(raw)
+        except ValueError as error:
+            raise ValueError(f"{error}, or {', '.join(words)}") from None
+
+    return convert
+
+
+def optional(kind: Kind[T]) -> Kind[Optional[T]]:
+    """What may also be left blank; a blank never comes here."""
+    return kind
+
+
+def command(raw: Raw) -> tuple[str, ...]:
+    """A program and its arguments; an empty list for no program."""
+    if isinstance(raw, str) or any("\0" in word for word in raw) or raw[:1] == [""]:
+        raise ValueError('must be a list of a program and its arguments: ["xterm", "-ls"]')
+    return tuple(raw)
+
+
+def program(raw: Raw) -> tuple[str, ...]:
+    """A command that must be there."""
+    if not command(raw):
+        raise ValueError("must name a program")
+    return command(raw)
+
+
+def headers(raw: Raw) -> tuple[tuple[str, str], ...]:
+    """``Name=value``, or a list of them (RFC 9110); the value may hold ``=``."""
+    return tuple(_header(item) for item in ([raw] if isinstance(raw, str) else raw))
+
+
+def _header(item: str) -> tuple[str, str]:
+    name, equals, value = item.partition("=")
+    printable = value.isascii() and value.isprintable() and value == value.strip()
+    if not _TOKEN.fullmatch(name) or not equals or not value or not printable:
+        raise ValueError(f"must be a list of Name=value, which {item!a} is not")
+    return name, value
+
+
+def origins(raw: Raw) -> tuple[str, ...]:
+    """``https://host[:port]``, or a list of them (RFC 6454)."""
+    items = [raw] if isinstance(raw, str) else raw
+    for item in items:
+        if not _is_origin(item):
+            raise ValueError(f"must be a list of https://host[:port], which {item!a} is not")
+    return tuple(item.lower() for item in items)
+
+
+def _is_origin(item: str) -> bool:
+    try:
+        parts = urlsplit(item)
+        whole = f"{parts.scheme}://{parts.netloc}".lower() == item.lower()
+        port = parts.port
+    except ValueError:
+        return False
+    plain = whole and item.isascii() and item.isprintable() and not re.search(r"[@\s*]", item)
+    return plain and parts.scheme in ("http", "https") and bool(parts.hostname) and port != 0

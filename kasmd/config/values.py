@@ -1,0 +1,202 @@
+"""Everything that can be configured: keys, kinds and defaults.
+
+A field's place is its key: ``configuration.network.ssl.pem_key`` is
+``network.ssl.pem_key`` in the file.  What each one means, for people, is in
+etc/kasmd.yaml, which has them all.  The keys of network, desktop, security,
+server, encoding and legacy are KasmVNC's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional
+
+from kasmd.config.kinds import (
+    address,
+    boolean,
+    choice,
+    command,
+    either,
+    headers,
+    integer,
+    optional,
+    origins,
+    path,
+    program,
+    seconds,
+    text,
+)
+from kasmd.config.schema import option, section
+
+#: Stands for a default that depends on something else; `load` puts it there.
+AUTO = "auto"
+
+_side = integer(16, 16384)
+_port = integer(0, 65535)
+_interface = either({"all": "all"}, address)
+_auto_path = either({AUTO: AUTO}, path)
+_HEADERS = (
+    ("Cross-Origin-Embedder-Policy", "require-corp"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+)
+
+
+@dataclass(frozen=True)
+class Ssl:
+    """The certificate; without one, a self-signed one is made in the state directory."""
+
+    pem_certificate: Optional[str] = option(None, optional(path))
+    pem_key: Optional[str] = option(None, optional(path))
+    require_ssl: bool = option(True, boolean)
+
+
+@dataclass(frozen=True)
+class Network:
+    """Where the site listens; the interface ``all`` is every one."""
+
+    interface: str = option("127.0.0.1", _interface)
+    websocket_port: int = option(8443, either({AUTO: 8443}, _port))
+    use_ipv4: bool = option(True, boolean)
+    use_ipv6: bool = option(True, boolean)
+    ssl: Ssl = section(Ssl)
+
+
+@dataclass(frozen=True)
+class Http:
+    """What the site adds to answers, and another client in place of its own."""
+
+    headers: tuple[tuple[str, str], ...] = option(_HEADERS, headers)
+    httpd_directory: Optional[str] = option(None, optional(path))
+
+
+@dataclass(frozen=True)
+class Advanced:
+    """Files; no ``x_authority_file`` is ``$XAUTHORITY`` or ``~/.Xauthority``."""
+
+    kasm_password_file: str = option(AUTO, _auto_path)
+    x_authority_file: Optional[str] = option(None, either({AUTO: None}, optional(path)))
+
+
+@dataclass(frozen=True)
+class Server:
+    """The site's files and the daemon's."""
+
+    http: Http = section(Http)
+    advanced: Advanced = section(Advanced)
+
+
+@dataclass(frozen=True)
+class BruteForceProtection:
+    """How many wrong passwords lock an address out (0: none do), for how many seconds."""
+
+    blacklist_threshold: int = option(5, integer(0, 1_000_000))
+    blacklist_timeout: float = option(10.0, seconds(0, 86400 * 365))
+
+
+@dataclass(frozen=True)
+class Security:
+    """Against guessing."""
+
+    brute_force_protection: BruteForceProtection = section(BruteForceProtection)
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """The size of our own desktop when it starts, in pixels."""
+
+    width: int = option(1280, _side)
+    height: int = option(720, _side)
+
+
+@dataclass(frozen=True)
+class Desktop:
+    """The size, and whether writers may change it."""
+
+    resolution: Resolution = section(Resolution)
+    allow_resize: bool = option(True, boolean)
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Frames in a second, for one viewer."""
+
+    max_frame_rate: int = option(60, integer(1, 240))
+
+
+@dataclass(frozen=True)
+class Legacy:
+    """What the desktop is called; without a name, ``host:display (user)``."""
+
+    desktop_name: Optional[str] = option(None, either({"default": None}, optional(text)))
+
+
+@dataclass(frozen=True)
+class MaxResolution:
+    """The largest size that our own desktop may be given, in pixels."""
+
+    width: int = option(3840, _side)
+    height: int = option(2160, _side)
+
+
+@dataclass(frozen=True)
+class Display:
+    """A running display (``x11``), or the programs of our own."""
+
+    x11: Optional[str] = option(None, optional(text))
+    max_resolution: MaxResolution = section(MaxResolution)
+    xvfb: tuple[str, ...] = option(("Xvfb",), program)
+    window_manager: tuple[str, ...] = option(("openbox",), command)
+    terminal: tuple[str, ...] = option(("xterm",), command)
+
+
+@dataclass(frozen=True)
+class Site:
+    """Connections without TLS, pages of other sites, and where noVNC is."""
+
+    plain_http: str = option(AUTO, choice(AUTO, "refuse", "redirect", "serve"))
+    allowed_origins: tuple[str, ...] = option((), origins)
+    novnc_directory: Optional[str] = option(None, optional(path))
+
+
+@dataclass(frozen=True)
+class Vencrypt:
+    """A TCP port for native viewers, with TLS and the same accounts."""
+
+    port: Optional[int] = option(None, optional(_port))
+    interface: str = option("127.0.0.1", _interface)
+
+
+@dataclass(frozen=True)
+class Native:
+    """Native viewers: a socket for this user's, which act as ``unix_account``."""
+
+    unix_socket: Optional[str] = option(None, optional(path))
+    unix_account: Optional[str] = option(None, optional(text))
+    vencrypt: Vencrypt = section(Vencrypt)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a viewer is closed, how much it may send, how many there may be."""
+
+    stalled_viewer_seconds: float = option(30.0, seconds(1, 86400))
+    handshake_seconds: float = option(10.0, seconds(1, 3600))
+    clipboard_bytes: int = option(16 << 20, integer(0, 256 << 20))
+    viewers: int = option(200, integer(1, 10_000))
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The whole file."""
+
+    state_directory: str = option(AUTO, _auto_path)
+    network: Network = section(Network)
+    server: Server = section(Server)
+    security: Security = section(Security)
+    desktop: Desktop = section(Desktop)
+    encoding: Encoding = section(Encoding)
+    legacy: Legacy = section(Legacy)
+    display: Display = section(Display)
+    site: Site = section(Site)
+    native: Native = section(Native)
+    limits: Limits = section(Limits)

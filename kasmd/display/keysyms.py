@@ -1,0 +1,92 @@
+"""Keysyms: which are the same character, and which are keys without one.
+
+Keysyms are X11's (X11 protocol, appendix A): Latin-1 as it is, older character
+sets in blocks of 256 that follow ISO and KOI tables, and all of Unicode from
+0x01000000 on.
+"""
+
+from __future__ import annotations
+
+from typing import Iterator, Optional
+
+UNICODE = 0x01000000
+MAX_KEYSYM = UNICODE + 0x10FFFF
+
+TAB, ISO_LEFT_TAB = 0xFF09, 0xFE20
+SHIFT_L, ISO_LEVEL3_SHIFT = 0xFFE1, 0xFE03
+
+_EURO = 0x20AC
+#: The high byte of a keysym, and the code table of its low byte.
+_TABLES = {
+    0x01: "iso8859-2",
+    0x02: "iso8859-3",
+    0x03: "iso8859-4",
+    0x05: "iso8859-6",
+    0x06: "koi8-u",
+    0x07: "iso8859-7",
+    0x0C: "iso8859-8",
+    0x0D: "tis-620",
+    0x13: "iso8859-15",
+}
+
+
+def _old_characters() -> Iterator[tuple[int, str]]:
+    for high, table in _TABLES.items():
+        lowest = 0xC0 if high in (0x06, 0x07) else 0xA1
+        for low in range(lowest, 0x100):
+            character = bytes([low]).decode(table, "ignore")
+            if character:
+                yield high << 8 | low, character
+    yield _EURO, "€"
+
+
+_OLD_TO_CHARACTER = dict(_old_characters())
+_CHARACTER_TO_OLD: dict[str, list[int]] = {}
+for _keysym, _character in _OLD_TO_CHARACTER.items():
+    _CHARACTER_TO_OLD.setdefault(_character, []).append(_keysym)
+
+
+def character_of(keysym: int) -> Optional[str]:
+    """Give the character that a keysym types, or None for a key without one."""
+    if 0x20 <= keysym <= 0x7E or 0xA0 <= keysym <= 0xFF:
+        return chr(keysym)
+    if UNICODE + 0x20 <= keysym <= MAX_KEYSYM:
+        return chr(keysym - UNICODE)
+    return _OLD_TO_CHARACTER.get(keysym)
+
+
+def keysym_of(character: str) -> int:
+    """Give the keysym that every X client knows for ``character``."""
+    code = ord(character)
+    if 0x20 <= code <= 0x7E or 0xA0 <= code <= 0xFF:
+        return code
+    return UNICODE + code
+
+
+def same_keysyms(keysym: int) -> tuple[int, ...]:
+    """Give ``keysym`` and the others that mean the same, best first."""
+    if keysym == TAB:
+        return TAB, ISO_LEFT_TAB  # what the key types while Shift is held
+    character = character_of(keysym)
+    if character is None:
+        return (keysym,)
+    others = [keysym_of(character), UNICODE + ord(character)]
+    others += _CHARACTER_TO_OLD.get(character, [])
+    return tuple(dict.fromkeys([keysym, *others]))
+
+
+def is_plain_key(keysym: int) -> bool:
+    """Tell whether this is a function or modifier key, whatever is held with it.
+
+    The keypad is not: NumLock and Shift choose between its two halves.
+    """
+    return 0xFE00 <= keysym <= 0xFFFF and not 0xFF80 <= keysym <= 0xFFBD
+
+
+def is_modifier(keysym: int) -> bool:
+    """Tell whether the key changes what other keys do."""
+    return (
+        0xFFE1 <= keysym <= 0xFFEE
+        or 0xFE01 <= keysym <= 0xFE13
+        or keysym in (0xFF7E, 0xFF7F, 0xFF14)
+    )

@@ -1,0 +1,206 @@
+"""Child processes that are kept alive, and that end with the daemon however it ends."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from typing import Any, Callable, Mapping, Optional, Sequence
+
+from twisted.internet.base import DelayedCall
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.protocol import ProcessProtocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from kasmd.errors import ConfigError
+
+#: Between a program's end and its next start; doubled each time.
+FIRST_DELAY, LONGEST_DELAY = 1.0, 30.0
+#: A program that lived this long has recovered.
+HEALTHY_SECONDS = 10.0
+#: From SIGTERM to SIGKILL.
+PATIENCE_SECONDS = 3.0
+#: What a program may say in the log: lines in a period, characters in a line.
+MAX_LINES, PERIOD_SECONDS, MAX_LINE = 20, 10.0, 500
+
+#: The kernel sends SIGTERM when our process is gone, even by SIGKILL; a session of
+#: its own keeps a terminal's Ctrl-C away and gives a group to signal as one.
+_LEASH = ("setpriv", "--pdeathsig", "TERM", "--", "setsid", "--")
+
+_PACKAGES = {
+    "Xvfb": "xvfb",
+    "setpriv": "util-linux",
+    "setsid": "util-linux",
+}
+
+
+def check_installed(argv: Sequence[str]) -> None:
+    """Raise ConfigError unless the program can be run, naming its Debian package."""
+    for program in (argv[0], _LEASH[0], _LEASH[4]):
+        if shutil.which(program) is None:
+            package = _PACKAGES.get(program, os.path.basename(program))
+            raise ConfigError(f"{program} is not installed: apt install {package}")
+
+
+class Program:
+    """One command, started again when it ends until it is stopped.
+
+    ``ended`` is called after each end with the process's id; ``said`` gets what
+    it writes to descriptor 3.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        argv: Sequence[str],
+        ended: Callable[[int], None] = lambda pid: None,
+        said: Optional[Callable[[bytes], None]] = None,
+    ) -> None:
+        self.argv = tuple(argv)
+        self.name = os.path.basename(argv[0])
+        self._reactor = reactor
+        self._ended = ended
+        self._said = said
+        self._environment: Mapping[str, str] = {}
+        self._child: Optional[_Child] = None
+        self._again: Optional[DelayedCall] = None
+        self._killer: Optional[DelayedCall] = None
+        self._delay = FIRST_DELAY
+        self._stopping: list[Deferred[None]] = []
+        self._wanted = False
+
+    @property
+    def pid(self) -> Optional[int]:
+        """The process's id, while there is one."""
+        return self._child.pid if self._child is not None else None
+
+    def start(self, environment: Mapping[str, str]) -> None:
+        """Start, and start again when it ends."""
+        self._environment = environment
+        self._wanted = True
+        if self._child is None and self._again is None:
+            self._spawn()
+
+    def stop(self) -> Deferred[None]:
+        """End it, with force if it must be; fires when it is reaped."""
+        self._wanted = False
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+        if self._child is None:
+            return succeed(None)
+        self.end()
+        stopped: Deferred[None] = Deferred()
+        self._stopping.append(stopped)
+        return stopped
+
+    def end(self) -> None:
+        """Send SIGTERM, then SIGKILL."""
+        if self._child is not None and self._killer is None:
+            self._child.signal_all(signal.SIGTERM)
+            self._killer = self._reactor.callLater(
+                PATIENCE_SECONDS, self._child.signal_all, signal.SIGKILL
+            )
+
+    def _spawn(self) -> None:
+        self._again = None
+        child = _Child(self._reactor, self.name, self._said, self._exited)
+        descriptors: dict[int, Any] = {0: "w", 1: "r", 2: "r"}
+        if self._said is not None:
+            descriptors[3] = "r"
+        self._child = child
+        self._reactor.spawnProcess(
+            child, _LEASH[0], [*_LEASH, *self.argv], dict(self._environment), None,
+            childFDs=descriptors,
+        )
+
+    def _exited(self, child: _Child, reason: str) -> None:
+        self._child = None
+        if self._killer is not None and self._killer.active():
+            self._killer.cancel()
+        self._killer = None
+        lived = self._reactor.seconds() - child.started
+        self._ended(child.pid)
+        if self._wanted:
+            if lived >= HEALTHY_SECONDS:
+                self._delay = FIRST_DELAY
+            self.log.warn(
+                "{name} ended ({reason}); starting it again in {delay:.0f} s",
+                name=self.name, reason=reason, delay=self._delay,
+            )
+            self._again = self._reactor.callLater(self._delay, self._spawn)
+            self._delay = min(2 * self._delay, LONGEST_DELAY)
+        stopped, self._stopping = self._stopping, []
+        for deferred in stopped:
+            deferred.callback(None)
+
+
+class _Child(ProcessProtocol):
+    """One life of a program."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        name: str,
+        said: Optional[Callable[[bytes], None]],
+        exited: Callable[[_Child, str], None],
+    ) -> None:
+        self.started = reactor.seconds()
+        self.pid = 0
+        self._reactor = reactor
+        self._name = name
+        self._said = said
+        self._exited = exited
+        self._rest = b""
+        self._lines = 0
+        self._period_ends = 0.0
+
+    def connectionMade(self) -> None:
+        """Note the process's id; it gets no input."""
+        if self.transport is not None and self.transport.pid is not None:
+            self.pid = self.transport.pid
+            self.transport.closeChildFD(0)
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:
+        """Take what it writes."""
+        if childFD == 3 and self._said is not None:
+            self._said(data)
+            return
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        self._rest = self._rest[:MAX_LINE]
+        for line in lines:
+            self._log_line(line)
+
+    def processExited(self, reason: Failure) -> None:
+        """Tell that it is reaped; what it started may still hold its pipes."""
+        self._signal_group(signal.SIGTERM)
+        if self.transport is not None:
+            self.transport.loseConnection()
+        self._exited(self, reason.getErrorMessage())
+
+    def signal_all(self, number: int) -> None:
+        """Signal the process, which is not reaped yet, and its group."""
+        os.kill(self.pid, number)
+        self._signal_group(number)
+
+    def _signal_group(self, number: int) -> None:
+        try:
+            os.killpg(self.pid, number)
+        except ProcessLookupError:
+            pass  # all ended, or it is not the leader of a group yet
+
+    def _log_line(self, line: bytes) -> None:
+        now = self._reactor.seconds()
+        if now >= self._period_ends:
+            self._lines, self._period_ends = 0, now + PERIOD_SECONDS
+        self._lines += 1
+        if self._lines < MAX_LINES:
+            text = line[:MAX_LINE].decode("utf-8", "replace")
+            self.log.info("{name}: {text}", name=self._name, text=text)
+        elif self._lines == MAX_LINES:
+            self.log.info("{name} says more than is logged", name=self._name)

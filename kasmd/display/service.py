@@ -1,0 +1,164 @@
+"""A desktop of our own: an X server without a monitor, a window manager, a terminal."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.logger import Logger
+
+from kasmd.display.programs import Program, check_installed
+from kasmd.display.x11 import X11Display
+from kasmd.display.x11_authority import COOKIE_NAME, FAMILY_WILD, Entry, format_entry
+from kasmd.errors import DisplayLost
+
+_SOCKETS = "/tmp/.X11-unix/X{}"
+_LOCKS = "/tmp/.X{}-lock"
+_COOKIE_BYTES = 16
+
+
+@dataclass(frozen=True)
+class DesktopSettings:
+    """What to start: sizes in pixels, commands as argument lists.
+
+    The X server is started with the largest size that it may ever have; an
+    empty command leaves that program out.  ``runtime_dir`` must be ours alone.
+    """
+
+    runtime_dir: str
+    width: int = 1280
+    height: int = 720
+    max_width: int = 3840
+    max_height: int = 2160
+    xvfb: tuple[str, ...] = ("Xvfb",)
+    window_manager: tuple[str, ...] = ("openbox",)
+    terminal: tuple[str, ...] = ("xterm",)
+
+
+class DesktopService(Service):
+    """Keeps a desktop running for ``display``, and ends it with itself.
+
+    ``ready`` fires when the desktop runs for the first time.
+    """
+
+    log = Logger()
+
+    def __init__(self, reactor: Any, settings: DesktopSettings, display: X11Display) -> None:
+        self.ready: Deferred[None] = Deferred()
+        self._reactor = reactor
+        self._settings = settings
+        self._display = display
+        self._size = settings.width, settings.height
+        self._number = b""
+        self._xvfb = Program(reactor, self._xvfb_command(), self._xvfb_ended, self._xvfb_said)
+        self._clients = [
+            Program(reactor, argv)
+            for argv in (settings.window_manager, settings.terminal)
+            if argv
+        ]
+
+    @property
+    def authority(self) -> str:
+        """The path of the Xauthority file."""
+        return os.path.join(self._settings.runtime_dir, "Xauthority")
+
+    @property
+    def pids(self) -> dict[str, Optional[int]]:
+        """The programs' names and process ids."""
+        return {program.name: program.pid for program in (self._xvfb, *self._clients)}
+
+    def startService(self) -> None:
+        """Start all; raises ConfigError where a program is not installed."""
+        for program in (self._xvfb, *self._clients):
+            check_installed(program.argv)
+        super().startService()
+        self._write_authority()
+        self._xvfb.start(_environment())
+
+    def stopService(self) -> Deferred[None]:
+        """End all; fires when the last process is reaped."""
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        self._display.disconnect()
+        await gatherResults([client.stop() for client in self._clients])
+        await self._xvfb.stop()
+        if os.path.exists(self.authority):
+            os.unlink(self.authority)
+
+    def _xvfb_command(self) -> tuple[str, ...]:
+        settings = self._settings
+        screen = f"{settings.max_width}x{settings.max_height}x24"
+        return (
+            *settings.xvfb, "-displayfd", "3", "-screen", "0", screen, "-auth", self.authority,
+            "-nolisten", "tcp", "-noreset", "-r",
+        )
+
+    def _write_authority(self) -> None:
+        """Make a new secret, in a file that nobody else could ever read."""
+        secret = secrets.token_bytes(_COOKIE_BYTES)
+        temporary = f"{self.authority}.{os.getpid()}"
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(format_entry(Entry(FAMILY_WILD, b"", b"", COOKIE_NAME, secret)))
+        os.rename(temporary, self.authority)
+
+    def _xvfb_said(self, data: bytes) -> None:
+        """Hear the display's number, a line of its own."""
+        self._number += data
+        if re.fullmatch(rb"\d{1,5}\n", self._number) and self.running:
+            Deferred.fromCoroutine(self._open_desktop(int(self._number)))
+
+    async def _open_desktop(self, number: int) -> None:
+        display = self._display
+        display.where, display.authority = f":{number}", self.authority
+        try:
+            await display.connect(self._size)
+        except DisplayLost as error:
+            self.log.warn("the X server was started in vain: {error}", error=error)
+            self._xvfb.end()
+            return
+        environment = _environment(DISPLAY=display.where, XAUTHORITY=self.authority)
+        if not self.running:
+            return
+        for client in self._clients:
+            client.start(environment)
+        if not self.ready.called:
+            self.ready.callback(None)
+
+    def _xvfb_ended(self, pid: int) -> None:
+        """The screen is gone: so are the programs on it, and what Xvfb may have left."""
+        if self.ready.called:
+            self._size = self._display.size
+        self._display.disconnect()
+        for client in self._clients:
+            client.stop()
+        if self._number:
+            _remove_remains(int(self._number), pid)
+        self._number = b""
+
+
+def _environment(**more: str) -> dict[str, str]:
+    """Give our environment without other displays."""
+    foreign = ("DISPLAY", "XAUTHORITY", "WAYLAND_DISPLAY")
+    return {key: value for key, value in os.environ.items() if key not in foreign} | more
+
+
+def _remove_remains(number: int, pid: int) -> None:
+    """Remove the lock and socket of a display if process ``pid``, now gone, made them."""
+    lock = _LOCKS.format(number)
+    try:
+        with open(lock, "rb") as file:
+            owner = int(file.read(16))
+    except (OSError, ValueError):
+        return
+    if owner == pid:
+        for path in (_SOCKETS.format(number), lock):
+            if os.path.exists(path):
+                os.unlink(path)

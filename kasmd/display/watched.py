@@ -1,0 +1,116 @@
+"""What every display has: a picture, a pointer's shape, lock keys, observers."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any, Callable, Sequence
+
+from twisted.logger import Logger
+
+from kasmd.screen.cursor import INVISIBLE, Cursor
+from kasmd.screen.framebuffer import Framebuffer, Identity, Pixels, Snapshot
+from kasmd.screen.geometry import Rect, Screen
+
+#: Copies of the current frame kept for the next viewer that wants the same.
+SHARED_BYTES = 8 << 20
+
+Patch = tuple[Rect, Pixels]
+_idents = count(1)
+
+
+class WatchedDisplay:
+    """The half of an IDisplay that looks out: subclasses say what there is to see.
+
+    An exception from one observer is logged and does not reach the others.
+    """
+
+    log = Logger()
+
+    def __init__(self, width: int, height: int, name: str) -> None:
+        self.name = name
+        self._ident = next(_idents)
+        self._frame = 0
+        self._framebuffer = Framebuffer(width, height)
+        self._cursor = INVISIBLE
+        self._leds = 0
+        self._observers: list[Any] = []
+        self._shared: dict[Rect, Snapshot] = {}
+        self._shared_bytes = 0
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        height, width = self._framebuffer.pixels.shape[:2]
+        return width, height
+
+    def observe(self, observer: Any) -> Callable[[], None]:
+        """Tell ``observer`` of all that happens (see IDisplay)."""
+        self._observers.append(observer)
+        self._tell_one(observer, "cursor_changed", self._cursor)
+        self._tell_one(observer, "leds_changed", self._leds)
+        self._audience_changed()
+        told = [observer]
+
+        def end() -> None:
+            if told:
+                self._observers.remove(told.pop())
+                self._audience_changed()
+
+        return end
+
+    def snapshot(self, rect: Rect) -> Snapshot:
+        """Copy ``rect``; whoever wants the same of one frame gets the same copy."""
+        if rect.area <= 0 or not Rect(0, 0, *self.size).contains(rect):
+            raise ValueError(f"{rect} is not inside a display of {self.size}")
+        snapshot = self._shared.get(rect)
+        if snapshot is None:
+            pixels = self._framebuffer.copy(rect)
+            snapshot = Snapshot(Identity(self._ident, self._frame), rect, pixels)
+            if self._shared_bytes + pixels.nbytes <= SHARED_BYTES:
+                self._shared[rect] = snapshot
+                self._shared_bytes += pixels.nbytes
+        return snapshot
+
+    def _audience_changed(self) -> None:
+        """Hear that an observer came or went."""
+
+    def _show(self, patches: Sequence[Patch]) -> None:
+        """Take pixels, and tell what they changed."""
+        change = self._framebuffer.update(patches)
+        if change.region or change.moves:
+            self._next_frame()
+            self._tell("changed", change.region, change.moves)
+
+    def _show_anew(self, width: int, height: int, patches: Sequence[Patch]) -> None:
+        """Take a new size and the pixels for it."""
+        self._framebuffer = Framebuffer(width, height)
+        self._framebuffer.update(patches)
+        self._next_frame()
+        self._tell_resized()
+
+    def _tell_resized(self) -> None:
+        self._tell("resized", *self.size, (Screen(0, 0, 0, *self.size),))
+
+    def _show_cursor(self, cursor: Cursor) -> None:
+        if cursor != self._cursor:
+            self._cursor = cursor
+            self._tell("cursor_changed", cursor)
+
+    def _show_leds(self, leds: int) -> None:
+        if leds != self._leds:
+            self._leds = leds
+            self._tell("leds_changed", leds)
+
+    def _next_frame(self) -> None:
+        self._frame += 1
+        self._shared.clear()
+        self._shared_bytes = 0
+
+    def _tell(self, what: str, *details: Any) -> None:
+        for observer in tuple(self._observers):
+            if observer in self._observers:
+                self._tell_one(observer, what, *details)
+
+    def _tell_one(self, observer: Any, what: str, *details: Any) -> None:
+        with self.log.failuresHandled("an observer failed on {what}", what=what):
+            getattr(observer, what)(*details)

@@ -1,0 +1,267 @@
+"""A display over X11."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, Callable, NamedTuple, Optional, Sequence
+
+import xcffib
+import xcffib.damage
+import xcffib.xfixes
+import xcffib.xkb
+import xcffib.xproto
+from twisted.internet.base import DelayedCall
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from kasmd.display.layout import DONE, NO_RESOURCES
+from kasmd.display.watched import Patch, WatchedDisplay
+from kasmd.display.x11_capture import Capture
+from kasmd.display.x11_clipboard import Clipboard
+from kasmd.display.x11_connect import open_connection
+from kasmd.display.x11_connection import XConnection, XError
+from kasmd.display.x11_cursor import CursorShape
+from kasmd.display.x11_input import Input
+from kasmd.display.x11_resize import resize_screen
+from kasmd.display.x11_server import CORE_KEYBOARD, Server, prepare
+from kasmd.errors import DisplayLost
+from kasmd.interfaces import ClipboardContent, IDisplay
+from kasmd.screen.geometry import Screen
+
+#: Between attempts to reach a display that is gone.
+RETRY_SECONDS = 1.0
+#: The largest clipboard that is taken or given.
+CLIPBOARD_BYTES = 16 << 20
+
+#: XKB tells its events apart by their second byte.
+_XKB_MAP = (0, 1)
+_XKB_LAMPS = 4
+_XKB_BELL = 8
+
+
+class _Session(NamedTuple):
+    """What lives as long as a connection."""
+
+    connection: XConnection
+    server: Server
+    capture: Capture
+    cursor: CursorShape
+    input: Input
+    clipboard: Clipboard
+
+
+@implementer(IDisplay)
+class X11Display(WatchedDisplay):
+    """Display ``where`` (such as ``:0``), opened by the Xauthority file ``authority``.
+
+    Between `connect` and `disconnect` it keeps trying to be connected.  While
+    there is no X server, or none that answers, the last picture stays.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        where: str,
+        authority: Optional[str] = None,
+        name: str = "kasmd",
+        max_frame_rate: float = 60.0,
+        size: tuple[int, int] = (1024, 768),
+        clipboard_bytes: int = CLIPBOARD_BYTES,
+    ) -> None:
+        super().__init__(*size, name)
+        self.where = where
+        self.authority = authority
+        self._reactor = reactor
+        self._interval = 1 / max_frame_rate
+        self._clipboard_bytes = clipboard_bytes
+        self._attempt = 0
+        self._retry: Optional[DelayedCall] = None
+        self._session: Optional[_Session] = None
+        self._waiting: list[Deferred[None]] = []
+        self._first_size: Optional[tuple[int, int]] = None
+        self._lost = True
+
+    def connect(self, size: Optional[tuple[int, int]] = None) -> Deferred[None]:
+        """Connect; fires with the first picture, or fails with DisplayLost.
+
+        A failure does not end the trying.  ``size`` is what the display is
+        resized to first, if it can be.
+        """
+        self._leave("connecting anew")
+        self._first_size = size
+        return Deferred.fromCoroutine(self._connect(self._attempt))
+
+    def disconnect(self) -> None:
+        """Let go of all keys and leave the display alone."""
+        self._leave("disconnected")
+
+    def key(self, keysym: int, keycode: int, down: bool) -> None:
+        """Press or release a key; dropped while there is no X server."""
+        if self._session is not None:
+            self._session.input.key(keysym, keycode, down)
+
+    def pointer(self, x: int, y: int, buttons: int) -> None:
+        """Move the pointer and hold ``buttons``; places outside are drawn to the edge."""
+        if self._session is not None:
+            width, height = self.size
+            x, y = min(max(x, 0), width - 1), min(max(y, 0), height - 1)
+            self._session.input.pointer(x, y, buttons)
+
+    def offer_clipboard(self, content: ClipboardContent) -> None:
+        """Own the desktop's clipboard; dropped while there is no X server."""
+        if self._session is not None:
+            self._session.clipboard.offer(content)
+
+    def resize(self, width: int, height: int, screens: Sequence[Screen]) -> Deferred[int]:
+        """Change the size; one screen that covers all is what there can be."""
+        return Deferred.fromCoroutine(self._resize(width, height, screens))
+
+    async def _resize(self, width: int, height: int, screens: Sequence[Screen]) -> int:
+        if self._session is None or self._session.connection.silent:
+            return NO_RESOURCES
+        connection, server = self._session[:2]
+        try:
+            status = await resize_screen(connection, server, width, height, screens)
+            if status == DONE and self.size != (width, height):
+                await self._next_picture()
+            return status
+        except XError as error:
+            self.log.info("the X server refuses the size: {error}", error=error)
+        except DisplayLost:
+            pass
+        return NO_RESOURCES
+
+    async def _connect(self, attempt: int) -> None:
+        try:
+            xcb, server = await open_connection(
+                self._reactor, self.where, self.authority, prepare
+            )
+        except DisplayLost:
+            if attempt == self._attempt:
+                self._retry = self._reactor.callLater(RETRY_SECONDS, self._try_again)
+            raise
+        connection = XConnection(self._reactor, xcb)
+        if attempt != self._attempt:
+            connection.close()
+            raise DisplayLost("disconnected while connecting")
+        if self._first_size is not None:
+            server = await self._set_first_size(connection, server, self._first_size)
+        self._begin(connection, server)
+        await self._next_picture()
+
+    async def _set_first_size(
+        self, connection: XConnection, server: Server, size: tuple[int, int]
+    ) -> Server:
+        try:
+            status = await resize_screen(connection, server, *size, ())
+        except (XError, DisplayLost):
+            return server
+        return server._replace(size=size) if status == DONE else server
+
+    def _next_picture(self) -> Deferred[None]:
+        """Fire when the next size has its picture; fails with DisplayLost."""
+        waiting: Deferred[None] = Deferred()
+        self._waiting.append(waiting)
+        return waiting
+
+    def _try_again(self) -> None:
+        trying = self.connect(self._first_size)
+        trying.addErrback(lambda failure: failure.trap(DisplayLost))
+
+    def _begin(self, connection: XConnection, server: Server) -> None:
+        capture = Capture(self._reactor, connection, server, self._interval, self._captured)
+        cursor = CursorShape(connection, server, self._show_cursor)
+        keys = Input(self._reactor, connection, server)
+        clipboard = Clipboard(
+            self._reactor, connection, server, self._clipboard_bytes, self._copied
+        )
+        self._session = _Session(connection, server, capture, cursor, keys, clipboard)
+        handlers: dict[type, Callable[[Any], None]] = {
+            xcffib.damage.NotifyEvent: lambda event: capture.damaged(),
+            xcffib.xfixes.CursorNotifyEvent: lambda event: cursor.changed(),
+            xcffib.xproto.ConfigureNotifyEvent: self._configured,
+            xcffib.xproto.MappingNotifyEvent: lambda event: keys.keymap_changed(),
+            xcffib.xkb.NewKeyboardNotifyEvent: self._xkb_event,
+            **clipboard.handlers(),
+        }
+        connection.on_event = lambda event: handlers.get(type(event), _ignore)(event)
+        connection.on_silence = self._fell_silent
+        connection.on_lost = self._connection_lost
+        lamps = connection.request(server.xkb.GetIndicatorState(CORE_KEYBOARD))
+        lamps.addCallback(lambda reply: self._lamps(reply.state))
+        lamps.addErrback(lambda failure: failure.trap(DisplayLost))
+        self._audience_changed()
+
+    def _audience_changed(self) -> None:
+        if self._session is not None:
+            self._session.capture.want(bool(self._observers))
+
+    def _captured(self, size: tuple[int, int], patches: Sequence[Patch]) -> None:
+        if self._lost or size != self.size:
+            self._lost = False
+            self._show_anew(*size, patches)
+            waiting, self._waiting = self._waiting, []
+            for deferred in waiting:
+                deferred.callback(None)
+        else:
+            self._show(patches)
+
+    def _configured(self, event: Any) -> None:
+        if self._session is not None and event.window == self._session.server.root:
+            self._session.capture.resized(event.width, event.height)
+
+    def _xkb_event(self, event: Any) -> None:
+        raw = bytes(xcffib.ffi.buffer(event.unpacker.cdata, 32))
+        if raw[1] in _XKB_MAP and self._session is not None:
+            self._session.input.keymap_changed()
+        elif raw[1] == _XKB_LAMPS:
+            self._lamps(struct.unpack_from("=I", raw, 12)[0])
+        elif raw[1] == _XKB_BELL:
+            self._tell("bell_rung")
+
+    def _lamps(self, state: int) -> None:
+        if self._session is not None:
+            lamps = self._session.server.lamps
+            self._show_leds(sum(bit for theirs, bit in lamps if state & theirs))
+
+    def _copied(self, content: ClipboardContent) -> None:
+        self._tell("clipboard_offered", content)
+
+    def _fell_silent(self, silent: bool) -> None:
+        assert self._session is not None
+        self._session.input.deafen(silent)
+        if silent:
+            self._tell_lost("not responding")
+        elif self._lost:
+            self._session.capture.read_all()
+
+    def _tell_lost(self, reason: str) -> None:
+        if not self._lost:
+            self._lost = True
+            self._tell("display_lost", reason)
+
+    def _connection_lost(self, reason: str) -> None:
+        session, self._session = self._session, None
+        if session is None:
+            return
+        session.capture.close()
+        session.input.close()
+        session.clipboard.close()
+        self._tell_lost(reason)
+        waiting, self._waiting = self._waiting, []
+        for deferred in waiting:
+            deferred.errback(Failure(DisplayLost(reason)))
+        self._retry = self._reactor.callLater(RETRY_SECONDS, self._try_again)
+
+    def _leave(self, reason: str) -> None:
+        self._attempt += 1
+        if self._session is not None:
+            self._session.input.release_all()
+            self._session.connection.close(reason)
+        if self._retry is not None and self._retry.active():
+            self._retry.cancel()
+
+
+def _ignore(event: Any) -> None:
+    """Most events are for others."""

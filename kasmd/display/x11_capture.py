@@ -1,0 +1,232 @@
+"""From DAMAGE to pixels.
+
+The damage is of report level NonEmpty: one event, then silence until what
+accumulated is subtracted.  So a picture that nobody wants costs nothing, and
+whoever comes later gets exactly what changed since.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, Callable, Optional, Sequence
+
+import numpy as np
+import xcffib.xproto
+from twisted.internet.base import DelayedCall
+from twisted.internet.defer import Deferred, FirstError, gatherResults
+from twisted.logger import Logger
+
+from kasmd.display.watched import Patch
+from kasmd.display.x11_connection import XConnection, XError
+from kasmd.display.x11_server import Server
+from kasmd.display.x11_shm import Segment
+from kasmd.errors import DisplayLost
+from kasmd.screen.geometry import Rect
+from kasmd.screen.region import Region
+
+#: More rectangles than this cost more to ask for than the pixels between them.
+MAX_RECTS = 64
+#: Pixels in one reply where there is no shared memory.
+PLAIN_PIXELS = 65536
+#: Rest after a refused request, for instance while the size changes.
+RETRY_SECONDS = 0.25
+
+_ALL_PLANES = 0xFFFFFFFF
+_Z_PIXMAP = xcffib.xproto.ImageFormat.ZPixmap
+
+
+class Images:
+    """Reads the screen: through shared memory, or the connection where that fails."""
+
+    log = Logger()
+
+    def __init__(self, connection: XConnection, server: Server) -> None:
+        self._connection = connection
+        self._server = server
+        self._segment: Optional[Segment] = None
+        self._segment_id = server.segment_id
+        self._shared = server.shm is not None
+
+    async def read(self, rects: Sequence[Rect]) -> list[Patch]:
+        """Give the pixels of disjoint rectangles; valid until the next call."""
+        await self._make_room(4 * sum(rect.area for rect in rects))
+        if self._segment is None:
+            return await self._read_plain(rects)
+        return await self._read_shared(rects, self._segment)
+
+    def close(self) -> None:
+        """Give the shared memory back."""
+        if self._segment is not None:
+            self._segment.close()
+            self._segment = None
+
+    async def _read_shared(self, rects: Sequence[Rect], segment: Segment) -> list[Patch]:
+        shm = self._server.shm
+        assert shm is not None
+        patches, replies, offset = [], [], 0
+        for rect in rects:
+            replies.append(self._connection.request_raw(shm.GetImage(
+                self._server.root, *rect, _ALL_PLANES, _Z_PIXMAP, self._segment_id, offset
+            )))
+            pixels = segment.memory[offset : offset + 4 * rect.area]
+            patches.append((rect, pixels.reshape(rect.height, rect.width, 4)))
+            offset += 4 * rect.area
+        await _all(replies)
+        return patches
+
+    async def _read_plain(self, rects: Sequence[Rect]) -> list[Patch]:
+        core = self._connection.core
+        patches = []
+        for rect in rects:
+            rows = max(1, PLAIN_PIXELS // rect.width)
+            for top in range(rect.y, rect.bottom, rows):
+                band = Rect(rect.x, top, rect.width, min(rows, rect.bottom - top))
+                reply = await self._connection.request_raw(core.GetImage(
+                    _Z_PIXMAP, self._server.root, *band, _ALL_PLANES
+                ))
+                pixels = np.frombuffer(reply, np.uint8, 4 * band.area, 32)
+                patches.append((band, pixels.reshape(band.height, band.width, 4)))
+        return patches
+
+    async def _make_room(self, size: int) -> None:
+        if not self._shared or (self._segment is not None and self._segment.size >= size):
+            return
+        shm = self._server.shm
+        assert shm is not None
+        if self._segment is not None:
+            shm.Detach(self._segment_id)
+            self.close()
+        width, height = self._server.size
+        try:
+            segment = Segment(max(size, 4 * width * height))
+        except OSError as error:
+            self._do_without(str(error))
+            return
+        try:
+            await self._connection.request_check(
+                shm.AttachChecked(self._segment_id, segment.ident, False)
+            )
+        except XError as error:
+            segment.close()
+            self._do_without(str(error))
+        except DisplayLost:
+            segment.close()
+            raise
+        else:
+            self._segment = segment
+        finally:
+            segment.forget()
+
+    def _do_without(self, why: str) -> None:
+        self._shared = False
+        self.log.warn("no shared memory with the X server, pixels are slower: {why}", why=why)
+
+
+class Capture:
+    """Reads what was damaged, at once and then at most every ``interval`` seconds.
+
+    ``deliver`` gets the screen's size and pixels, good until it returns.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        connection: XConnection,
+        server: Server,
+        interval: float,
+        deliver: Callable[[tuple[int, int], Sequence[Patch]], None],
+    ) -> None:
+        self._reactor = reactor
+        self._connection = connection
+        self._server = server
+        self._images = Images(connection, server)
+        self._interval = interval
+        self._deliver = deliver
+        self._size = server.size
+        self._wanted = False
+        self._damaged = self._stale = True
+        self._busy = False
+        self._next_at = 0.0
+        self._timer: Optional[DelayedCall] = None
+        self._consider()
+
+    def damaged(self) -> None:
+        """Hear that pixels were drawn."""
+        self._damaged = True
+        self._consider()
+
+    def want(self, wanted: bool) -> None:
+        """Say whether anybody looks."""
+        self._wanted = wanted
+        self._consider()
+
+    def resized(self, width: int, height: int) -> None:
+        """Hear that the screen has this size; all is read, wanted or not."""
+        if (width, height) != self._size:
+            self._size = (width, height)
+            self.read_all()
+
+    def read_all(self) -> None:
+        """Read the whole screen, wanted or not."""
+        self._damaged = self._stale = True
+        self._consider()
+
+    def close(self) -> None:
+        """End; the connection must be closed already."""
+        self._images.close()
+        self._damaged = self._stale = False
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+
+    def _consider(self) -> None:
+        """Read now, later or not at all."""
+        if self._busy or self._timer or not self._damaged or not (self._wanted or self._stale):
+            return
+        wait = self._next_at - self._reactor.seconds()
+        if wait > 0:
+            self._timer = self._reactor.callLater(wait, self._rested)
+        else:
+            self._busy = True
+            Deferred.fromCoroutine(self._capture())
+
+    def _rested(self) -> None:
+        self._timer = None
+        self._consider()
+
+    async def _capture(self) -> None:
+        self._next_at = self._reactor.seconds() + self._interval
+        size, stale = self._size, self._stale
+        self._damaged = self._stale = False
+        try:
+            damage = await self._take_damage()
+            screen = Rect(0, 0, *size)
+            region = Region([screen]) if stale else damage.intersect(Region([screen]))
+            if region:
+                patches = await self._images.read(region.coarsened(MAX_RECTS).rects)
+                self._deliver(size, patches)
+        except XError as error:
+            self.log.info("reading the screen failed, trying again: {error}", error=error)
+            self._damaged = self._stale = True
+            self._next_at += RETRY_SECONDS
+        except DisplayLost:
+            return
+        finally:
+            self._busy = False
+        self._consider()
+
+    async def _take_damage(self) -> Region:
+        """Give what was drawn since the last time."""
+        server = self._server
+        server.damage.Subtract(server.damage_id, 0, server.region_id)
+        reply = await self._connection.request_raw(server.xfixes.FetchRegion(server.region_id))
+        return Region(Rect(*fields) for fields in struct.iter_unpack("=hhHH", reply[32:]))
+
+
+async def _all(deferreds: Sequence[Deferred[Any]]) -> None:
+    """Wait for all; raises the first error."""
+    try:
+        await gatherResults(deferreds, consumeErrors=True)
+    except FirstError as error:
+        raise error.subFailure.value from None

@@ -1,0 +1,249 @@
+"""One connection to an X server that is never waited for.
+
+xcb's own waits hold the thread for as long as the server likes, so a stopped X
+server would stop the reactor.  Here replies and events are taken when they are
+there; only `kasmd.display.x11_connect` waits, on a thread.
+
+Requests go to xcb's buffer and reach the server with the next `flush` or reply
+asked for.  Writing could block too, if nobody read at the other end: so each
+user of a connection keeps a bounded number of requests unanswered.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Callable, NamedTuple, Optional
+
+import xcffib
+import xcffib.xproto
+from twisted.internet.base import DelayedCall
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from kasmd.display.x11_connect import Xcb
+from kasmd.errors import DisplayLost
+
+#: A reply that takes longer means that the server does not respond.
+PATIENCE_SECONDS = 2.0
+#: Events taken in one go, so that a flood cannot hold the reactor.
+EVENTS_AT_ONCE = 256
+
+_ffi, _lib = xcffib.ffi, xcffib.lib
+
+
+class XError(Exception):
+    """The X server refused a request."""
+
+
+class _Awaited(NamedTuple):
+    sequence: int
+    parse: Callable[[Any], Any]
+    deferred: Deferred[Any]
+    since: float
+
+
+class XConnection:
+    """An open connection: `request` asks, ``on_event`` hears.
+
+    ``on_event`` gets every event; ``on_silence`` True when a reply is overdue
+    and False when it has come after all; ``on_lost`` the reason, once.
+    """
+
+    log = Logger()
+
+    def __init__(self, reactor: Any, xcb: Xcb) -> None:
+        self.xcb = xcb
+        self.core: Any = xcb.core
+        self.on_event: Callable[[Any], None] = lambda event: None
+        self.on_silence: Callable[[bool], None] = lambda silent: None
+        self.on_lost: Callable[[str], None] = lambda reason: None
+        self.silent = False
+        self._reactor = reactor
+        self._awaited: deque[_Awaited] = deque()
+        self._pump_call: Optional[DelayedCall] = None
+        self._watch_call: Optional[DelayedCall] = None
+        self._unflushed = False
+        self._reader = _Reader(xcb.get_file_descriptor(), self._pump)
+        self._open = True
+        reactor.addReader(self._reader)
+        self._pump_soon()
+
+    def request(self, cookie: Any) -> Deferred[Any]:
+        """Give the reply to ``cookie``; fails with XError or DisplayLost."""
+        parse: Callable[[Any], Any] = cookie.reply_type
+        return self._await(cookie, parse)
+
+    def request_raw(self, cookie: Any) -> Deferred[bytes]:
+        """Like `request`, the reply as its bytes: for long lists."""
+        return self._await(cookie, _raw)
+
+    def request_check(self, cookie: Any) -> Deferred[Any]:
+        """Fire when the server has done the checked request ``cookie``."""
+        done = self._await(cookie, _nothing)
+        # The end of a request without reply shows when a later one is answered.
+        self._await(self.core.GetInputFocus(), _nothing).addErrback(_forget)
+        return done
+
+    def sync(self) -> Deferred[Any]:
+        """Fire when the server has done all that was requested so far."""
+        return self._await(self.core.GetInputFocus(), _nothing)
+
+    def flush(self) -> None:
+        """Send what was requested, soon."""
+        self._unflushed = True
+        self._pump_soon()
+
+    def close(self, reason: str = "closed") -> None:
+        """End the connection; whoever waits for a reply gets DisplayLost."""
+        if not self._open:
+            return
+        self._open = False
+        self._reactor.removeReader(self._reader)
+        for call in (self._pump_call, self._watch_call):
+            if call is not None and call.active():
+                call.cancel()
+        if not self.silent:
+            _lib.xcb_flush(self.xcb._conn)
+        self.xcb.disconnect()
+        waiting, self._awaited = self._awaited, deque()
+        for awaited in waiting:
+            awaited.deferred.errback(Failure(DisplayLost(reason)))
+        self.on_lost(reason)
+
+    def _await(self, cookie: Any, parse: Callable[[Any], Any]) -> Deferred[Any]:
+        deferred: Deferred[Any] = Deferred()
+        if not self._open:
+            return fail(DisplayLost("the display is gone"))
+        now = self._reactor.seconds()
+        self._awaited.append(_Awaited(cookie.sequence, parse, deferred, now))
+        self.flush()
+        if self._watch_call is None:
+            self._watch_call = self._reactor.callLater(PATIENCE_SECONDS, self._watch)
+        return deferred
+
+    def _pump_soon(self) -> None:
+        if self._open and self._pump_call is None:
+            self._pump_call = self._reactor.callLater(0, self._pump)
+
+    def _pump(self) -> None:
+        """Send what is to be sent and take all that is there."""
+        if self._pump_call is not None and self._pump_call.active():
+            self._pump_call.cancel()
+        self._pump_call = None
+        try:
+            # Sending may read too, and then the descriptor stays quiet: so taking comes last.
+            while self._open:
+                if self._unflushed:
+                    self._unflushed = False
+                    _lib.xcb_flush(self.xcb._conn)
+                if not (self._take_events() | self._take_replies()):
+                    break
+        except xcffib.ConnectionException:
+            self.close("the X server closed the connection")
+
+    def _take_events(self) -> bool:
+        taken = 0
+        while self._open and taken < EVENTS_AT_ONCE:
+            try:
+                event = self.xcb.poll_for_event()
+            except xcffib.ConnectionException:
+                raise
+            except xcffib.XcffibException as error:
+                self.log.info("the X server reports {error}", error=describe(error))
+                taken += 1
+                continue
+            if event is None:
+                break
+            taken += 1
+            self.on_event(event)
+        return taken > 0
+
+    def _take_replies(self) -> bool:
+        taken = False
+        while self._open and self._awaited:
+            outcome = _poll_reply(self.xcb, self._awaited[0])
+            if outcome is None:
+                break
+            taken = True
+            deferred = self._awaited.popleft().deferred
+            if self.silent:
+                self.silent = False
+                self.on_silence(False)
+            deferred.callback(outcome[0])
+        return taken
+
+    def _watch(self) -> None:
+        """Look whether the oldest reply is overdue, while there is one."""
+        self._watch_call = None
+        if not self._awaited:
+            return
+        age = self._reactor.seconds() - self._awaited[0].since
+        if age >= PATIENCE_SECONDS and not self.silent:
+            self.silent = True
+            self.on_silence(True)
+        left = PATIENCE_SECONDS - age
+        self._watch_call = self._reactor.callLater(
+            left if left > 0 else PATIENCE_SECONDS, self._watch
+        )
+
+
+@implementer(IReadDescriptor)
+class _Reader:
+    """What the reactor watches."""
+
+    def __init__(self, descriptor: int, pump: Callable[[], None]) -> None:
+        self._descriptor = descriptor
+        self._pump = pump
+
+    def fileno(self) -> int:
+        """Give the socket's number."""
+        return self._descriptor
+
+    def doRead(self) -> None:
+        """Take what has come."""
+        self._pump()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Nothing to do: taking what has come finds out."""
+
+    def logPrefix(self) -> str:
+        """Name this for the log."""
+        return "X11"
+
+
+def _poll_reply(xcb: Xcb, awaited: _Awaited) -> Optional[tuple[Any]]:
+    """Give the reply or the Failure if it is there, in a tuple; else None."""
+    reply_p, error_p = _ffi.new("void **"), _ffi.new("xcb_generic_error_t **")
+    if not _lib.xcb_poll_for_reply(xcb._conn, awaited.sequence, reply_p, error_p):
+        return None
+    if error_p[0] != _ffi.NULL:
+        error = _ffi.gc(error_p[0], xcffib.c_free)
+        kind = xcb._error_offsets[error.error_code]
+        return (Failure(XError(describe(kind(xcffib.CffiUnpacker(error))))),)
+    if reply_p[0] == _ffi.NULL:
+        xcb.invalid()
+        return (None,)
+    data = _ffi.gc(reply_p[0], xcffib.c_free)
+    length = 32 + 4 * _ffi.cast("xcb_generic_reply_t *", data).length
+    return (awaited.parse(xcffib.CffiUnpacker(data, known_max=length)),)
+
+
+def describe(error: xcffib.XcffibException) -> str:
+    """Name an X error for the log."""
+    codes = (getattr(error, name, "?") for name in ("major_opcode", "minor_opcode"))
+    return f"{type(error).__name__} for request {'.'.join(map(str, codes))}"
+
+
+def _raw(unpacker: Any) -> bytes:
+    return bytes(_ffi.buffer(unpacker.cdata, unpacker.known_max))
+
+
+def _nothing(unpacker: Any) -> None:
+    return None
+
+
+def _forget(failure: Failure) -> None:
+    failure.trap(DisplayLost)

@@ -1,0 +1,113 @@
+"""A small file that is read whole and replaced whole, or not at all."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import time
+from contextlib import contextmanager
+from typing import Iterator, Optional
+
+from twisted.logger import Logger
+
+#: No file that is read here needs more; 8,000 accounts fit.
+SIZE_LIMIT = 1 << 20
+#: Another writer needs milliseconds; one that takes longer hangs.
+LOCK_SECONDS = 0.25
+_LOCK_STEP = 0.01
+
+_log = Logger()
+
+
+def read(path: str) -> Optional[bytes]:
+    """Give the content, or None where there is no such file.
+
+    Raises OSError, also for what is no regular file or over SIZE_LIMIT.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    with open(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError("not a regular file")
+        content = file.read(SIZE_LIMIT + 1)
+    if len(content) > SIZE_LIMIT:
+        raise OSError(f"larger than {SIZE_LIMIT} bytes")
+    return content
+
+
+@contextmanager
+def exclusive(path: str) -> Iterator[None]:
+    """Keep other writers of ``path`` out, by a lock on ``path``.lock, which stays.
+
+    Raises TimeoutError (an OSError) after LOCK_SECONDS.
+    """
+    fd = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        _lock(fd)
+        yield
+    finally:
+        os.close(fd)
+
+
+def replace(path: str, content: bytes) -> None:
+    """Replace a file by ``content``, mode 0600, so that a power cut leaves old or new.
+
+    Call it under `exclusive`.  Raises OSError; then the old file is untouched
+    and nothing is left beside it.
+    """
+    if len(content) > SIZE_LIMIT:
+        raise OSError(f"larger than {SIZE_LIMIT} bytes")
+    directory, name = os.path.split(path)
+    new = os.path.join(directory, f".{name}.new")
+    try:
+        _write(new, content)
+        os.rename(new, path)
+    except OSError:
+        _unlink(new)
+        raise
+    _sync_directory(directory or ".")
+
+
+def _lock(fd: int) -> None:
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise TimeoutError("another program is writing it") from None
+        time.sleep(_LOCK_STEP)
+
+
+def _write(path: str, content: bytes) -> None:
+    # A writer that was killed may have left one, and the lock says it is not in use.
+    _unlink(path)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with open(fd, "wb", buffering=0) as file:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[file.write(rest) :]
+        os.fsync(fd)
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def _sync_directory(directory: str) -> None:
+    """Make the rename durable; the change is made already, so a failure is only told."""
+    try:
+        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        warning = "{directory}: a power cut may undo the last change: {error}"
+        _log.warn(warning, directory=directory, error=error)

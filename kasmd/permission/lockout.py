@@ -1,0 +1,77 @@
+"""Keeps those away for a while who give too many wrong passwords.
+
+KasmVNC's meaning, kept: ``threshold`` refused log-ins from one address lock it
+out for ``timeout`` seconds, and then it starts afresh.  Changed on purpose: an
+attempt while locked out does not begin the time again (a browser that retries
+would never get in), a right password clears the count, and a whole /64 of IPv6
+counts as one address.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from functools import lru_cache
+from ipaddress import IPv6Address, IPv6Network, ip_address
+from typing import NamedTuple
+
+#: Addresses remembered at once; the one that was quiet longest is forgotten.
+CAPACITY = 10_000
+
+
+class _Record(NamedTuple):
+    failures: int
+    locked_until: float
+
+
+class Lockout:
+    """Counts by address; ``now`` is seconds on a clock that never jumps.
+
+    A ``threshold`` of 0 locks out nobody.
+    """
+
+    def __init__(self, threshold: int, timeout: float, capacity: int = CAPACITY) -> None:
+        self._threshold = threshold
+        self._timeout = timeout
+        self._capacity = capacity
+        self._records: OrderedDict[str, _Record] = OrderedDict()
+
+    def __len__(self) -> int:
+        """The number of addresses that are remembered."""
+        return len(self._records)
+
+    def seconds_left(self, address: str, now: float) -> float:
+        """Give how long ``address`` stays locked out, 0.0 if it is not."""
+        record = self._records.get(_subscriber(address)) if self._records else None
+        return max(0.0, record.locked_until - now) if record is not None else 0.0
+
+    def failed(self, address: str, now: float) -> bool:
+        """Count a wrong password; tell whether it locked the address out."""
+        if self._threshold <= 0 or self.seconds_left(address, now):
+            return False
+        subscriber = _subscriber(address)
+        record = self._records.pop(subscriber, _Record(0, 0.0))
+        served = record.failures >= self._threshold
+        failures = 1 if served else record.failures + 1
+        locks = failures >= self._threshold
+        self._records[subscriber] = _Record(failures, now + self._timeout if locks else 0.0)
+        if len(self._records) > self._capacity:
+            self._records.popitem(last=False)
+        return locks
+
+    def succeeded(self, address: str) -> None:
+        """Forget the wrong passwords of ``address``."""
+        self._records.pop(_subscriber(address), None)
+
+
+@lru_cache(maxsize=1024)
+def _subscriber(address: str) -> str:
+    """Give what one subscriber holds: an IPv4 address, a /64, or what is no IP as it is."""
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(ip, IPv6Address):
+        return str(ip)
+    if ip.ipv4_mapped is not None:
+        return str(ip.ipv4_mapped)
+    return str(IPv6Network((int(ip), 64), strict=False))

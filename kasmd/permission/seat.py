@@ -1,0 +1,266 @@
+"""Gate one: a display as one person may use it, checked both ways.
+
+NEEDS is the whole policy.  Inward, a viewer without the right is not heard (as
+in KasmVNC: no error, its client may not know better).  Outward, what happens on
+the display passes only to those who may see it.
+
+A seat lets go of what it holds down when it loses the right or leaves; letting
+go needs no right.  When VIEW comes back its observers are told everything anew.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Callable, Mapping, Optional, Sequence
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from kasmd.interfaces import ClipboardContent, IDisplay, IDisplayObserver, IGrant, ISeat
+from kasmd.permission.callbacks import isolated
+from kasmd.rights import NOTHING, Right
+from kasmd.screen.cursor import Cursor
+from kasmd.screen.framebuffer import Snapshot
+from kasmd.screen.geometry import Move, Rect, Screen
+from kasmd.screen.region import Region
+
+#: The right that each member of ISeat and each event of IDisplayObserver needs.
+NEEDS: Mapping[str, Right] = {
+    # Told to everyone who was admitted (ServerInit), or the seat's own.
+    "size": NOTHING,
+    "name": NOTHING,
+    "grant": NOTHING,
+    "leave": NOTHING,
+    # Inward.
+    "observe": Right.ENTER,
+    "snapshot": Right.VIEW,
+    "key": Right.KEYBOARD,
+    "pointer": Right.POINTER,
+    "offer_clipboard": Right.CLIPBOARD_IN,
+    "resize": Right.RESIZE,
+    # Outward.
+    "changed": Right.VIEW,
+    "resized": Right.VIEW,
+    "cursor_changed": Right.VIEW,
+    "leds_changed": Right.VIEW,
+    "bell_rung": Right.VIEW,
+    "clipboard_offered": Right.CLIPBOARD_OUT,
+    "display_lost": Right.ENTER,
+}
+
+#: The answer to a resize without the right (rfbproto, ExtendedDesktopSize).
+PROHIBITED = 1
+
+#: Keys held at once; of more, the one that was held longest is let go.
+HELD_LIMIT = 256
+
+_log = Logger()
+
+
+class Hold:
+    """Who drags on a display: while one seat holds a button down, others wait.
+
+    One for all seats of a display; an X server has one pointer, and a button
+    mask from another seat would end the drag.
+    """
+
+    def __init__(self) -> None:
+        self._by: Optional[object] = None
+
+    def take(self, seat: object, buttons: int) -> bool:
+        """Tell whether ``seat`` may point now; with ``buttons`` it holds, without it lets go."""
+        if self._by is not None and self._by is not seat:
+            return False
+        self._by = seat if buttons else None
+        return True
+
+
+@implementer(ISeat)
+class Seat:
+    """``display`` (an `IDisplay`) under ``grant`` (an `IGrant`), which it owns."""
+
+    def __init__(self, display: IDisplay, grant: IGrant, hold: Optional[Hold] = None) -> None:
+        self.grant = grant
+        self._display = display
+        self._hold = hold if hold is not None else Hold()
+        self._keys: dict[tuple[str, int], tuple[int, int]] = {}
+        self._pointer = (0, 0, 0)
+        self._outlets: set[_Outlet] = set()
+        self._viewing = grant.holds(Right.VIEW)
+        self._unheard: set[str] = set()
+        self._end_watching = grant.when_changed(self._grant_changed)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The display's (width, height) in pixels."""
+        width, height = self._display.size
+        return width, height
+
+    @property
+    def name(self) -> str:
+        """What the desktop is called."""
+        return str(self._display.name)
+
+    def observe(self, observer: IDisplayObserver) -> Callable[[], None]:
+        """Tell ``observer`` of all that it may know, until the answer is called."""
+        outlet = _Outlet(self.grant, self._display, observer)
+        if self._heard("observe"):
+            self._outlets.add(outlet)
+            outlet.open(self._display.observe(outlet))
+        return partial(self._close, outlet)
+
+    def snapshot(self, rect: Rect) -> Snapshot:
+        """Copy ``rect`` (PermissionDenied without the right)."""
+        self.grant.require(NEEDS["snapshot"])
+        snapshot: Snapshot = self._display.snapshot(rect)
+        return snapshot
+
+    def key(self, keysym: int, keycode: int, down: bool) -> None:
+        """Press or release a key, if it may."""
+        if not self._heard("key"):
+            return
+        # The keysym of one key may differ between press and release (Shift).
+        key = ("keycode", keycode) if keycode else ("keysym", keysym)
+        self._keys.pop(key, None)
+        if down:
+            if len(self._keys) >= HELD_LIMIT:
+                self._release_key(next(iter(self._keys)))
+            self._keys[key] = keysym, keycode
+        self._display.key(keysym, keycode, down)
+
+    def pointer(self, x: int, y: int, buttons: int) -> None:
+        """Put the pointer, if it may and no other seat drags."""
+        if self._heard("pointer") and self._hold.take(self, buttons):
+            self._pointer = x, y, buttons
+            self._display.pointer(x, y, buttons)
+
+    def offer_clipboard(self, content: ClipboardContent) -> None:
+        """Own the desktop's clipboard, if it may."""
+        if self._heard("offer_clipboard"):
+            self._display.offer_clipboard(content)
+
+    def resize(self, width: int, height: int, screens: Sequence[Screen]) -> Deferred[int]:
+        """Change the size; PROHIBITED without the right."""
+        if not self._heard("resize"):
+            return succeed(PROHIBITED)
+        resizing: Deferred[int] = self._display.resize(width, height, screens)
+        return resizing
+
+    def leave(self) -> None:
+        """Let go of all that is held, tell nobody anything more, release the grant."""
+        self._release_keys()
+        self._release_buttons()
+        for outlet in list(self._outlets):
+            isolated(self._close, outlet)
+        self._end_watching()
+        self.grant.release()
+
+    def _close(self, outlet: _Outlet) -> None:
+        self._outlets.discard(outlet)
+        outlet.close()
+
+    def _heard(self, member: str) -> bool:
+        if self.grant.holds(NEEDS[member]):
+            return True
+        if member not in self._unheard:
+            self._unheard.add(member)
+            _log.info("{name} may not {member}", name=ascii(self.grant.name), member=member)
+        return False
+
+    def _grant_changed(self) -> None:
+        if not self.grant.holds(NEEDS["key"]):
+            self._release_keys()
+        if not self.grant.holds(NEEDS["pointer"]):
+            self._release_buttons()
+        viewing = self.grant.holds(Right.VIEW)
+        regained, self._viewing = viewing and not self._viewing, viewing
+        if regained:
+            for outlet in list(self._outlets):
+                isolated(outlet.refresh)
+
+    def _release_keys(self) -> None:
+        for key in list(self._keys):
+            self._release_key(key)
+
+    def _release_key(self, key: tuple[str, int]) -> None:
+        keysym, keycode = self._keys.pop(key)
+        isolated(self._display.key, keysym, keycode, False)
+
+    def _release_buttons(self) -> None:
+        x, y, buttons = self._pointer
+        self._pointer = x, y, 0
+        if buttons:
+            self._hold.take(self, 0)
+            isolated(self._display.pointer, x, y, 0)
+
+
+@implementer(IDisplayObserver)
+class _Outlet:
+    """What one observer hears; it keeps the state that is to be told when VIEW comes back."""
+
+    def __init__(self, grant: IGrant, display: IDisplay, observer: IDisplayObserver) -> None:
+        self._grant = grant
+        self._display = display
+        self._observer = observer
+        self._state: dict[str, tuple[Any, ...]] = {}
+        self._closed = False
+        self._end: Optional[Callable[[], None]] = None
+
+    def open(self, end: Callable[[], None]) -> None:
+        """Keep ``end``, which ends the observation; at once if `close` came before."""
+        self._end = end
+        if self._closed:
+            end()
+
+    def close(self) -> None:
+        """Pass on nothing more."""
+        self._closed = True
+        if self._end is not None:
+            self._end()
+
+    def refresh(self) -> None:
+        """Tell the size, the cursor, the lock keys and that every pixel changed."""
+        width, height = self._display.size
+        _, _, screens = self._state.get("resized", (0, 0, [Screen(0, 0, 0, width, height)]))
+        self.resized(width, height, screens)
+        for event in ("cursor_changed", "leds_changed"):
+            if event in self._state:
+                self._tell(event, *self._state[event])
+        self.changed(Region([Rect(0, 0, width, height)]), ())
+
+    def changed(self, region: Region, moves: Sequence[Move]) -> None:
+        """Pass on that pixels changed."""
+        self._tell("changed", region, moves)
+
+    def resized(self, width: int, height: int, screens: Sequence[Screen]) -> None:
+        """Pass on a new size or layout."""
+        self._keep("resized", width, height, screens)
+
+    def cursor_changed(self, cursor: Cursor) -> None:
+        """Pass on a new shape of the pointer."""
+        self._keep("cursor_changed", cursor)
+
+    def leds_changed(self, leds: int) -> None:
+        """Pass on the state of the lock keys."""
+        self._keep("leds_changed", leds)
+
+    def clipboard_offered(self, content: ClipboardContent) -> None:
+        """Pass on what was copied."""
+        self._tell("clipboard_offered", content)
+
+    def bell_rung(self) -> None:
+        """Pass on the bell."""
+        self._tell("bell_rung")
+
+    def display_lost(self, reason: str) -> None:
+        """Pass on that the display does not answer."""
+        self._tell("display_lost", reason)
+
+    def _keep(self, event: str, *args: Any) -> None:
+        self._state[event] = args
+        self._tell(event, *args)
+
+    def _tell(self, event: str, *args: Any) -> None:
+        if not self._closed and self._grant.holds(NEEDS[event]):
+            getattr(self._observer, event)(*args)

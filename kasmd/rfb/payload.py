@@ -1,0 +1,224 @@
+"""Where what a server says ends: for a client that need not decode it.
+
+`PAYLOADS`: of a rectangle, by its encoding; `KASM_BODIES`: of Kasm's messages.
+"""
+
+from __future__ import annotations
+
+from typing import Callable
+
+from kasmd.errors import ProtocolError
+from kasmd.rfb import limits
+from kasmd.rfb.numbers import Encoding, ServerMessage
+from kasmd.rfb.wire import U32, Parser
+from kasmd.screen.geometry import Rect
+from kasmd.screen.pixels import PixelFormat, tpixel_size
+
+#: Hextile: what a tile's first byte says (RFC 6143 section 7.7.4).
+_RAW, _BACKGROUND, _FOREGROUND, _ANY_SUBRECTS, _COLOURED = 1, 2, 4, 8, 16
+
+#: Tight: the high nibble of the first byte; Kasm's WebP, QOI and watermark from 11 on.
+_EXPLICIT_FILTER, _FILL, _IMAGES = 4, 8, range(9, 14)
+_PALETTE_FILTER = 1
+#: Tight leaves data shorter than this as it is.
+_UNCOMPRESSED = 12
+
+
+def exactly(length: int) -> Parser[bytes]:
+    """Read ``length`` bytes, a payload's ceiling permitting."""
+    if length > limits.PAYLOAD:
+        raise ProtocolError(f"a rectangle's payload of {length} bytes")
+    return (yield length)
+
+
+def _raw(rect: Rect, pixel_format: PixelFormat) -> Parser[bytes]:
+    return (yield from exactly(rect.area * pixel_format.bytes_per_pixel))
+
+
+def _copy_rect(rect: Rect, pixel_format: PixelFormat) -> Parser[bytes]:
+    return (yield 4)
+
+
+def _empty(rect: Rect, pixel_format: PixelFormat) -> Parser[bytes]:
+    return (yield 0)
+
+
+def _counted(rect: Rect, pixel_format: PixelFormat) -> Parser[bytes]:
+    head = yield 4
+    return head + (yield from exactly(U32.unpack(head)[0]))
+
+
+def _compact(head: bytes) -> Parser[bytes]:
+    """Tight's length in one to three bytes, and what it counts; all put after ``head``."""
+    length = 0
+    for shift in (0, 7, 14):
+        byte = yield 1
+        head += byte
+        length |= (byte[0] & (0x7F if shift < 14 else 0xFF)) << shift
+        if byte[0] < 0x80:
+            break
+    return head + (yield length)
+
+
+def _tight(rect: Rect, pixel_format: PixelFormat) -> Parser[bytes]:
+    head = yield 1
+    control = head[0] >> 4
+    if control == _FILL:
+        return head + (yield tpixel_size(pixel_format))
+    if control in _IMAGES:
+        return (yield from _compact(head))
+    if control > _FILL:
+        raise ProtocolError(f"Tight control {head[0]:#04x}")
+    return (yield from _tight_basic(rect, tpixel_size(pixel_format), head))
+
+
+def _tight_basic(rect: Rect, size: int, head: bytes) -> Parser[bytes]:
+    row = rect.width * size
+    if head[0] >> 4 & _EXPLICIT_FILTER:
+        head += yield 1
+        if head[1] == _PALETTE_FILTER:
+            head += yield 1
+            colours = head[2] + 1
+            head += yield colours * size
+            row = (rect.width + 7) // 8 if colours == 2 else rect.width
+    length = row * rect.height
+    if length < _UNCOMPRESSED:
+        return head + (yield length)
+    return (yield from _compact(head))
+
+
+def _hextile(rect: Rect, pixel_format: PixelFormat) -> Parser[bytes]:
+    parts = []
+    for y in range(0, rect.height, 16):
+        for x in range(0, rect.width, 16):
+            area = min(16, rect.width - x) * min(16, rect.height - y)
+            parts.append((yield from _tile(area, pixel_format.bytes_per_pixel)))
+    return b"".join(parts)
+
+
+def _tile(area: int, size: int) -> Parser[bytes]:
+    tile = yield 1
+    flags = tile[0]
+    if flags & _RAW:
+        return tile + (yield area * size)
+    tile += yield size * (flags & (_BACKGROUND | _FOREGROUND)).bit_count()
+    if flags & _ANY_SUBRECTS:
+        count = yield 1
+        tile += count + (yield count[0] * (2 + (size if flags & _COLOURED else 0)))
+    return tile
+
+
+def _checked_cursor(rect: Rect) -> int:
+    if max(rect.width, rect.height) > limits.CURSOR_SIDE:
+        raise ProtocolError(f"a cursor of {rect.width} x {rect.height}")
+    return rect.area
+
+
+def _cursor(rect: Rect, pixel_format: PixelFormat) -> Parser[bytes]:
+    pixels = _checked_cursor(rect) * pixel_format.bytes_per_pixel
+    return (yield pixels + (rect.width + 7) // 8 * rect.height)
+
+
+def _cursor_with_alpha(rect: Rect, pixel_format: PixelFormat) -> Parser[bytes]:
+    return (yield 4 + 4 * _checked_cursor(rect))
+
+
+def _vmware_cursor(rect: Rect, pixel_format: PixelFormat) -> Parser[bytes]:
+    head = yield 2
+    masks = 1 if head[0] == 1 else 2
+    return head + (yield 4 * masks * _checked_cursor(rect))
+
+
+def _extended_desktop_size(rect: Rect, pixel_format: PixelFormat) -> Parser[bytes]:
+    head = yield 4
+    return head + (yield 16 * head[0])
+
+
+def _led_state(rect: Rect, pixel_format: PixelFormat) -> Parser[bytes]:
+    return (yield 1)
+
+
+PAYLOADS: dict[int, Callable[[Rect, PixelFormat], Parser[bytes]]] = {
+    Encoding.RAW: _raw,
+    Encoding.COPY_RECT: _copy_rect,
+    Encoding.HEXTILE: _hextile,
+    Encoding.TIGHT: _tight,
+    Encoding.ZRLE: _counted,
+    Encoding.LAST_RECT: _empty,
+    Encoding.DESKTOP_SIZE: _empty,
+    Encoding.QEMU_EXTENDED_KEY_EVENT: _empty,
+    Encoding.EXTENDED_MOUSE_BUTTONS: _empty,
+    Encoding.EXTENDED_DESKTOP_SIZE: _extended_desktop_size,
+    Encoding.DESKTOP_NAME: _counted,
+    Encoding.LED_STATE: _led_state,
+    Encoding.CURSOR: _cursor,
+    Encoding.CURSOR_WITH_ALPHA: _cursor_with_alpha,
+    Encoding.VMWARE_CURSOR: _vmware_cursor,
+}
+
+
+def text_within(ceiling: int) -> Parser[bytes]:
+    """Read a length in 32 bits and a text of that many bytes, without the length."""
+    (length,) = U32.unpack((yield 4))
+    if length > ceiling:
+        raise ProtocolError(f"a text of {length} bytes")
+    return (yield length)
+
+
+def _report() -> Parser[bytes]:
+    pad = yield 3
+    return pad + (yield from text_within(limits.SERVER_TEXT))
+
+
+def _disconnect() -> Parser[bytes]:
+    head = yield 4
+    return head + (yield from text_within(limits.SERVER_NAME))
+
+
+def _name() -> Parser[bytes]:
+    return (yield from text_within(limits.SERVER_NAME))
+
+
+def _nothing() -> Parser[bytes]:
+    return (yield 0)
+
+
+def _relay_answer() -> Parser[bytes]:
+    head = yield 2
+    return head + (yield head[1])
+
+
+def _clipboard() -> Parser[bytes]:
+    parts = [(yield 1)]
+    for _ in range(parts[0][0]):
+        parts.append((yield 5))
+        parts.append((yield parts[-1][4]))
+        parts.append((yield 4))
+        (length,) = U32.unpack(parts[-1])
+        if length > limits.SERVER_TEXT:
+            raise ProtocolError(f"a clipboard item of {length} bytes")
+        parts.append((yield length))
+    return b"".join(parts)
+
+
+def _encoders() -> Parser[bytes]:
+    parts = [(yield 1)]
+    for _ in range(parts[0][0]):
+        parts.append((yield 13))
+        parts.append((yield 4 * parts[-1][12]))
+    return b"".join(parts)
+
+
+KASM_BODIES: dict[int, Callable[[], Parser[bytes]]] = {
+    ServerMessage.STATS: _report,
+    ServerMessage.NETWORK_STATS: _report,
+    ServerMessage.SYSTEM_STATS: _report,
+    ServerMessage.REQUEST_FRAME_STATS: _nothing,
+    ServerMessage.BINARY_CLIPBOARD: _clipboard,
+    ServerMessage.SUBSCRIBE_UNIX_RELAY: _relay_answer,
+    ServerMessage.VIDEO_ENCODERS: _encoders,
+    ServerMessage.SERVER_DISCONNECT: _disconnect,
+    ServerMessage.FORCE_GAME_MODE: _nothing,
+    ServerMessage.USER_ADDED_TO_SESSION: _name,
+    ServerMessage.USER_REMOVED_FROM_SESSION: _name,
+}

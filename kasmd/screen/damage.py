@@ -1,0 +1,150 @@
+"""What changed between two pictures: where, and whether it only moved.
+
+Pictures here are `kasmd.screen.pixels.Values` with the meaningless byte zero.
+"""
+
+from __future__ import annotations
+
+from typing import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kasmd.screen.geometry import Move, Rect
+from kasmd.screen.pixels import Values
+from kasmd.screen.region import Region
+
+#: The bits of a pixel that mean something.
+COLOUR = np.uint32(0x00FFFFFF)
+
+#: Rows compared at once: what fits into the processor's second cache.
+_BAND = 64
+#: Changed columns are told apart by so many; gaps of fewer groups are closed.
+_GROUP = 8
+_GAP = 8
+
+#: Both sides of a scrolled area must be at least this long.
+LEAST_SCROLL = 48
+#: Strips of columns that are searched for rows seen before, and their width.
+_STRIPS, _STRIP = 4, 32
+#: Rows that must have gone the same way, of those searched (every fourth).
+_LEAST_VOTES = 6
+_LEAST_ROWS = 8
+_MOST_MOVES = 16
+#: A hash keeps its upper bits; the lower ones are the row it belongs to.
+_ROW_BITS = np.uint64(16)
+_WEIGHTS = np.random.default_rng(6143).integers(
+    1 << 63, size=(_STRIPS, _STRIP // 2), dtype=np.uint64
+) | np.uint64(1)
+
+
+def differences(old: Values, new: Values) -> Region:
+    """Give where ``new`` differs from ``old``, coarsely, around (0, 0).
+
+    Where nearly all of the bounds changed, the bounds: one rectangle of a
+    video is worth more than its exact outline.
+    """
+    rects: list[Rect] = []
+    for top, unequal in _unequal_groups(old, new):
+        rects += _rects_around(unequal, top, old.shape[1])
+    region = Region(rects)
+    bounds = region.bounds
+    if bounds is not None and region.area * 8 >= bounds.area * 7:
+        return Region([bounds])
+    return region
+
+
+def _rects_around(unequal: NDArray[np.uint64], top: int, width: int) -> Iterator[Rect]:
+    """Give rectangles around what differs in a band of rows."""
+    height = len(unequal)
+    columns = np.bitwise_or.reduce(unequal, axis=0)
+    for first, last in runs(columns != 0, _GAP):
+        rows = np.flatnonzero(np.bitwise_or.reduce(unequal[:, first:last], axis=1))
+        y, bottom = int(rows[0]), int(rows[-1]) + 1
+        if (bottom - y) * 4 >= height * 3:
+            y, bottom = 0, height
+        left, right = first * _GROUP, min(last * _GROUP, width)
+        yield Rect(left, top + y, right - left, bottom - y)
+
+
+def _unequal_groups(old: Values, new: Values) -> Iterator[tuple[int, NDArray[np.uint64]]]:
+    """Compare band by band: the first row, and zero where `_GROUP` pixels are equal.
+
+    The array holds until the next band.
+    """
+    height, width = old.shape
+    colours = np.empty((_BAND, width), "<u4")
+    unequal = np.zeros((_BAND, -(-width // _GROUP) * _GROUP), np.bool_)
+    for top in range(0, height, _BAND):
+        rows = min(_BAND, height - top)
+        np.bitwise_and(new[top:top + rows], COLOUR, out=colours[:rows])
+        np.not_equal(colours[:rows], old[top:top + rows], out=unequal[:rows, :width])
+        yield top, unequal[:rows].view(np.uint64)
+
+
+def scrolled_by(old: Values, new: Values) -> int:
+    """Guess how many rows down most of the picture went; 0 for no scroll."""
+    height, width = old.shape
+    if min(height, width) < LEAST_SCROLL:
+        return 0
+    before, after = _row_hashes(old), _row_hashes(new)
+    sought = (before != after).nonzero()
+    sought = tuple(index[::4] for index in sought)
+    rows = np.sort((before | np.arange(height, dtype=np.uint64)).ravel())
+    hashes = rows >> _ROW_BITS
+    repeated = np.zeros(len(hashes), np.bool_)
+    repeated[1:] = hashes[1:] == hashes[:-1]
+    repeated[:-1] |= repeated[1:]
+    places = np.searchsorted(rows, after[sought]).clip(max=len(rows) - 1)
+    found = (hashes[places] == after[sought] >> _ROW_BITS) & ~repeated[places]
+    was = (rows[places[found]] & np.uint64(0xFFFF)).astype(np.intp)
+    votes = np.bincount(sought[1][found] - was + height, minlength=2 * height)
+    dy = int(votes.argmax())
+    return dy - height if votes[dy] >= _LEAST_VOTES else 0
+
+
+def _row_hashes(picture: Values) -> NDArray[np.uint64]:
+    """Hash four rows from each row on, in each strip, with the lower bits zero."""
+    height, width = picture.shape
+    lefts = np.linspace(0, width - _STRIP, _STRIPS).astype(int)
+    strips = np.stack([picture[:, left:left + _STRIP] for left in lefts]) & COLOUR
+    hashes: NDArray[np.uint64] = np.einsum("srk,sk->sr", strips.view(np.uint64), _WEIGHTS)
+    four = hashes * _WEIGHTS[0, 0]
+    for later in (1, 2, 3):
+        four[:, :-later] += hashes[:, later:] * _WEIGHTS[0, later]
+    return four >> _ROW_BITS << _ROW_BITS
+
+
+def moved_rows(old: Values, new: Values, dy: int) -> list[Move]:
+    """Give what of ``new`` is ``old``, ``dy`` rows further down, in the order to apply.
+
+    All moves have the same columns: the widest run where most rows moved.
+    """
+    height = new.shape[0] - abs(dy)
+    top = max(dy, 0)
+    bands = _unequal_groups(old[top - dy:top - dy + height], new[top:top + height])
+    unequal = np.concatenate([band != 0 for _, band in bands])
+    columns = runs(unequal[::4].mean(axis=0) < 0.4)
+    if not columns:
+        return []
+    first, last = max(columns, key=lambda run: run[1] - run[0])
+    left, right = first * _GROUP, min(last * _GROUP, new.shape[1])
+    rows = runs(~np.bitwise_or.reduce(unequal[:, first:last], axis=1))
+    longest = sorted(rows, key=lambda run: run[0] - run[1])[:_MOST_MOVES]
+    moves = [
+        Move(Rect(left, top + start, right - left, end - start), 0, dy)
+        for start, end in sorted(longest, reverse=dy > 0)
+        if end - start >= _LEAST_ROWS
+    ]
+    return moves if right - left >= LEAST_SCROLL else []
+
+
+def runs(flags: NDArray[np.bool_], gap: int = 1) -> list[tuple[int, int]]:
+    """Give (first, last + 1) of each run of true; gaps below ``gap`` do not end one."""
+    hits = np.flatnonzero(flags)
+    if not len(hits):
+        return []
+    breaks = np.flatnonzero(np.diff(hits) > gap)
+    firsts = hits[np.concatenate(([0], breaks + 1))]
+    lasts = hits[np.concatenate((breaks, [len(hits) - 1]))] + 1
+    return list(zip(firsts.tolist(), lasts.tolist()))

@@ -1,0 +1,161 @@
+"""The services around the parts: the state directory, listening ports, farewells."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import stat
+from pathlib import Path
+from typing import Any, Optional, Sequence
+
+from twisted.application.service import Service
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from kasmd.display.x11 import X11Display
+from kasmd.errors import ConfigError, DisplayLost
+from kasmd.interfaces import Account, IAccounts, IRoster
+from kasmd.permission.kasmpasswd import hash_password
+from kasmd.rights import OWNER, WRITE, Right
+from kasmd.viewer.native import ListeningSocket
+
+#: The account made at the first start, named as in KasmVNC's documents.
+FIRST_ACCOUNT = "kasm_user"
+#: Where its password is kept for whoever missed it on the terminal.
+FIRST_PASSWORD_FILE = "initial-password"
+#: A websocket close code (RFC 6455 section 7.4.1).
+GOING_AWAY = 1001
+
+_log = Logger(namespace="kasmd")
+
+
+class StateDirectory(Service):
+    """The one directory that is kept: 0700, and of one daemon at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise ConfigError(f"state_directory: {path}: {error.strerror}") from None
+        self._claim()
+
+    def _claim(self) -> None:
+        status = os.fstat(self._descriptor)
+        if status.st_uid != os.geteuid():
+            os.close(self._descriptor)
+            raise ConfigError(f"state_directory: {self.path} belongs to user {status.st_uid}")
+        if stat.S_IMODE(status.st_mode) & 0o077:
+            os.fchmod(self._descriptor, 0o700)
+            _log.warn("{path} was open to others; it is 0700 now", path=str(self.path))
+        try:
+            # A lock without a file of its own: the kernel drops it with us.
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._descriptor)
+            raise ConfigError(
+                f"state_directory: {self.path} is in use by another kasmd"
+            ) from None
+
+    def stopService(self) -> None:
+        """Let another daemon have it."""
+        super().stopService()
+        os.close(self._descriptor)
+
+
+class Listening(Service):
+    """A port that listens from the making of this until the service stops."""
+
+    def __init__(self, port: IListeningPort) -> None:
+        self._port = port
+
+    @property
+    def number(self) -> int:
+        """The TCP port's number."""
+        host = self._port.getHost()
+        return host.port if isinstance(host, (IPv4Address, IPv6Address)) else 0
+
+    @classmethod
+    def tcp(cls, reactor: Any, key: str, number: int, interface: str,
+            factory: IProtocolFactory) -> Listening:
+        """Listen on TCP; ``key`` names the option to blame when that fails."""
+        try:
+            return cls(reactor.listenTCP(number, factory, interface=interface))
+        except CannotListenError as error:
+            raise ConfigError(
+                f"{key}: cannot listen on {interface}, port {number}: {error.socketError.strerror}"
+            ) from None
+
+    @classmethod
+    def unix(cls, reactor: Any, path: str, factory: IProtocolFactory) -> Listening:
+        """Listen on a unix socket that only our user may open."""
+        ListeningSocket(path).clear()
+        before = os.umask(0o177)
+        try:
+            return cls(reactor.listenUNIX(path, factory, mode=0o600))
+        except CannotListenError as error:
+            raise ConfigError(f"native.unix_socket: {path}: {error.socketError}") from None
+        finally:
+            os.umask(before)
+
+    def stopService(self) -> Optional[Deferred[None]]:
+        """Stop listening."""
+        super().stopService()
+        return self._port.stopListening()
+
+
+class Watching(Service):
+    """A running display of somebody else's, watched while the service runs."""
+
+    def __init__(self, display: X11Display) -> None:
+        self._display = display
+
+    def startService(self) -> None:
+        """Connect, and keep trying."""
+        super().startService()
+        self._display.connect().addErrback(self._unreachable)
+
+    def _unreachable(self, failure: Failure) -> None:
+        failure.trap(DisplayLost)
+        _log.warn("{display.where} cannot be reached, trying on: {reason}",
+                  display=self._display, reason=failure.getErrorMessage())
+
+    def stopService(self) -> None:
+        """Leave the display alone."""
+        super().stopService()
+        self._display.disconnect()
+
+
+class Farewell(Service):
+    """Tells the viewers that the daemon stops."""
+
+    def __init__(self, roster: IRoster) -> None:
+        self._roster = roster
+
+    def stopService(self) -> None:
+        """Close every viewer's connection in order."""
+        super().stopService()
+        for viewer in self._roster.viewers():
+            viewer.disconnect(GOING_AWAY, "the server is stopping")
+
+
+def first_account(accounts: IAccounts, folder: Path) -> Sequence[str]:
+    """Make the first account, and give what its owner must be told."""
+    password = secrets.token_urlsafe(12)
+    kept = folder / FIRST_PASSWORD_FILE
+    descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "w") as file:
+        file.write(password + "\n")
+    rights = Right.ENTER | WRITE | OWNER
+    accounts.put(Account(FIRST_ACCOUNT, hash_password(password), rights))
+    return (
+        f"user {FIRST_ACCOUNT}",
+        f"password {password}",
+        f"(made now; kept in {kept})",
+    )

@@ -1,0 +1,98 @@
+"""The rectangles of an update that are not pixels: size, cursor, lock keys, and
+what acknowledges an extension.  Of each only the newest is told."""
+
+from __future__ import annotations
+
+from typing import Optional, Sequence
+
+from kasmd.rfb import update
+from kasmd.rfb.numbers import DesktopSizeReason, DesktopSizeResult
+from kasmd.rfb.server import ServerSession
+from kasmd.screen.cursor import Cursor
+from kasmd.screen.geometry import Screen
+from kasmd.screen.pixels import PixelFormat
+
+
+class PseudoRectangles:
+    """What is to be told to one viewer besides pixels."""
+
+    def __init__(self, session: ServerSession, size: tuple[int, int]) -> None:
+        self._session = session
+        self.size = size
+        self._screens: tuple[Screen, ...] = (Screen(0, 0, 0, *size),)
+        self._sizes: dict[DesktopSizeReason, int] = {}
+        self._cursor: Optional[Cursor] = None
+        self._cursor_due = False
+        self._leds = 0
+        self._leds_due = False
+        self._acknowledging = False
+
+    @property
+    def followed(self) -> bool:
+        """Tell whether the viewer can follow a change of size."""
+        can = self._session.capabilities
+        return can.desktop_size or can.extended_desktop_size
+
+    @property
+    def size_due(self) -> bool:
+        """Tell whether the size must be told, in an update of its own (rfbproto)."""
+        return bool(self._sizes) and self.followed
+
+    @property
+    def due(self) -> bool:
+        """Tell whether there is anything that goes before the pixels."""
+        can = self._session.capabilities
+        return (
+            self._acknowledging
+            or (self._leds_due and can.led_state)
+            or (self._cursor_due and self._cursor is not None and can.cursor is not None)
+        )
+
+    def resized(self, width: int, height: int, screens: Sequence[Screen]) -> None:
+        """The display has this size and layout."""
+        self.size, self._screens = (width, height), tuple(screens)
+        self.tell_size(DesktopSizeReason.SERVER, DesktopSizeResult.DONE)
+
+    def tell_size(self, reason: DesktopSizeReason, result: int) -> None:
+        """Tell the size again, and why."""
+        self._sizes[reason] = result
+
+    def tell_again(self) -> None:
+        """The viewer's abilities or its pixel format are new."""
+        self._cursor_due = self._leds_due = self._acknowledging = True
+
+    def cursor_changed(self, cursor: Cursor) -> None:
+        """The pointer has a new shape."""
+        self._cursor, self._cursor_due = cursor, True
+
+    def leds_changed(self, leds: int) -> None:
+        """The lock keys changed."""
+        self._leds, self._leds_due = leds, True
+
+    def forget(self) -> None:
+        """Tell nothing of all this, and keep nothing of it."""
+        self._sizes.clear()
+        self._cursor = None
+        self._cursor_due = self._leds_due = False
+
+    def take_sizes(self) -> list[bytes]:
+        """Give the rectangles that tell the size, which is then no longer due."""
+        sizes, self._sizes = self._sizes, {}
+        width, height = self.size
+        if not self._session.capabilities.extended_desktop_size:
+            return [update.desktop_size(width, height)]
+        return [
+            update.extended_desktop_size(width, height, self._screens, reason, result)
+            for reason, result in sizes.items()
+        ]
+
+    def take(self, pixel_format: PixelFormat) -> list[bytes]:
+        """Give the other rectangles that are due, which then no longer are."""
+        can = self._session.capabilities
+        taken = self._session.acknowledgements()
+        if self._cursor_due and self._cursor is not None and can.cursor is not None:
+            taken.append(update.cursor_shape(self._cursor, can.cursor, pixel_format))
+        if self._leds_due and can.led_state:
+            taken.append(update.led_state(self._leds))
+        self._cursor_due = self._leds_due = self._acknowledging = False
+        return taken

@@ -1,0 +1,135 @@
+// The page: introduces connection, session, panel, keys and clipboard to one another.
+
+import { Clipboard } from "./clipboard.mjs";
+import { Connection } from "./connection.mjs";
+import { Keys } from "./keys.mjs";
+import { Panel } from "./panel.mjs";
+import { Session } from "./session.mjs";
+import { setting } from "./settings.mjs";
+
+const element = (id) => document.getElementById(id);
+const curtain = element("curtain");
+const connection = new Connection(element("screen"));
+const session = new Session();
+const panel = new Panel();
+const clipboard = new Clipboard(connection, element("clipboard"), element("clipboard-allow"), element("clipboard-hint"));
+new Keys(connection, element("keys"), element("typing"));
+
+let me = { name: "", rights: new Set(), viewers: [] };
+let state = "connecting";
+let everConnected = false;
+
+function say(text) {
+    if (element("status").textContent !== text) {
+        element("status").textContent = text;
+    }
+}
+
+// What the rights mean for the person, in a sentence; empty when all is allowed.
+function limits() {
+    if (!me.name || state !== "connected") {
+        return "";
+    }
+    if (!me.rights.has("view")) {
+        return "You may not see this desktop";
+    }
+    return me.rights.has("keyboard") && me.rights.has("pointer") ? "" : "You may look but not type";
+}
+
+// noVNC acts at every assignment, so only changes are assigned: two people's
+// pages would else resize the desktop in turns.
+function assign(rfb, wanted) {
+    for (const [name, value] of Object.entries(wanted)) {
+        if (rfb[name] !== value) {
+            rfb[name] = value;
+        }
+    }
+}
+
+function apply() {
+    if (connection.rfb) {
+        const size = setting("size");
+        assign(connection.rfb, {
+            // First of all, for noVNC asks for no new size while it is set.
+            viewOnly: !(me.rights.has("keyboard") || me.rights.has("pointer")),
+            scaleViewport: size !== "actual",
+            resizeSession: size === "remote" && me.rights.has("resize"),
+            qualityLevel: setting("quality"),
+            compressionLevel: setting("compression"),
+        });
+    }
+    const text = limits();
+    element("chip").hidden = !text;
+    element("chip").textContent = text;
+    element("who").textContent = text || (state === "connected" ? `Connected as ${me.name}` : "Not connected");
+    element("dot").className = `dot ${state === "connected" ? "up" : state === "stopped" ? "down" : ""}`;
+    if (text) {
+        say(text);
+    }
+}
+
+const CURTAINS = {
+    connecting: () => ["busy", "Connecting", "One moment."],
+    waiting: ({ reason, seconds }) => [
+        "busy", everConnected ? "Connection lost" : "Not connected", `${reason}\nTrying again in ${seconds} s.`,
+    ],
+    stopped: ({ reason }) => ["halted", "Disconnected", reason],
+};
+
+function draw(detail) {
+    const { state: next, reason } = detail;
+    const wasConnected = state === "connected";
+    state = next;
+    if (state === "connected") {
+        everConnected = true;
+        curtain.className = "gone";
+        say("Connected");
+    } else {
+        const [mood, title, text] = CURTAINS[state](detail);
+        curtain.className = mood;
+        element("curtain-title").textContent = title;
+        element("curtain-text").textContent = text;
+        element("curtain-retry").hidden = state === "connecting";
+        if (wasConnected || state === "stopped") {
+            say(`${title}. ${reason}`);
+        }
+    }
+    apply();
+}
+
+function introduce(rfb) {
+    rfb.background = "transparent";
+    rfb.addEventListener("connect", () => panel.isOpen || rfb.focus());
+    rfb.addEventListener("desktopname", (event) => {
+        const name = event.detail.name || "Desktop";
+        element("desktop-name").textContent = document.title = name;
+    });
+    apply();
+}
+
+connection.addEventListener("rfb", (event) => introduce(event.detail));
+connection.addEventListener("state", (event) => draw(event.detail));
+session.addEventListener("change", (event) => {
+    me = event.detail;
+    clipboard.permit(me.rights);
+    panel.showRights(me.rights);
+    panel.showPeople(me.viewers);
+    apply();
+});
+panel.addEventListener("settings", apply);
+panel.addEventListener("toggle", (event) => {
+    const rfb = connection.rfb;
+    if (event.detail && rfb && !rfb.viewOnly) {
+        // Keys held down while the focus leaves would stay down: let noVNC release them.
+        rfb.viewOnly = true;
+        rfb.viewOnly = false;
+    }
+});
+element("keyboard").addEventListener("click", () => {
+    panel.open(false);
+    element("typing").focus();
+});
+element("curtain-retry").addEventListener("click", () => connection.connect());
+
+session.open();
+connection.connect();

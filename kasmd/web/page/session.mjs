@@ -1,0 +1,43 @@
+// Who I am, what I may do and who else is here, as the server tells it.
+//
+// Fires "change" with detail {name, rights: Set, viewers}.
+
+const RETRY = 5000;
+
+export class Session extends EventTarget {
+    #source = null;
+    #timer = null;
+
+    open() {
+        this.#source = new EventSource("api/v1/me/events");
+        this.#source.addEventListener("message", (event) => this.#tell(JSON.parse(event.data)));
+        this.#source.addEventListener("error", () => this.#failed());
+    }
+
+    #tell(me) {
+        const detail = { ...me, rights: new Set(me.rights) };
+        this.dispatchEvent(new CustomEvent("change", { detail }));
+    }
+
+    #failed() {
+        // A lost connection is opened again by the browser; a refused one is not.
+        if (this.#source.readyState !== EventSource.CLOSED) {
+            return;
+        }
+        clearTimeout(this.#timer);
+        this.#timer = setTimeout(() => this.open(), RETRY);
+    }
+}
+
+// Say in a sentence why the server does not let us in.
+export async function whyNot() {
+    try {
+        const answer = await fetch("api/v1/me", { headers: { Accept: "application/json" }, cache: "no-store" });
+        if (answer.ok) {
+            return "The desktop did not take the connection.";
+        }
+        return (await answer.json()).detail;
+    } catch {
+        return "The server does not answer.";
+    }
+}

@@ -1,0 +1,160 @@
+"""Who I am and who else is here: /api/v1/me, and the same as it changes."""
+
+from __future__ import annotations
+
+import json
+from typing import Callable, Optional
+
+from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from kasmd.http.problems import Problem
+from kasmd.http.server import Request, Response
+from kasmd.interfaces import IGrant, IRoster
+from kasmd.rights import Right
+
+#: Streams that one account may hold open: as many tabs as anyone needs.
+MAX_STREAMS_OF_ONE = 32
+#: Seconds that several changes have to become one message.
+GATHER = 0.05
+#: Seconds between two signs of life.
+HEARTBEAT = 15.0
+_JSON = ((b"Content-Type", b"application/json"), (b"Cache-Control", b"no-store"))
+_STREAM = (
+    (b"Content-Type", b"text/event-stream"),
+    (b"Cache-Control", b"no-store"),
+    (b"X-Accel-Buffering", b"no"),
+)
+
+
+class Session:
+    """Answers for the person who asks."""
+
+    def __init__(self, reactor: IReactorTime, roster: IRoster) -> None:
+        self._reactor = reactor
+        self._roster = roster
+        self._streams: dict[str, int] = {}
+
+    def document(self, grant: IGrant) -> bytes:
+        """Give what a person may know, as JSON on one line."""
+        value = {
+            "name": grant.name,
+            "rights": [str(right.name).lower() for right in Right if grant.holds(right)],
+            "viewers": [
+                {"name": name, "since": since, "you": name == grant.name}
+                for name, since in self._present()
+            ],
+        }
+        return json.dumps(value).encode("ascii")
+
+    def _present(self) -> list[tuple[str, float]]:
+        return [(viewer.name, viewer.connected_at) for viewer in self._roster.viewers()]
+
+    def me(self, request: Request) -> Response:
+        """Answer GET /api/v1/me."""
+        return Response(200, _JSON, self.document(_grant_of(request)))
+
+    def events(self, request: Request) -> None:
+        """Answer GET /api/v1/me/events for as long as the person stays."""
+        name = _grant_of(request).name
+        open_streams = self._streams.get(name, 0)
+        if open_streams >= MAX_STREAMS_OF_ONE:
+            raise Problem(503, "Too many pages of yours are open.", [(b"Retry-After", b"10")])
+        self._streams[name] = open_streams + 1
+        request.notifyFinish().addBoth(self._ended, name)
+        request.open(200, _STREAM, None)
+        if request.method == b"HEAD":
+            request.finish()
+        else:
+            EventStream(self._reactor, request, self.document, self._roster).start()
+
+    def _ended(self, _: object, name: str) -> None:
+        self._streams[name] -= 1
+        if not self._streams[name]:
+            del self._streams[name]
+
+
+@implementer(IPushProducer)
+class EventStream:
+    """Server-sent events to one page.
+
+    What a slow page has not taken is never queued: the newest document follows
+    when there is room again.
+    """
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        request: Request,
+        document: Callable[[IGrant], bytes],
+        roster: IRoster,
+    ) -> None:
+        self._reactor = reactor
+        self._request = request
+        self._grant = _grant_of(request)
+        self._document = document
+        self._roster = roster
+        self._last = b""
+        self._paused = False
+        self._over = False
+        self._push: Optional[IDelayedCall] = None
+        self._beat: Optional[IDelayedCall] = None
+
+    def start(self) -> None:
+        """Send the document now and after each change."""
+        self._request.notifyFinish().addBoth(self._lost)
+        self._cancels = (
+            self._grant.when_changed(self._changed),
+            self._roster.watch(self._changed),
+        )
+        self._request.registerProducer(self, True)
+        self._send()
+        self._beat = self._reactor.callLater(HEARTBEAT, self._heartbeat)
+
+    def _changed(self) -> None:
+        if self._push is None and not self._over:
+            self._push = self._reactor.callLater(GATHER, self._send)
+
+    def _send(self) -> None:
+        self._push = None
+        if self._paused or self._over:
+            return
+        document = self._document(self._grant)
+        if document != self._last:
+            self._last = document
+            self._request.write(b"data: %s\n\n" % document)
+        if not self._grant.holds(Right.ENTER):
+            self._finish()
+
+    def _heartbeat(self) -> None:
+        if not self._paused:
+            self._request.write(b": here\n\n")
+        self._beat = self._reactor.callLater(HEARTBEAT, self._heartbeat)
+
+    def _finish(self) -> None:
+        self._request.unregisterProducer()
+        self._request.finish()
+
+    def _lost(self, _: Optional[Failure]) -> None:
+        self._over = True
+        for cancel in self._cancels:
+            cancel()
+        for call in (self._push, self._beat):
+            if call is not None and call.active():
+                call.cancel()
+
+    def pauseProducing(self) -> None:
+        self._paused = True
+
+    def resumeProducing(self) -> None:
+        self._paused = False
+        self._changed()
+
+    def stopProducing(self) -> None:
+        self._paused = True
+
+
+def _grant_of(request: Request) -> IGrant:
+    assert request.grant is not None, "the route needs a grant"
+    return request.grant

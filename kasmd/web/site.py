@@ -1,0 +1,153 @@
+"""The desktop's own site, composed: a plain function of values."""
+
+from __future__ import annotations
+
+import enum
+import re
+from pathlib import Path
+from typing import Collection, Optional, Sequence
+
+from twisted.internet.interfaces import (
+    IOpenSSLServerConnectionCreator,
+    IProtocolFactory,
+    IReactorTime,
+)
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+from kasmd.errors import ConfigError, ProtocolError
+from kasmd.http.guard import Authenticates, Guard
+from kasmd.http.headers import Origin, parse_origin
+from kasmd.http.problems import CLOSE, Problem
+from kasmd.http.routes import Route, Routes
+from kasmd.http.server import Answer, HttpFactory, Limits, Request
+from kasmd.http.sniff import SniffingFactory
+from kasmd.interfaces import IPermissionRegistry, IRoster, MakeViewer
+from kasmd.rights import Right
+from kasmd.web.session import Session
+from kasmd.web.static import Mount, StaticFiles
+from kasmd.web.websockify import Timing, Websockify
+
+PAGE = Path(__file__).with_name("page")
+#: No inline script or style; noVNC draws cursors from data: and images from blob:.
+CONTENT_SECURITY_POLICY = b"; ".join(
+    (
+        b"default-src 'none'",
+        b"script-src 'self'",
+        b"style-src 'self'",
+        b"img-src 'self' data: blob:",
+        b"connect-src 'self'",
+        b"base-uri 'none'",
+        b"form-action 'none'",
+        b"frame-ancestors 'self'",
+    )
+)
+_STRICT = ((b"Content-Security-Policy", CONTENT_SECURITY_POLICY),)
+#: The library changes with its package only; the page with every edit.
+_LIBRARY_CACHE = b"private, max-age=3600"
+
+
+class Plain(enum.Enum):
+    """What becomes of a connection that does not speak TLS."""
+
+    SERVE = "serve"
+    REDIRECT = "redirect"
+    REFUSE = "refuse"
+
+
+def page_mounts(novnc: Path, page: Path = PAGE) -> tuple[Mount, ...]:
+    """Give the mounts of our own page over the noVNC package at ``novnc``."""
+    return (
+        Mount(b"/", page, headers=_STRICT),
+        Mount(b"/novnc/", novnc, _LIBRARY_CACHE, _STRICT),
+    )
+
+
+def find_novnc(configured: Optional[Path] = None) -> Path:
+    """Give the noVNC package: where it was said to be, else beside the sources."""
+    beside = Path(__file__).parents[2] / "node_modules" / "@novnc" / "novnc"
+    directory = configured or beside
+    if not (directory / "core" / "rfb.js").is_file():
+        raise ConfigError(f"{directory}: holds no noVNC (core/rfb.js); run npm ci")
+    return directory
+
+
+def parse_origins(values: Collection[str]) -> frozenset[Origin]:
+    """Read the configured list of origins; `ConfigError` names a bad one."""
+    try:
+        return frozenset(parse_origin(value) for value in values)
+    except ProtocolError as error:
+        raise ConfigError(f"allowed_origins: {error}: {', '.join(values)}") from None
+
+
+def site_routes(static: StaticFiles, session: Session, websockify: Websockify) -> Routes:
+    """Give all that the site publishes, and to whom."""
+    return Routes(
+        (
+            Route(b"GET", b"/websockify", Right.ENTER, websockify.connect),
+            Route(b"GET", b"/api/v1/me", Right.ENTER, session.me),
+            Route(b"GET", b"/api/v1/me/events", Right.ENTER, session.events),
+            Route(b"GET", b"/*", Right.ENTER, static.get),
+        )
+    )
+
+
+def make_site(
+    reactor: IReactorTime,
+    *,
+    authenticator: Authenticates,
+    registry: IPermissionRegistry,
+    roster: IRoster,
+    make_viewer: MakeViewer,
+    mounts: Sequence[Mount],
+    headers: Sequence[tuple[str, str]] = (),
+    allowed_origins: Collection[Origin] = (),
+    target: str = "desktop",
+    tls: Optional[IOpenSSLServerConnectionCreator] = None,
+    plain: Plain = Plain.SERVE,
+    limits: Limits = Limits(),
+    timing: Timing = Timing(),
+) -> IProtocolFactory:
+    """Give what listens on the site's port.
+
+    Without ``tls`` only plain connections are understood.  ``headers`` go on
+    every answer, the refusals too.
+    """
+    guard = Guard(authenticator, registry, target)
+    routes = site_routes(
+        StaticFiles(reactor, mounts),
+        Session(reactor, roster),
+        Websockify(reactor, make_viewer, allowed_origins, timing),
+    )
+
+    def respond(request: Request) -> Answer:
+        return guard.admit(request).addCallback(routes.dispatch)
+
+    extra = [_header(name, value) for name, value in headers]
+    served = HttpFactory(reactor, respond, extra, limits)
+    if tls is None:
+        return served
+    refusal = {Plain.REDIRECT: _redirect, Plain.REFUSE: _refuse}.get(plain)
+    unsafe = served if refusal is None else HttpFactory(reactor, refusal, extra, limits)
+    return SniffingFactory(reactor, TLSMemoryBIOFactory(tls, False, served), unsafe)
+
+
+def _header(name: str, value: str) -> tuple[bytes, bytes]:
+    """Give a configured header as it goes on the wire."""
+    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name) or not value.isprintable():
+        raise ConfigError(f"http headers: {name!a}: {value!a} cannot be a header")
+    try:
+        return name.encode("ascii"), value.encode("latin-1")
+    except UnicodeEncodeError:
+        raise ConfigError(f"http headers: {name}: {value!a} is not Latin-1") from None
+
+
+def _redirect(request: Request) -> Answer:
+    """Send to the same address over TLS; the Host header was checked before."""
+    host = request.value(b"Host")
+    if not host or not request.uri.startswith(b"/"):
+        return _refuse(request)
+    raise Problem(308, "Use https.", [CLOSE, (b"Location", b"https://" + host + request.uri)])
+
+
+def _refuse(request: Request) -> Answer:
+    raise Problem(403, "This port speaks https only: begin the address with https://", [CLOSE])

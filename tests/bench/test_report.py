@@ -1,0 +1,48 @@
+"""Verdicts are taken from ratios within a run, and missing numbers are left out."""
+
+from __future__ import annotations
+
+from bench.report import TARGETS, Run, Spread, figures, over, rst, share, spread, verdicts
+
+
+def run(ours: float, theirs: float, p99: float) -> Run:
+    """Make a run of the latency workload alone."""
+    return {
+        "kasmd": {"latency": {"p50_ms": ours, "p99_ms": p99, "lost": 0}},
+        "tigervnc": {"latency": {"p50_ms": theirs, "p99_ms": 2 * theirs, "lost": 0}},
+    }
+
+
+RUNS = [run(1, 10, 2), run(3, 20, 12), run(9, 10, 18)]
+
+
+def test_a_ratio_is_taken_within_each_run() -> None:
+    assert over(RUNS, share("latency", "p50_ms")) == Spread(0.15, 0.1, 0.9)
+
+
+def test_the_median_decides() -> None:
+    assert list(verdicts(RUNS)) == [
+        ("latency: p50, of TigerVNC's", "at most 0.4", "0.15 (0.1 to 0.9)", "met"),
+        ("latency: p99, of our p50", "at most 3", "2 (2 to 4)", "met"),
+    ]
+    assert [line[-1] for line in verdicts(RUNS[1:2])] == ["met", "not met"]
+
+
+def test_at_least_is_not_at_most() -> None:
+    target = next(target for target in TARGETS if target.at_least)
+    assert target.met(target.limit + 1) and not target.met(target.limit - 1)
+
+
+def test_a_stack_without_a_number_leaves_its_cell_empty() -> None:
+    lines = list(figures([{"kasmd": {"memory": {"pss_mib": 5}}}], ("kasmd", "x11vnc")))
+    assert lines == [("memory: pss mib", "5 (5 to 5)", "")]
+
+
+def test_spread_of_an_even_number_of_runs() -> None:
+    assert spread([4, 1, 3, 2]) == Spread(2.5, 1, 4)
+
+
+def test_the_page_has_every_line_and_the_machine() -> None:
+    page = rst(RUNS, ("kasmd", "tigervnc"), {"kernel": "6.1"})
+    assert "   * - latency: p50, of TigerVNC's\n     - at most 0.4\n" in page
+    assert ":kernel: 6.1" in page

@@ -1,0 +1,358 @@
+"""X11Display on a real Xvfb: pixels, sizes, shapes, lamps, and X servers that stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import Any, Optional
+
+import numpy as np
+import xcffib.xproto
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+from twisted.trial.unittest import TestCase
+
+from kasmd.display.recorder import Recorder
+from kasmd.display.service import DesktopService, DesktopSettings
+from kasmd.display.x11 import X11Display
+from kasmd.display.x11_connect import open_connection
+from kasmd.display.x11_connection import XConnection
+from kasmd.errors import DisplayLost
+from kasmd.screen.geometry import Rect, Screen
+from kasmd.screen.region import Region
+
+SECONDS = 10
+#: What X11Display does while its X server is stopped takes far less; a wait takes more.
+HELD_SECONDS = 0.25
+
+
+class Painter:
+    """An X client that draws on the root window."""
+
+    def __init__(self, xcb: Any) -> None:
+        self.connection = XConnection(reactor, xcb)
+        self.core = xcb.core
+        self.root = xcb.setup.roots[0].root
+        self.gc = xcb.generate_id()
+        self.xcb = xcb
+        self.core.CreateGC(self.gc, self.root, 0, [])
+
+    def fill(self, rect: Rect, colour: int) -> None:
+        """Fill with 0xRRGGBB."""
+        self.core.ChangeGC(self.gc, xcffib.xproto.GC.Foreground, [colour])
+        where = xcffib.xproto.RECTANGLE.synthetic(*rect)
+        self.core.PolyFillRectangle(self.root, self.gc, 1, [where])
+        self.connection.flush()
+
+    def put(self, rect: Rect, pixels: Any) -> None:
+        """Draw pixels."""
+        data = pixels.tobytes()
+        self.core.PutImage(
+            xcffib.xproto.ImageFormat.ZPixmap, self.root, self.gc,
+            rect.width, rect.height, rect.x, rect.y, 0, 24, len(data), data,
+        )
+        self.connection.flush()
+
+    def scroll(self, rect: Rect, dy: int) -> None:
+        """Move what is in ``rect`` down by ``dy``."""
+        x, y, width, height = rect
+        self.core.CopyArea(
+            self.root, self.root, self.gc, x, y, x, y + dy, width, height
+        )
+        self.connection.flush()
+
+
+class X11DisplayTests(TestCase):
+    """On an Xvfb of each test's own."""
+
+    timeout = 30
+
+    async def setUp(self) -> None:
+        """Start Xvfb, a display on it, an observer, a client."""
+        self.runtime_dir = self.mktemp()
+        os.mkdir(self.runtime_dir)
+        settings = DesktopSettings(
+            self.runtime_dir, 640, 480, 1024, 768, window_manager=(), terminal=()
+        )
+        self.display = X11Display(reactor, "")
+        self.service = DesktopService(reactor, settings, self.display)
+        self.service.startService()
+        self.addCleanup(self.service.stopService)
+        await self.service.ready
+        self.recorder = Recorder()
+        self.addCleanup(self.display.observe(self.recorder))
+        self.painter = await self.client()
+
+    async def client(self) -> Painter:
+        """Connect another client."""
+        xcb, _ = await open_connection(
+            reactor, self.display.where, self.service.authority, lambda xcb: None
+        )
+        painter = Painter(xcb)
+        self.addCleanup(painter.connection.close)
+        return painter
+
+    def told(self, name: str, wanted: Any = lambda *details: True) -> Deferred[Any]:
+        """Wait for the observer to be told."""
+        return self.recorder.next(name, wanted).addTimeout(SECONDS, reactor)
+
+    def covers(self, rect: Rect) -> Any:
+        """Make a test of `changed` for an area."""
+        return lambda region, moves: bool(region.intersect(Region([rect])))
+
+    def colour_at(self, x: int, y: int) -> int:
+        """Give a pixel as 0xRRGGBB."""
+        blue, green, red = self.display.snapshot(Rect(x, y, 1, 1)).pixels[0, 0, :3]
+        return int(red) << 16 | int(green) << 8 | int(blue)
+
+    def signal_xvfb(self, number: int) -> None:
+        """Signal the X server."""
+        pid = self.service.pids["Xvfb"]
+        assert pid is not None
+        os.kill(pid, number)
+
+    async def test_painted_pixels_arrive_exactly(self) -> None:
+        """Noise, drawn by another client, is in the snapshot byte by byte."""
+        rect = Rect(31, 17, 100, 60)
+        noise = np.random.default_rng(1).integers(0, 256, (60, 100, 4), np.uint8)
+        noise[..., 3] = 0
+        changed = self.told("changed", self.covers(rect))
+        self.painter.put(rect, noise)
+        region, _ = await changed
+        self.assertTrue(rect.contains(region.bounds))
+        np.testing.assert_array_equal(self.display.snapshot(rect).pixels, noise)
+
+    async def test_a_snapshot_cannot_be_written_to_and_is_shared(self) -> None:
+        """Equal frame and rectangle give one copy; another frame another."""
+        rect = Rect(0, 0, 64, 64)
+        first = self.display.snapshot(rect)
+        self.assertIs(self.display.snapshot(rect), first)
+        self.assertFalse(first.pixels.flags.writeable)
+        changed = self.told("changed")
+        self.painter.fill(Rect(5, 5, 9, 9), 0xABCDEF)
+        await changed
+        self.assertNotEqual(self.display.snapshot(rect).identity, first.identity)
+        self.assertFalse(first.pixels[5:14, 5:14].any())
+
+    async def test_unchanged_damage_is_not_told(self) -> None:
+        """Drawing the same colour again changes nothing."""
+        changed = self.told("changed")
+        self.painter.fill(Rect(10, 10, 200, 200), 0x336699)
+        await changed
+        before = len(self.recorder.events)
+        changed = self.told("changed")
+        self.painter.fill(Rect(10, 10, 200, 200), 0x336699)
+        await self.painter.connection.sync()
+        self.painter.fill(Rect(300, 300, 8, 8), 0xFFFFFF)
+        region, _ = await changed
+        self.assertEqual(len(self.recorder.events), before + 1)
+        self.assertEqual(region, Region([Rect(300, 300, 8, 8)]))
+
+    async def test_a_scroll_is_told_as_a_move(self) -> None:
+        """CopyArea on the screen shows as a Move."""
+        rect = Rect(0, 0, 512, 384)
+        noise = np.random.default_rng(2).integers(0, 256, (384, 512, 4), np.uint8)
+        for top in range(0, 384, 96):
+            band = Rect(0, top, 512, 96)
+            changed = self.told("changed", self.covers(Rect(0, top + 95, 512, 1)))
+            self.painter.put(band, noise[top : top + 96])
+            await changed
+        moved = self.told("changed", lambda region, moves: moves)
+        self.painter.scroll(rect, 32)
+        _, moves = await moved
+        self.assertEqual(moves[0].dy, 32)
+        shown = self.display.snapshot(Rect(0, 32, 512, 384)).pixels
+        np.testing.assert_array_equal(shown[..., :3], noise[..., :3])
+
+    async def test_who_comes_later_catches_up(self) -> None:
+        """Nothing is read for nobody; then all that was missed."""
+        stop = self.display.observe(self.recorder)
+        self.display._observers.clear()
+        self.display._audience_changed()
+        self.painter.fill(Rect(50, 50, 10, 10), 0x00FF00)
+        await self.painter.connection.sync()
+        self.assertEqual(self.colour_at(55, 55), 0)
+        changed = self.told("changed")
+        self.display.observe(self.recorder)
+        await changed
+        self.assertEqual(self.colour_at(55, 55), 0x00FF00)
+        self.display.observe(self.recorder)
+        self.display.observe(self.recorder)
+        stop()
+
+    async def test_an_observer_that_fails_does_not_disturb_the_others(self) -> None:
+        """Its exception is logged."""
+
+        class Failing(Recorder):
+            def changed(self, region: Any, moves: Any) -> None:
+                raise RuntimeError("on purpose")
+
+        self.display._observers.insert(0, Failing())
+        changed = self.told("changed")
+        self.painter.fill(Rect(0, 0, 5, 5), 0xFF0000)
+        await changed
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
+    async def test_without_shared_memory(self) -> None:
+        """GetImage gives the same pixels."""
+        session = self.display._session
+        assert session is not None
+        session.capture._images.close()
+        session.capture._images._shared = False
+        rect = Rect(0, 0, 640, 400)
+        changed = self.told("changed")
+        self.painter.fill(rect, 0x123456)
+        region, _ = await changed
+        self.assertEqual(region, Region([rect]))
+        self.assertTrue((self.display.snapshot(rect).pixels[..., :3] == (0x56, 0x34, 0x12)).all())
+
+    async def test_resize(self) -> None:
+        """The answer comes with the new size, and observers are told; sizes come back."""
+        for width, height in ((800, 600), (333, 777 - 70), (1024, 768), (800, 600)):
+            told = self.told("resized")
+            status = await self.display.resize(
+                width, height, [Screen(7, 0, 0, width, height)]
+            )
+            self.assertEqual((status, self.display.size), (0, (width, height)))
+            self.assertEqual((await told)[:2], (width, height))
+        changed = self.told("changed")
+        self.painter.fill(Rect(700, 590, 100, 10), 0xFF00FF)
+        await changed
+        self.assertEqual(self.colour_at(799, 599), 0xFF00FF)
+
+    async def test_sizes_that_cannot_be(self) -> None:
+        """Too large is 2; layouts that do not cover the screen are 3; nothing changes."""
+        answers = [
+            await self.display.resize(5000, 400, ()),
+            await self.display.resize(0, 400, ()),
+            await self.display.resize(600, 400, [Screen(1, 0, 0, 300, 400)]),
+        ]
+        self.assertEqual(answers, [2, 3, 3])
+        self.assertEqual(self.display.size, (640, 480))
+        changed = self.told("changed")
+        self.painter.fill(Rect(0, 0, 9, 9), 0xFF00FF)
+        await changed
+
+    async def test_the_cursor_has_its_shape_and_colour(self) -> None:
+        """A client's cursor arrives with hot spot, colours and transparency."""
+        core, xcb = self.painter.core, self.painter.xcb
+        pixmap, gc, cursor = (xcb.generate_id() for _ in range(3))
+        core.CreatePixmap(1, pixmap, self.painter.root, 8, 8)
+        core.CreateGC(gc, pixmap, xcffib.xproto.GC.Foreground, [0])
+        core.PolyFillRectangle(pixmap, gc, 1, [xcffib.xproto.RECTANGLE.synthetic(0, 0, 8, 8)])
+        core.ChangeGC(gc, xcffib.xproto.GC.Foreground, [1])
+        core.PolyFillRectangle(pixmap, gc, 1, [xcffib.xproto.RECTANGLE.synthetic(0, 0, 4, 8)])
+        core.CreateCursor(cursor, pixmap, pixmap, 0xFFFF, 0x8080, 0, 0, 0, 0, 3, 2)
+        changed = self.told("cursor_changed", lambda cursor: cursor.hot_x == 3)
+        core.ChangeWindowAttributes(self.painter.root, xcffib.xproto.CW.Cursor, [cursor])
+        self.painter.connection.flush()
+        (shape,) = await changed
+        pixels = np.frombuffer(shape.rgba, np.uint8).reshape(shape.height, shape.width, 4)
+        self.assertEqual((shape.hot_x, shape.hot_y), (3, 2))
+        self.assertEqual(pixels[0, 0].tolist(), [0xFF, 0x80, 0, 0xFF])
+        self.assertFalse(pixels[:, 4:].any())
+        later = Recorder()
+        self.display.observe(later)()
+        self.assertEqual(later.named("cursor_changed"), [(shape,)])
+
+    async def test_lock_keys_light_lamps(self) -> None:
+        """Caps Lock is bit 2 and Num Lock bit 1."""
+        for keysym, leds in ((0xFFE5, 4), (0xFF7F, 6), (0xFFE5, 2)):
+            told = self.told("leds_changed")
+            self.display.key(keysym, 0, True)
+            self.display.key(keysym, 0, False)
+            self.assertEqual(await told, (leds,))
+
+    async def test_the_bell(self) -> None:
+        """A client's bell is told."""
+        told = self.told("bell_rung")
+        self.painter.core.Bell(50)
+        self.painter.connection.flush()
+        await told
+
+    async def test_a_stopped_x_server_does_not_hold_the_reactor(self) -> None:
+        """The loss is told once, input is bounded, and all comes back."""
+        self.painter.fill(Rect(0, 0, 9, 9), 0x111111)
+        await self.told("changed")
+        gaps = [0.0]
+        last: Optional[float] = None
+
+        def tick() -> None:
+            nonlocal last
+            now = time.monotonic()
+            if last is not None:
+                gaps.append(now - last)
+            last = now
+
+        ticking = LoopingCall(tick)
+        ticking.start(0.005)
+        lost = self.told("display_lost")
+        self.signal_xvfb(signal.SIGSTOP)
+        try:
+            for step in range(50000):
+                self.display.pointer(step % 640, step % 480, step & 1)
+                if step % 100 == 0:
+                    self.display.key(0x61, 0, step & 100 == 0)
+            self.display.offer_clipboard({"text/plain": b"x" * 1000000})
+            resized = self.display.resize(700, 500, ())
+            self.assertEqual(await lost, ("not responding",))
+        finally:
+            self.signal_xvfb(signal.SIGCONT)
+        await self.told("resized")
+        await resized
+        ticking.stop()
+        self.assertLess(max(gaps[1:]), HELD_SECONDS)
+        self.assertEqual(len(self.recorder.named("display_lost")), 1)
+        changed = self.told("changed")
+        self.painter.fill(Rect(20, 20, 9, 9), 0x222222)
+        await changed
+
+    async def test_a_killed_x_server_leaves_the_last_picture(self) -> None:
+        """It is told, snapshots still work, and the next X server's screen comes."""
+        changed = self.told("changed")
+        self.painter.fill(Rect(0, 0, 100, 100), 0xFF0000)
+        await changed
+        lost, back = self.told("display_lost"), self.told("resized")
+        self.signal_xvfb(signal.SIGKILL)
+        await lost
+        self.assertEqual(self.colour_at(50, 50), 0xFF0000)
+        self.display.key(0x61, 0, True)
+        self.display.pointer(1, 1, 1)
+        self.display.offer_clipboard({})
+        self.assertEqual(await self.display.resize(640, 480, ()), 2)
+        self.assertEqual(await back, (640, 480, (Screen(0, 0, 0, 640, 480),)))
+        self.assertEqual(self.colour_at(50, 50), 0)
+
+    async def test_a_foreign_display_is_tried_again(self) -> None:
+        """A second display object finds its way back without being told where."""
+        other = X11Display(reactor, self.display.where, self.service.authority)
+        self.addCleanup(other.disconnect)
+        await other.connect()
+        self.assertEqual(other.size, (640, 480))
+        recorder = Recorder()
+        self.addCleanup(other.observe(recorder))
+        back = recorder.next("resized").addTimeout(SECONDS, reactor)
+        self.signal_xvfb(signal.SIGKILL)
+        await back
+
+
+class NoDisplayTests(TestCase):
+    """Displays that are not there."""
+
+    timeout = 20
+
+    async def test_no_such_display(self) -> None:
+        """The failure names the display; afterwards nothing goes on."""
+        display = X11Display(reactor, ":59999")
+        with self.assertRaisesRegex(DisplayLost, "59999"):
+            await display.connect()
+        display.disconnect()
+        self.assertEqual(display.snapshot(Rect(0, 0, 9, 9)).pixels.shape, (9, 9, 4))
+
+    async def test_not_a_display(self) -> None:
+        """A name that is none is refused as such."""
+        display = X11Display(reactor, "nonsense")
+        with self.assertRaisesRegex(ValueError, "nonsense"):
+            await display.connect()

@@ -1,0 +1,178 @@
+"""The clipboard, with xclip on a real Xvfb."""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import Any, Optional
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import ProcessProtocol
+from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
+
+from kasmd.display import x11_selection
+from kasmd.display.recorder import Recorder
+from kasmd.display.service import DesktopService, DesktopSettings
+from kasmd.display.x11 import X11Display
+
+SECONDS = 10
+LIMIT = 4 << 20
+
+
+class Xclip(ProcessProtocol):
+    """One run of xclip: ``done`` fires with what it wrote when it ends."""
+
+    def __init__(self, given: Optional[bytes]) -> None:
+        self.done: Deferred[bytes] = Deferred()
+        self.started: Deferred[None] = Deferred()
+        self.given = given
+        self.output = b""
+
+    def connectionMade(self) -> None:
+        """Give the input."""
+        if self.given is not None:
+            self.transport.write(self.given)
+        self.transport.closeStdin()
+
+    def outReceived(self, data: bytes) -> None:
+        """Collect."""
+        self.output += data
+
+    def processEnded(self, reason: Failure) -> None:
+        """Tell."""
+        self.done.callback(self.output)
+
+
+class ClipboardTests(TestCase):
+    """Both ways."""
+
+    timeout = 30
+
+    async def setUp(self) -> None:
+        """Start Xvfb, a display and an observer."""
+        directory = self.mktemp()
+        os.mkdir(directory)
+        self.display = X11Display(reactor, "", clipboard_bytes=LIMIT)
+        self.service = DesktopService(
+            reactor,
+            DesktopSettings(directory, 640, 480, 640, 480, window_manager=(), terminal=()),
+            self.display,
+        )
+        self.service.startService()
+        self.addCleanup(self.service.stopService)
+        await self.service.ready
+        self.recorder = Recorder()
+        self.addCleanup(self.display.observe(self.recorder))
+
+    def xclip(self, *options: str, given: Optional[bytes] = None) -> Xclip:
+        """Run xclip on the test's display; it ends with the test."""
+        protocol = Xclip(given)
+        environment = {
+            **os.environ, "DISPLAY": self.display.where, "XAUTHORITY": self.service.authority
+        }
+        argv = ["xclip", "-selection", "clipboard", *options]
+        process = reactor.spawnProcess(protocol, "xclip", argv, environment)
+
+        def end() -> Deferred[bytes]:
+            if process.pid is not None:
+                process.signalProcess("KILL")
+            return protocol.done
+
+        self.addCleanup(end)
+        return protocol
+
+    def offered(self) -> Deferred[Any]:
+        """Wait for a copy to be told."""
+        return self.recorder.next("clipboard_offered").addTimeout(SECONDS, reactor)
+
+    async def paste(self, *options: str) -> bytes:
+        """Paste as a program would."""
+        done = self.xclip("-out", *options).done
+        return await done.addTimeout(SECONDS, reactor)
+
+    async def test_a_copy_is_told(self) -> None:
+        """UTF-8 text, with LF line ends."""
+        offered = self.offered()
+        self.xclip("-in", "-quiet", given="Grüße,\r\n中 😀".encode())
+        self.assertEqual(await offered, ({"text/plain": "Grüße,\n中 😀".encode()},))
+
+    async def test_a_large_copy_is_told(self) -> None:
+        """Three megabytes come by INCR."""
+        text = random.Random(1).randbytes(1500000).hex().encode()
+        offered = self.offered()
+        self.xclip("-in", "-quiet", given=text)
+        ((content),) = await offered
+        self.assertEqual(content["text/plain"], text)
+
+    async def test_a_picture_is_told(self) -> None:
+        """Its kind is the MIME type."""
+        offered = self.offered()
+        self.xclip("-in", "-quiet", "-target", "image/png", given=b"\x89PNG\r\n\x1a\nxyz")
+        self.assertEqual(await offered, ({"image/png": b"\x89PNG\r\n\x1a\nxyz"},))
+
+    async def test_a_copy_that_is_too_large_is_not_taken(self) -> None:
+        """And the next one is."""
+        offered = self.offered()
+        self.xclip("-in", "-quiet", given=b"x" * (LIMIT + 1))
+        second = self.xclip("-in", "-quiet", given=b"small")
+        self.assertEqual(await offered, ({"text/plain": b"small"},))
+        self.assertFalse(second.done.called)
+
+    async def test_an_offer_can_be_pasted(self) -> None:
+        """In every form of text; and it is not told back to us."""
+        self.display.offer_clipboard({"text/plain": "Grüße €".encode()})
+        self.assertEqual(await self.paste(), "Grüße €".encode())
+        self.assertEqual(await self.paste("-target", "UTF8_STRING"), "Grüße €".encode())
+        self.assertEqual(await self.paste("-target", "STRING"), "Grüße ?".encode("latin-1"))
+        self.assertEqual(await self.paste("-target", "image/png"), b"")
+        targets = (await self.paste("-target", "TARGETS")).split()
+        self.assertIn(b"text/plain;charset=utf-8", targets)
+        self.assertNotIn(b"image/png", targets)
+        self.assertEqual(self.recorder.named("clipboard_offered"), [])
+
+    async def test_a_large_offer_can_be_pasted_by_several(self) -> None:
+        """Three megabytes go by INCR, to four programs at once."""
+        text = random.Random(2).randbytes(1500000).hex().encode()
+        self.display.offer_clipboard({"text/plain": text, "text/html": b"<p>"})
+        pastes = [self.paste() for _ in range(x11_selection.MAX_TRANSFERS)]
+        for paste in [Deferred.fromCoroutine(paste) for paste in pastes]:
+            self.assertEqual(await paste, text)
+        self.assertEqual(await self.paste("-target", "text/html"), b"<p>")
+
+    async def test_an_offer_that_is_too_large_is_not_taken(self) -> None:
+        """The one before stays."""
+        self.display.offer_clipboard({"text/plain": b"small"})
+        self.display.offer_clipboard({"text/plain": b"x" * (LIMIT + 1)})
+        self.assertEqual(await self.paste(), b"small")
+
+    async def test_clearing(self) -> None:
+        """Empty content leaves nothing to paste."""
+        self.display.offer_clipboard({"text/plain": b"secret"})
+        self.display.offer_clipboard({})
+        self.assertEqual(await self.paste(), b"")
+
+    async def test_a_program_that_stops_taking_is_given_up(self) -> None:
+        """Its transfer ends, so that others have its place."""
+        self.patch(x11_selection, "STALL_SECONDS", 0.2)
+        self.display.offer_clipboard({"text/plain": b"x" * 3000000})
+        session = self.display._session
+        assert session is not None
+        giver = session.clipboard._giver
+        ended: Deferred[None] = Deferred()
+        end, begin = giver._end, giver._begin
+
+        def begun(*arguments: Any) -> bool:
+            stopped.transport.signalProcess("STOP")
+            return begin(*arguments)
+
+        def note(key: Any) -> None:
+            end(key)
+            ended.callback(None)
+
+        self.patch(giver, "_begin", begun)
+        self.patch(giver, "_end", note)
+        stopped = self.xclip("-out")
+        await ended.addTimeout(SECONDS, reactor)
+        self.assertEqual(giver._transfers, {})

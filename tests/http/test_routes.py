@@ -1,0 +1,91 @@
+"""Gate two: a table without defaults, and one dispatcher that fails closed."""
+
+import pytest
+
+from kasmd.errors import PermissionDenied
+from kasmd.http.problems import Problem
+from kasmd.http.routes import Route, Routes
+from kasmd.permission.registry import MemoryRegistry
+from kasmd.rights import NOTHING, READ, Right
+
+
+class Asked:
+    """A request as far as the dispatcher looks."""
+
+    def __init__(self, method, path, grant):
+        self.method, self.path, self.grant = method, path, grant
+
+
+def named(name):
+    return lambda request: name
+
+
+ROUTES = Routes(
+    (
+        Route(b"GET", b"/*", Right.ENTER, named("files")),
+        Route(b"GET", b"/api/*", Right.VIEW, named("api")),
+        Route(b"POST", b"/api/*", Right.MANAGE, named("change")),
+        Route(b"GET", b"/api/me", Right.ENTER, named("me")),
+    )
+)
+
+
+@pytest.fixture
+def grant():
+    return MemoryRegistry({"ann": READ}).admit("ann", "desktop")
+
+
+@pytest.mark.parametrize(
+    "method, path, answer",
+    [
+        (b"GET", b"/", "files"),
+        (b"HEAD", b"/x", "files"),
+        (b"GET", b"/apix", "files"),
+        (b"GET", b"/api/x", "api"),
+        (b"GET", b"/api/me", "me"),
+        (b"GET", b"/api/me/x", "api"),
+    ],
+)
+def test_the_longest_path_answers(grant, method, path, answer):
+    assert ROUTES.dispatch(Asked(method, path, grant)) == answer
+
+
+def test_the_right_is_checked_before_the_route_answers(grant):
+    with pytest.raises(PermissionDenied):
+        ROUTES.dispatch(Asked(b"POST", b"/api/x", grant))
+
+
+def test_a_wrong_method_names_the_right_ones(grant):
+    with pytest.raises(Problem) as caught:
+        ROUTES.dispatch(Asked(b"TRACE", b"/api/x", grant))
+    assert caught.value.status == 405
+    assert caught.value.headers == ((b"Allow", b"GET, POST, HEAD"),)
+
+
+@pytest.mark.parametrize("method", [b"GET", b"POST", b"TRACE"])
+def test_without_a_grant_nothing_is_said_at_all(grant, method):
+    with pytest.raises(PermissionDenied):
+        ROUTES.dispatch(Asked(method, b"/api/me", None))
+    grant.release()
+    with pytest.raises(PermissionDenied):
+        ROUTES.dispatch(Asked(method, b"/api/me", grant))
+
+
+def test_an_unknown_path_is_404(grant):
+    with pytest.raises(Problem) as caught:
+        routes = Routes([Route(b"GET", b"/a", Right.ENTER, named("a"))])
+        routes.dispatch(Asked(b"GET", b"/b", grant))
+    assert caught.value.status == 404
+
+
+def test_a_route_needs_a_right():
+    with pytest.raises(ValueError):
+        Routes([Route(b"GET", b"/", NOTHING, named("x"))])
+    with pytest.raises(TypeError):
+        Route(b"GET", b"/", handle=named("x"))
+
+
+def test_a_route_is_published_once():
+    route = Route(b"GET", b"/a*", Right.ENTER, named("x"))
+    with pytest.raises(ValueError):
+        Routes([route, route])

@@ -1,0 +1,174 @@
+"""HTTP as it comes over TCP: limits, malformed heads, connections that change hands."""
+
+import socket
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Protocol
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import TestCase
+
+from kasmd.http.problems import CLOSE, Problem
+from kasmd.http.server import HttpFactory, Limits, Response
+from kasmd.permission.registry import MemoryRegistry
+from kasmd.rights import READ
+
+
+def talk(port, *pieces):
+    """Send ``pieces`` and give all that comes until the server closes."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        for piece in pieces:
+            client.sendall(piece)
+        answer = b""
+        while data := client.recv(65536):
+            answer += data
+    return answer
+
+
+class Echo(Protocol):
+    """What a connection is handed over to."""
+
+    def __init__(self):
+        self.lost = Deferred()
+
+    def dataReceived(self, data):
+        self.transport.write(data.upper())
+        self.transport.loseConnection()
+
+    def connectionLost(self, reason):
+        self.lost.callback(None)
+
+
+class ServerTests(TestCase):
+    limits = Limits(head_timeout=1, abort_timeout=1, body=100, connections=3)
+
+    def setUp(self):
+        self.seen = []
+        self.factory = HttpFactory(reactor, self.respond, [(b"X-Extra", b"yes")], self.limits)
+        self.port = reactor.listenTCP(0, self.factory, interface="127.0.0.1")
+        self.addCleanup(self.port.stopListening)
+        self.registry = MemoryRegistry({"ann": READ})
+
+    def respond(self, request):
+        self.seen.append((request.method, request.path, request.address))
+        if request.path == b"/echo":
+            request.grant = self.registry.admit("ann", "desktop")
+            self.echo = Echo()
+            return request.hand_over(self.echo)
+        if request.path == b"/grant":
+            request.grant = self.registry.admit("ann", "desktop")
+        if request.path == b"/broken":
+            raise RuntimeError("on purpose")
+        if request.path == b"/last":
+            raise Problem(403, "Go.", [CLOSE])
+        return Response(200, [(b"Content-Type", b"text/plain")], b"hello")
+
+    def send(self, *pieces):
+        return deferToThread(talk, self.port.getHost().port, *pieces)
+
+    async def one(self, line=b"GET / HTTP/1.1", *more):
+        lines = [line, b"Host: a", b"Connection: close", *more, b"", b""]
+        return await self.send(b"\r\n".join(lines))
+
+    async def test_an_answer_has_the_headers_of_the_face(self):
+        head, _, body = (await self.one()).partition(b"\r\n\r\n")
+        self.assertEqual(body, b"hello")
+        lines = head.split(b"\r\n")
+        self.assertEqual(lines[0], b"HTTP/1.1 200 OK")
+        for line in (b"Server: kasmd", b"X-Extra: yes", b"Content-Length: 5", b"Connection: close"):
+            self.assertIn(line, lines)
+
+    async def test_head_has_the_length_and_no_body(self):
+        head, _, body = (await self.one(b"HEAD / HTTP/1.1")).partition(b"\r\n\r\n")
+        self.assertIn(b"Content-Length: 5", head)
+        self.assertEqual(body, b"")
+
+    async def test_pipelined_and_split_requests(self):
+        request = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n"
+        last = b"GET /last HTTP/1.1\r\nHost: a\r\n\r\n"
+        answer = await self.send(request % 1 + request % 2 + last[:9], last[9:])
+        self.assertEqual(answer.count(b"HTTP/1.1 200 OK"), 2)
+        self.assertEqual([path for _, path, _ in self.seen], [b"/1", b"/2", b"/last"])
+
+    async def test_the_query_and_the_absolute_form_are_taken_off(self):
+        await self.one(b"GET http://b:80/x/y?secret=1 HTTP/1.1")
+        self.assertEqual(self.seen, [(b"GET", b"/x/y", "127.0.0.1")])
+
+    async def test_malformed_requests_never_reach_a_route(self):
+        for piece in (
+            b"GET /\r\nHost: a\r\n\r\n",
+            b"GET / HTTP/1.1\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a/../b\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nX: b\nY: c\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nX: \0\r\n\r\n",
+            b"GET a HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"GET / HTTP/9.9\r\nHost: a\r\n\r\n",
+            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx",
+            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n",
+            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\nx",
+            b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0x1\r\nx\r\n",
+            b"GET / HTTP/1.1\r\nHost: a\r\nCookie: " + b"c" * 16400 + b"\r\n\r\n",
+            b"GET /" + b"x" * 20000,
+        ):
+            answer = await self.send(piece)
+            self.assertEqual(answer[:12], b"HTTP/1.1 400", piece[:60])
+            self.assertIn(b"X-Extra: yes", answer)
+        self.assertEqual(self.seen, [])
+
+    async def test_large_bodies_are_refused(self):
+        head = b"POST / HTTP/1.1\r\nHost: a\r\n"
+        chunk = b"32\r\n" + b"x" * 50 + b"\r\n"
+        for rest in (
+            b"Content-Length: 101\r\n\r\n",
+            b"Content-Length: 101\r\n\r\n" + b"x" * 101,
+            b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 9 + b"0\r\n\r\n",
+        ):
+            answer = await self.send(head + rest)
+            self.assertEqual(answer[:12], b"HTTP/1.1 413")
+            self.assertEqual(answer.count(b"HTTP/1.1 "), 1)
+        self.assertEqual(self.seen, [])
+
+    async def test_a_body_in_a_second_segment_is_one_request(self):
+        answer = await self.send(
+            b"POST /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 4\r\n\r\n",
+            b"body",
+        )
+        self.assertEqual(answer[:12], b"HTTP/1.1 200")
+        self.assertEqual([path for _, path, _ in self.seen], [b"/x"])
+
+    async def test_a_request_that_dribbles_in_is_cut_off(self):
+        self.assertEqual(await self.send(b"GET / HTTP/1.1\r\n", b"Host: a\r\n"), b"")
+
+    async def test_a_bug_is_a_500_that_says_nothing(self):
+        answer = await self.one(b"GET /broken HTTP/1.1")
+        self.assertEqual(answer[:12], b"HTTP/1.1 500")
+        self.assertNotIn(b"on purpose", answer)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
+    async def test_a_handed_over_connection_keeps_early_bytes_and_leaks_no_grant(self):
+        answer = await self.send(b"GET /echo HTTP/1.1\r\nHost: a\r\n\r\nearly")
+        self.assertEqual(answer, b"EARLY")
+        await self.echo.lost
+        self.assertEqual(len(self.registry), 0)
+        self.assertEqual(self.factory.connections, 0)
+
+    async def test_the_grant_ends_with_the_answer(self):
+        await self.one(b"GET /grant HTTP/1.1")
+        self.assertEqual(len(self.registry), 0)
+
+    async def test_connections_are_counted(self):
+        port = self.port.getHost().port
+        held = [socket.create_connection(("127.0.0.1", port)) for _ in range(3)]
+        try:
+            with self.assertRaises(ConnectionError):
+                answer = await self.one()
+                if not answer:
+                    raise ConnectionResetError
+        finally:
+            for client in held:
+                client.close()
+        self.assertEqual(self.seen, [])

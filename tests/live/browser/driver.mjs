@@ -1,0 +1,103 @@
+// Drives one Chromium page for pytest: JSON lines in, JSON lines out.
+//
+//   -> {"do": "open", "url": ..., "user": ..., "password": ..., "viewport": [w, h], "permissions": [...],
+//       "mobile": bool, "dark": bool}
+//   -> {"do": "eval", "js": "async () => ..."}          <- value
+//   -> {"do": "wait", "js": "() => ...", "seconds": n}  <- value, once it is true
+//   -> {"do": "click", "selector": ...} or {"x": ..., "y": ...}
+//   -> {"do": "type", "text": ...}   {"do": "press", "key": ...}   {"do": "fill", "selector": ..., "text": ...}
+//   -> {"do": "clipboard"} <- text   {"do": "clipboard", "text": ...}
+//   -> {"do": "pixel", "x": ..., "y": ...}  <- [r, g, b] of the desktop's own canvas
+//   -> {"do": "screenshot", "path": ...}   {"do": "resize", "viewport": [w, h]}   {"do": "reload"}
+//   -> {"do": "console"} <- every error that the page or its requests made
+//   -> {"do": "close"}
+//
+// Each request gets one answer, {"ok": value} or {"error": text}, in order.
+
+import { createInterface } from "node:readline";
+import { chromium } from "playwright-core";
+
+const FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+];
+const TIMEOUT = 20_000;
+const POLL = 50;
+
+let browser = null;
+let page = null;
+let errors = [];
+
+async function open({ url, user, password, viewport = [1280, 800], permissions = [], mobile = false, dark = false }) {
+    browser ??= await chromium.launch({
+        executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS,
+    });
+    await page?.context().close();
+    const context = await browser.newContext({
+        ignoreHTTPSErrors: true,
+        httpCredentials: user === undefined ? undefined : { username: user, password },
+        viewport: { width: viewport[0], height: viewport[1] },
+        colorScheme: dark ? "dark" : "light",
+        hasTouch: mobile,
+        isMobile: mobile,
+        permissions,
+    });
+    errors = [];
+    page = await context.newPage();
+    page.setDefaultTimeout(TIMEOUT);
+    page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+    page.on("pageerror", (error) => errors.push(String(error)));
+    const answer = await page.goto(url);
+    return answer.status();
+}
+
+// Playwright's own waiting evaluates strings in the page, which its policy forbids.
+async function wait({ js, seconds = 20 }) {
+    const end = Date.now() + seconds * 1000;
+    while (Date.now() < end) {
+        const value = await page.evaluate(`(${js})()`);
+        if (value) {
+            return value;
+        }
+        await new Promise((resolve) => { setTimeout(resolve, POLL); });
+    }
+    throw new Error(`never true in ${seconds} s: ${js}`);
+}
+
+const VERBS = {
+    open,
+    eval: ({ js }) => page.evaluate(`(${js})()`),
+    wait,
+    click: ({ selector, x, y }) => (selector === undefined ? page.mouse.click(x, y) : page.click(selector)),
+    type: ({ text }) => page.keyboard.type(text),
+    press: ({ key }) => page.keyboard.press(key),
+    fill: ({ selector, text }) => page.fill(selector, text),
+    clipboard: ({ text }) => (text === undefined
+        ? page.evaluate(() => navigator.clipboard.readText())
+        : page.evaluate((value) => navigator.clipboard.writeText(value), text)),
+    pixel: ({ x, y }) => page.evaluate(([column, row]) => {
+        const canvas = document.querySelector("#screen canvas");
+        return [...canvas.getContext("2d").getImageData(column, row, 1, 1).data].slice(0, 3);
+    }, [x, y]),
+    screenshot: async ({ path }) => { await page.screenshot({ path }); },
+    resize: ({ viewport }) => page.setViewportSize({ width: viewport[0], height: viewport[1] }),
+    reload: async () => { await page.reload(); },
+    console: () => errors,
+    close: async () => { await browser?.close(); },
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+    const request = JSON.parse(line);
+    let answer;
+    try {
+        answer = { ok: await VERBS[request.do](request) ?? null };
+    } catch (error) {
+        answer = { error: String(error) };
+    }
+    process.stdout.write(`${JSON.stringify(answer)}\n`);
+    if (request.do === "close") {
+        break;
+    }
+}
+await browser?.close();
+process.exit(0);

@@ -1,0 +1,34 @@
+"""A registry over a real file; the rest is in tests/contracts/test_registry.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.internet.task import Clock
+
+from kasmd.permission.accounts import FileAccounts
+from kasmd.permission.registry import Registry
+from kasmd.rights import Right
+
+
+def test_the_owner_removes_himself(tmp_path: Path) -> None:
+    path = tmp_path / "kasmpasswd"
+    path.write_text("root:x:o\n")
+    accounts = FileAccounts(Clock(), str(path))
+    registry = Registry(accounts)
+    grant = registry.admit("root", "desktop")
+    assert grant.holds(Right.MANAGE) and not grant.holds(Right.VIEW)
+    accounts.remove("root")
+    assert not grant.holds(Right.MANAGE) and not grant.holds(Right.ENTER)
+    assert path.read_text() == "" and len(registry) == 0
+
+
+def test_a_new_password_leaves_the_session(tmp_path: Path) -> None:
+    path = tmp_path / "kasmpasswd"
+    path.write_text("ann:x:rw\n")
+    accounts = FileAccounts(Clock(), str(path))
+    grant = Registry(accounts).admit("ann", "desktop")
+    told: list[None] = []
+    grant.when_changed(lambda: told.append(None))
+    accounts.put(accounts.accounts()["ann"]._replace(secret="y"))
+    assert told == [] and grant.holds(Right.KEYBOARD)

@@ -1,0 +1,444 @@
+"""Gate one: every member and every event, under every right."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred, succeed
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from kasmd.errors import PermissionDenied
+from kasmd.interfaces import ClipboardContent, IDisplay, IDisplayObserver, ISeat
+from kasmd.permission.registry import MemoryRegistry
+from kasmd.permission.seat import HELD_LIMIT, NEEDS, PROHIBITED, Hold, Seat
+from kasmd.rights import NOTHING, OWNER, READ, WRITE, Right
+from kasmd.screen.cursor import INVISIBLE
+from kasmd.screen.framebuffer import Identity, Snapshot
+from kasmd.screen.geometry import Rect, Screen
+from kasmd.screen.region import Region
+
+RECT = Rect(0, 0, 4, 3)
+SCREENS = (Screen(7, 0, 0, 4, 3),)
+REGION = Region([Rect(1, 1, 1, 1)])
+TEXT = {"text/plain": b"secret"}
+
+
+@implementer(IDisplay)
+class Desk:
+    """A display that writes down what it is told, and keeps its observers."""
+
+    name = "desk"
+
+    def __init__(self) -> None:
+        self.size = (4, 3)
+        self.told: list[tuple[Any, ...]] = []
+        self.observers: list[Any] = []
+
+    def observe(self, observer: Any) -> Callable[[], None]:
+        self.observers.append(observer)
+        observer.cursor_changed(INVISIBLE)
+        observer.leds_changed(2)
+        return lambda: observer in self.observers and self.observers.remove(observer)
+
+    def snapshot(self, rect: Rect) -> Snapshot:
+        self.told.append(("snapshot", rect))
+        return Snapshot(Identity(1, 1), rect, np.zeros((rect.height, rect.width, 4), np.uint8))
+
+    def key(self, keysym: int, keycode: int, down: bool) -> None:
+        self.told.append(("key", keysym, keycode, down))
+
+    def pointer(self, x: int, y: int, buttons: int) -> None:
+        self.told.append(("pointer", x, y, buttons))
+
+    def offer_clipboard(self, content: ClipboardContent) -> None:
+        self.told.append(("offer_clipboard", content))
+
+    def resize(self, width: int, height: int, screens: Sequence[Screen]) -> Deferred[int]:
+        self.told.append(("resize", width, height, screens))
+        return succeed(0)
+
+
+@implementer(IDisplayObserver)
+class Eye:
+    """An observer that writes down what it hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[Any, ...]] = []
+
+    def changed(self, region: Region, moves: Any) -> None:
+        self.heard.append(("changed", region, moves))
+
+    def resized(self, width: int, height: int, screens: Any) -> None:
+        self.heard.append(("resized", width, height, tuple(screens)))
+
+    def cursor_changed(self, cursor: Any) -> None:
+        self.heard.append(("cursor_changed", cursor))
+
+    def leds_changed(self, leds: int) -> None:
+        self.heard.append(("leds_changed", leds))
+
+    def clipboard_offered(self, content: Any) -> None:
+        self.heard.append(("clipboard_offered", content))
+
+    def bell_rung(self) -> None:
+        self.heard.append(("bell_rung",))
+
+    def display_lost(self, reason: str) -> None:
+        self.heard.append(("display_lost", reason))
+
+
+INWARD: dict[str, tuple[Any, ...]] = {
+    "snapshot": (RECT,),
+    "key": (0x61, 30, True),
+    "pointer": (1, 2, 1),
+    "offer_clipboard": (TEXT,),
+    "resize": (8, 6, SCREENS),
+}
+OUTWARD: dict[str, tuple[Any, ...]] = {
+    "changed": (REGION, ()),
+    "resized": (4, 3, SCREENS),
+    "cursor_changed": (INVISIBLE,),
+    "leds_changed": (1,),
+    "bell_rung": (),
+    "clipboard_offered": (TEXT,),
+    "display_lost": ("it died",),
+}
+FULL = Region([RECT])
+AGAIN = [("cursor_changed", INVISIBLE), ("leds_changed", 2), ("changed", FULL, ())]
+
+
+class Room:
+    """A desk, and seats at it."""
+
+    def __init__(self, rights: Right = WRITE) -> None:
+        self.desk = Desk()
+        self.registry = MemoryRegistry({"ann": rights, "bob": WRITE})
+        self.hold = Hold()
+        self.seat = self.sit("ann")
+        self.eye = Eye()
+
+    def sit(self, name: str) -> Seat:
+        return Seat(self.desk, self.registry.admit(name, "desktop"), self.hold)
+
+    def look(self) -> Callable[[], None]:
+        end = self.seat.observe(self.eye)
+        self.eye.heard.clear()
+        return end
+
+    def happen(self, event: str) -> None:
+        for observer in list(self.desk.observers):
+            getattr(observer, event)(*OUTWARD[event])
+
+
+def call(seat: Seat, member: str) -> object:
+    try:
+        return getattr(seat, member)(*INWARD[member])
+    except PermissionDenied:
+        return None
+
+
+def test_interfaces() -> None:
+    room = Room()
+    verifyObject(IDisplay, room.desk)
+    verifyObject(IDisplayObserver, room.eye)
+    verifyObject(ISeat, room.seat)
+    room.look()
+    verifyObject(IDisplayObserver, room.desk.observers[0])
+
+
+def test_every_member_and_event_has_a_declared_right() -> None:
+    members = {name for face in (ISeat, IDisplayObserver) for name in face.names(all=True)}
+    assert members == set(NEEDS)
+    assert set(INWARD) | set(OUTWARD) | {"size", "name", "grant", "leave", "observe"} == members
+    assert all(NEEDS[name] for name in (*INWARD, *OUTWARD))
+
+
+@pytest.mark.parametrize("right", Right)
+@pytest.mark.parametrize("member", INWARD)
+def test_inward_matrix(member: str, right: Right) -> None:
+    room = Room()
+    rights = room.seat.grant
+    rights.update(right)
+    call(room.seat, member)
+    passed = any(told[0] == member for told in room.desk.told)
+    assert passed is (right == NEEDS[member])
+    rights.update(~right)
+    room.desk.told.clear()
+    call(room.seat, member)
+    passed = any(told[0] == member for told in room.desk.told)
+    assert passed is (right != NEEDS[member])
+
+
+@pytest.mark.parametrize("right", Right)
+@pytest.mark.parametrize("event", OUTWARD)
+def test_outward_matrix(event: str, right: Right) -> None:
+    room = Room()
+    room.look()
+    room.seat.grant.update(right)
+    room.happen(event)
+    assert bool(room.eye.heard) is (right == NEEDS[event])
+
+
+@pytest.mark.parametrize(
+    "rights, passes",
+    [
+        (NOTHING, {"display_lost"}),
+        (OWNER, {"display_lost"}),
+        (READ, {"display_lost", "snapshot"} | set(OUTWARD) - {"clipboard_offered"}),
+        (WRITE, set(INWARD) | set(OUTWARD)),
+    ],
+)
+def test_kasmvncs_accounts(rights: Right, passes: set[str]) -> None:
+    room = Room(rights)
+    room.look()
+    for member in INWARD:
+        call(room.seat, member)
+    for event in OUTWARD:
+        room.happen(event)
+    names = {entry[0] for entry in room.desk.told + room.eye.heard}
+    assert names == passes
+
+
+def test_what_is_answered_without_the_right() -> None:
+    seat = Room(NOTHING).seat
+    with pytest.raises(PermissionDenied, match="'ann'.*VIEW"):
+        seat.snapshot(RECT)
+    answers: list[int] = []
+    seat.resize(8, 6, SCREENS).addCallback(answers.append)
+    assert answers == [PROHIBITED]
+    assert seat.size == (4, 3) and seat.name == "desk"
+
+
+def test_what_passes_is_passed_unchanged() -> None:
+    room = Room()
+    room.look()
+    for member in INWARD:
+        call(room.seat, member)
+    for event in OUTWARD:
+        room.happen(event)
+    assert room.desk.told == [(name, *args) for name, args in INWARD.items()]
+    assert room.eye.heard == [(name, *args) for name, args in OUTWARD.items()]
+
+
+def test_keys_and_buttons_are_let_go_when_write_is_lost() -> None:
+    room = Room()
+    room.seat.key(0x61, 30, True)
+    room.seat.key(0xFFE1, 42, True)
+    room.seat.key(0x20, 0, True)
+    room.seat.key(0x62, 48, True)
+    room.seat.key(0x62, 48, False)
+    room.seat.pointer(3, 2, 0b101)
+    room.desk.told.clear()
+    room.registry.set("ann", READ)
+    assert room.desk.told == [
+        ("key", 0x61, 30, False),
+        ("key", 0xFFE1, 42, False),
+        ("key", 0x20, 0, False),
+        ("pointer", 3, 2, 0),
+    ]
+    room.seat.leave()
+    assert len(room.desk.told) == 4
+
+
+def test_only_what_belongs_to_the_lost_right_is_let_go() -> None:
+    room = Room()
+    room.seat.key(0x61, 30, True)
+    room.seat.pointer(3, 2, 1)
+    room.desk.told.clear()
+    room.seat.grant.update(Right.KEYBOARD)
+    room.seat.grant.tell()
+    assert room.desk.told == [("pointer", 3, 2, 0)]
+    room.seat.leave()
+    assert room.desk.told == [("pointer", 3, 2, 0), ("key", 0x61, 30, False)]
+
+
+def test_shift_changes_the_keysym_of_a_held_key() -> None:
+    room = Room()
+    room.seat.key(0x41, 30, True)
+    room.seat.key(0x61, 30, False)
+    room.desk.told.clear()
+    room.seat.leave()
+    assert room.desk.told == []
+
+
+def test_held_keys_are_bounded() -> None:
+    room = Room()
+    for keysym in range(HELD_LIMIT + 10):
+        room.seat.key(keysym, 0, True)
+    released = [told for told in room.desk.told if not told[3]]
+    assert released == [("key", keysym, 0, False) for keysym in range(10)]
+    room.seat.leave()
+    assert sum(1 for told in room.desk.told if not told[3]) == HELD_LIMIT + 10
+
+
+def test_leaving() -> None:
+    room = Room()
+    room.look()
+    room.seat.key(0x61, 30, True)
+    room.seat.leave()
+    room.seat.leave()
+    assert room.desk.told == [("key", 0x61, 30, True), ("key", 0x61, 30, False)]
+    assert room.desk.observers == []
+    assert not room.seat.grant.holds(Right.ENTER) and len(room.registry) == 0
+    for member in INWARD:
+        call(room.seat, member)
+    room.look()
+    assert len(room.desk.told) == 2 and room.desk.observers == []
+
+
+def test_two_seats_let_go_of_their_own() -> None:
+    room = Room()
+    other = room.sit("bob")
+    room.seat.key(0x61, 30, True)
+    other.key(0x62, 48, True)
+    room.desk.told.clear()
+    room.seat.leave()
+    assert room.desk.told == [("key", 0x61, 30, False)]
+    other.leave()
+    assert room.desk.told[1:] == [("key", 0x62, 48, False)]
+
+
+def test_a_failing_display_does_not_keep_a_seat_from_leaving() -> None:
+    room = Room()
+    room.look()
+    room.seat.key(0x61, 30, True)
+    room.seat.pointer(1, 1, 1)
+    room.desk.key = room.desk.pointer = lambda *args: 1 // 0  # type: ignore
+    room.seat.leave()
+    assert room.desk.observers == [] and len(room.registry) == 0
+
+
+def test_a_removed_account_lets_go_and_hears_no_more() -> None:
+    room = Room()
+    room.look()
+    room.seat.key(0x61, 30, True)
+    room.registry.remove("ann")
+    assert room.desk.told[-1] == ("key", 0x61, 30, False)
+    for event in OUTWARD:
+        room.happen(event)
+    assert room.eye.heard == []
+
+
+def test_one_drags_and_the_others_wait() -> None:
+    room = Room()
+    other = room.sit("bob")
+    room.seat.pointer(1, 1, 1)
+    other.pointer(2, 2, 0)
+    other.pointer(2, 2, 1)
+    room.seat.pointer(3, 1, 1)
+    room.seat.pointer(3, 1, 0)
+    other.pointer(2, 2, 1)
+    room.seat.pointer(0, 0, 0)
+    other.leave()
+    room.seat.pointer(1, 0, 0)
+    assert [told[1:] for told in room.desk.told] == [
+        (1, 1, 1),
+        (3, 1, 1),
+        (3, 1, 0),
+        (2, 2, 1),
+        (2, 2, 0),
+        (1, 0, 0),
+    ]
+
+
+def test_view_lost_and_regained() -> None:
+    room = Room(READ)
+    room.look()
+    room.registry.set("ann", NOTHING)
+    for event in ("changed", "resized", "bell_rung"):
+        room.happen(event)
+    assert room.eye.heard == []
+    room.registry.set("ann", READ)
+    assert room.eye.heard == [("resized", 4, 3, SCREENS), *AGAIN]
+    room.eye.heard.clear()
+    room.registry.set("ann", WRITE)
+    assert room.eye.heard == []
+
+
+def test_observed_without_view() -> None:
+    room = Room(NOTHING)
+    room.seat.observe(room.eye)
+    assert room.eye.heard == []
+    room.registry.set("ann", READ)
+    assert room.eye.heard == [("resized", 4, 3, (Screen(0, 0, 0, 4, 3),)), *AGAIN]
+
+
+def test_the_latest_state_is_told_when_view_is_regained() -> None:
+    room = Room(NOTHING)
+    room.look()
+    (outlet,) = room.desk.observers
+    outlet.leds_changed(4)
+    room.desk.size = (2, 2)
+    outlet.resized(2, 2, (Screen(9, 0, 0, 2, 2),))
+    room.registry.set("ann", READ)
+    assert ("leds_changed", 4) in room.eye.heard
+    assert room.eye.heard[0] == ("resized", 2, 2, (Screen(9, 0, 0, 2, 2),))
+    assert room.eye.heard[-1] == ("changed", Region([Rect(0, 0, 2, 2)]), ())
+
+
+def test_a_failing_observer_does_not_keep_the_others_from_being_told() -> None:
+    room = Room(NOTHING)
+    failing = Eye()
+    failing.resized = lambda *args: 1 // 0  # type: ignore
+    room.seat.observe(failing)
+    room.look()
+    room.registry.set("ann", READ)
+    assert room.eye.heard[0][0] == "resized"
+
+
+def test_view_lost_while_being_told() -> None:
+    room = Room(NOTHING)
+    room.look()
+    room.eye.resized = lambda *args: room.registry.set("ann", NOTHING)  # type: ignore
+    room.registry.set("ann", READ)
+    assert room.eye.heard == []
+
+
+def test_ending_one_observation() -> None:
+    room = Room()
+    end, other = room.look(), Eye()
+    room.seat.observe(other)
+    end()
+    end()
+    room.happen("bell_rung")
+    assert room.eye.heard == [] and other.heard[-1] == ("bell_rung",)
+    assert len(room.desk.observers) == 1
+
+
+def test_leaving_while_being_told() -> None:
+    room = Room()
+    room.eye.cursor_changed = lambda cursor: room.seat.leave()  # type: ignore
+    room.seat.observe(room.eye)
+    assert room.desk.observers == [] and room.eye.heard == []
+
+
+steps = st.one_of(
+    st.tuples(st.just("set"), st.sampled_from([NOTHING, READ, WRITE, OWNER, Right.KEYBOARD])),
+    st.tuples(st.just("key"), st.integers(1, 4), st.integers(0, 2), st.booleans()),
+    st.tuples(st.just("pointer"), st.integers(0, 3), st.integers(0, 2), st.integers(0, 3)),
+)
+
+
+@given(st.lists(steps, max_size=40))
+def test_after_any_life_nothing_stays_pressed(life: list[tuple[Any, ...]]) -> None:
+    room = Room()
+    for name, *args in life:
+        if name == "set":
+            room.registry.set("ann", *args)
+        else:
+            getattr(room.seat, name)(*args)
+    room.seat.leave()
+    held = set()
+    for name, *args in room.desk.told:
+        if name == "key":
+            keysym, keycode, down = args
+            ident = ("code", keycode) if keycode else ("sym", keysym)
+            held.add(ident) if down else held.discard(ident)
+    assert held == set()
+    buttons = [told[3] for told in room.desk.told if told[0] == "pointer"]
+    assert not buttons or buttons[-1] == 0

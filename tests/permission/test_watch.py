@@ -1,0 +1,110 @@
+"""Watching a file through the loss of its folder, and an edit without end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Generator
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.trial.unittest import TestCase
+
+from kasmd.permission.watch import FileWatch
+
+Waiting = Generator[Deferred[None], None, None]
+
+
+class FolderTests(TestCase):
+    """The folder is deleted, moved, or not there yet."""
+
+    timeout = 20
+
+    def setUp(self) -> None:
+        scratch = TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.folder = Path(scratch.name) / "folder"
+        self.path = self.folder / "file"
+        self.edits: list[bool] = []
+        self.waiting: list[Deferred[None]] = []
+        self.watch = FileWatch(reactor, str(self.path), self.edited)
+        self.addCleanup(self.watch.stop)
+
+    def edited(self) -> None:
+        self.edits.append(self.path.exists())
+        waiting, self.waiting = self.waiting, []
+        for answer in waiting:
+            answer.callback(None)
+
+    def next(self) -> Deferred[None]:
+        answer: Deferred[None] = Deferred()
+        self.waiting.append(answer)
+        return answer.addTimeout(10, reactor)
+
+    @inlineCallbacks
+    def until(self, exists: bool) -> Waiting:
+        self.edits.clear()
+        while not self.edits or self.edits[-1] is not exists:
+            yield self.next()
+
+    @inlineCallbacks
+    def test_made_later(self) -> Waiting:
+        self.watch.start()
+        self.folder.mkdir()
+        self.path.touch()
+        yield self.until(True)
+
+    @inlineCallbacks
+    def test_deleted_and_made_again(self) -> Waiting:
+        self.folder.mkdir()
+        self.path.touch()
+        self.watch.start()
+        shutil.rmtree(self.folder)
+        yield self.until(False)
+        self.folder.mkdir()
+        self.path.touch()
+        yield self.until(True)
+        self.path.unlink()
+        yield self.until(False)
+
+    @inlineCallbacks
+    def test_moved_away(self) -> Waiting:
+        self.folder.mkdir()
+        self.path.touch()
+        self.watch.start()
+        self.folder.rename(self.folder.with_name("away"))
+        yield self.until(False)
+        self.folder.mkdir()
+        self.path.touch()
+        yield self.until(True)
+
+    @inlineCallbacks
+    def test_an_edit_without_end_is_told_all_the_same(self) -> Waiting:
+        self.folder.mkdir()
+        self.watch.start()
+        with self.path.open("w", buffering=1) as file:
+
+            def write() -> None:
+                nonlocal writing
+                file.write("x")
+                file.flush()
+                writing = reactor.callLater(0.05, write)
+
+            writing = reactor.callLater(0, write)
+            yield self.next()
+            yield self.next()
+            writing.cancel()
+
+    @inlineCallbacks
+    def test_no_descriptor_is_left(self) -> Waiting:
+        self.folder.mkdir()
+        counts = []
+        for _ in range(4):
+            self.watch.start()
+            self.path.write_text("x")
+            yield self.next()
+            self.watch.stop()
+            counts.append(len(os.listdir("/proc/self/fd")))
+        self.assertEqual(counts[0], counts[-1])

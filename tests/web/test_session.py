@@ -1,0 +1,154 @@
+"""Who I am and who is here, now and as it changes."""
+
+import json
+import socket
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import TestCase
+
+from kasmd.http.server import HttpFactory, Limits
+from kasmd.permission.registry import MemoryRegistry
+from kasmd.rights import NOTHING, READ, WRITE
+from kasmd.viewer.roster import Roster
+from kasmd.web.session import MAX_STREAMS_OF_ONE, EventStream, Session
+
+
+class Present:
+    """A viewer as far as the roster looks."""
+
+    def __init__(self, name, since):
+        self.name, self.connected_at, self.peer = name, since, "10.0.0.1:1"
+
+
+class Client:
+    """Asks for a path and reads line by line, blocking, in a thread."""
+
+    def __init__(self, port, path):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.socket.sendall(b"GET " + path + b" HTTP/1.0\r\n\r\n")
+        self.file = self.socket.makefile("rb")
+        self.status = int(self.file.readline().split()[1])
+        self.headers = []
+        while (line := self.file.readline()) != b"\r\n":
+            self.headers.append(line.strip())
+
+    def event(self):
+        """Give the next document, None at the end."""
+        while line := self.file.readline():
+            if line.startswith(b"data: "):
+                return json.loads(line[6:])
+        return None
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+
+class SessionTests(TestCase):
+    def setUp(self):
+        self.registry = MemoryRegistry({"ann": READ, "bob": NOTHING})
+        self.roster = Roster()
+        self.session = Session(reactor, self.roster)
+        factory = HttpFactory(reactor, self.respond, (), Limits())
+        port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        self.number = port.getHost().port
+
+    def respond(self, request):
+        name, _, what = request.path[1:].decode().partition("/")
+        request.grant = self.registry.admit(name, "desktop")
+        return {"me": self.session.me, "events": self.session.events}[what](request)
+
+    async def open(self, path):
+        client = await deferToThread(Client, self.number, path)
+        self.addCleanup(client.close)
+        return client
+
+    async def test_me(self):
+        self.roster.joined(Present("ann", 12.5))
+        client = await self.open(b"/ann/me")
+        self.assertIn(b"Content-Type: application/json", client.headers)
+        self.assertEqual(
+            json.loads(client.file.read()),
+            {
+                "name": "ann",
+                "rights": ["enter", "view"],
+                "viewers": [{"name": "ann", "since": 12.5, "you": True}],
+            },
+        )
+
+    async def test_events_follow_rights_and_roster(self):
+        client = await self.open(b"/ann/events")
+        self.assertIn(b"Content-Type: text/event-stream", client.headers)
+        first = await deferToThread(client.event)
+        self.assertEqual((first["rights"], first["viewers"]), (["enter", "view"], []))
+        self.registry.set("ann", WRITE)
+        self.assertIn("keyboard", (await deferToThread(client.event))["rights"])
+        bob = Present("bob", 1.0)
+        self.roster.joined(bob)
+        seen = (await deferToThread(client.event))["viewers"]
+        self.assertEqual(seen, [{"name": "bob", "since": 1.0, "you": False}])
+        self.roster.left(bob)
+        self.assertEqual((await deferToThread(client.event))["viewers"], [])
+
+    async def test_many_changes_at_once_are_one_event(self):
+        client = await self.open(b"/ann/events")
+        await deferToThread(client.event)
+        for number in range(20):
+            self.roster.joined(Present(f"guest {number}", 1.0))
+        self.assertEqual(len((await deferToThread(client.event))["viewers"]), 20)
+
+    async def test_the_stream_of_a_removed_account_ends(self):
+        client = await self.open(b"/bob/events")
+        await deferToThread(client.event)
+        self.registry.remove("bob")
+        self.assertEqual((await deferToThread(client.event))["rights"], [])
+        self.assertIsNone(await deferToThread(client.event))
+
+    async def test_streams_of_one_account_are_counted(self):
+        for _ in range(MAX_STREAMS_OF_ONE):
+            await self.open(b"/ann/events")
+        self.assertEqual((await self.open(b"/ann/events")).status, 503)
+        self.assertEqual((await self.open(b"/bob/events")).status, 200)
+
+
+class SlowRequest:
+    """A request whose client does not read."""
+
+    def __init__(self, grant):
+        self.grant = grant
+        self.written = []
+
+    def notifyFinish(self):
+        self.gone = Deferred()
+        return self.gone
+
+    def registerProducer(self, producer, streaming):
+        self.producer = producer
+
+    def write(self, data):
+        self.written.append(data)
+
+
+class SlowTests(TestCase):
+    def test_what_is_not_taken_is_not_queued(self):
+        clock, roster = Clock(), Roster()
+        request = SlowRequest(MemoryRegistry({"ann": READ}).admit("ann", "desktop"))
+        session = Session(clock, roster)
+        EventStream(clock, request, session.document, roster).start()
+        request.producer.pauseProducing()
+        for number in range(100):
+            roster.joined(Present(f"guest {number}", 1.0))
+            clock.advance(1)
+        self.assertEqual(len(request.written), 1)
+        request.producer.resumeProducing()
+        clock.advance(1)
+        self.assertEqual(len(request.written), 2)
+        self.assertIn(b"guest 99", request.written[1])
+        clock.advance(20)
+        self.assertTrue(request.written[2].startswith(b":"))
+        request.gone.callback(None)
+        self.assertEqual(clock.getDelayedCalls(), [])
