@@ -46,8 +46,7 @@ def check_installed(argv: Sequence[str]) -> None:
 class Program:
     """One command, started again when it ends until it is stopped.
 
-    ``ended`` is called after each end with the process's id; ``said`` gets what
-    it writes to descriptor 3.
+    ``ended`` is called after each end; ``said`` gets what it writes to descriptor 3.
     """
 
     log = Logger()
@@ -56,7 +55,7 @@ class Program:
         self,
         reactor: Any,
         argv: Sequence[str],
-        ended: Callable[[int], None] = lambda pid: None,
+        ended: Callable[[], None] = lambda: None,
         said: Optional[Callable[[bytes], None]] = None,
     ) -> None:
         self.argv = tuple(argv)
@@ -123,7 +122,7 @@ class Program:
             self._killer.cancel()
         self._killer = None
         lived = self._reactor.seconds() - child.started
-        self._ended(child.pid)
+        self._ended()
         if self._wanted:
             if lived >= HEALTHY_SECONDS:
                 self._delay = FIRST_DELAY

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import socket
 from dataclasses import dataclass
 from typing import Any, Optional
 
@@ -17,8 +18,7 @@ from kasmd.display.x11 import X11Display
 from kasmd.display.x11_authority import COOKIE_NAME, FAMILY_WILD, Entry, format_entry
 from kasmd.errors import DisplayLost
 
-_SOCKETS = "/tmp/.X11-unix/X{}"
-_LOCKS = "/tmp/.X{}-lock"
+_SOCKET = "/tmp/.X11-unix/X{}"
 _COOKIE_BYTES = 16
 
 
@@ -132,7 +132,7 @@ class DesktopService(Service):
         if not self.ready.called:
             self.ready.callback(None)
 
-    def _xvfb_ended(self, pid: int) -> None:
+    def _xvfb_ended(self) -> None:
         """The screen is gone: so are the programs on it, and what Xvfb may have left."""
         if self.ready.called:
             self._size = self._display.size
@@ -140,7 +140,7 @@ class DesktopService(Service):
         for client in self._clients:
             client.stop()
         if self._number:
-            _remove_remains(int(self._number), pid)
+            _remove_socket(int(self._number))
         self._number = b""
 
 
@@ -150,15 +150,14 @@ def _environment(**more: str) -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key not in foreign} | more
 
 
-def _remove_remains(number: int, pid: int) -> None:
-    """Remove the lock and socket of a display if process ``pid``, now gone, made them."""
-    lock = _LOCKS.format(number)
-    try:
-        with open(lock, "rb") as file:
-            owner = int(file.read(16))
-    except (OSError, ValueError):
-        return
-    if owner == pid:
-        for path in (_SOCKETS.format(number), lock):
-            if os.path.exists(path):
-                os.unlink(path)
+def _remove_socket(number: int) -> None:
+    """Remove a display's socket if nobody listens there (a killed Xvfb leaves it)."""
+    path = _SOCKET.format(number)
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+        except OSError:
+            pass  # there is none, or somebody else is there already

@@ -23,6 +23,9 @@ _BAND = 64
 _GROUP = 8
 _GAP = 8
 
+#: A picture of so many pixels is judged by as many rows as a band has first.
+_LARGE = 1 << 16
+
 #: Both sides of a scrolled area must be at least this long.
 LEAST_SCROLL = 48
 #: Strips of columns that are searched for rows seen before, and their width.
@@ -42,8 +45,10 @@ def differences(old: Values, new: Values) -> Region:
     """Give where ``new`` differs from ``old``, coarsely, around (0, 0).
 
     Where nearly all of the bounds changed, the bounds: one rectangle of a
-    video is worth more than its exact outline.
+    video is worth more than its exact outline, and than the time to find it.
     """
+    if _wholly_different(old, new):
+        return Region([Rect(0, 0, old.shape[1], old.shape[0])])
     rects: list[Rect] = []
     for top, unequal in _unequal_groups(old, new):
         rects += _rects_around(unequal, top, old.shape[1])
@@ -52,6 +57,15 @@ def differences(old: Values, new: Values) -> Region:
     if bounds is not None and region.area * 8 >= bounds.area * 7:
         return Region([bounds])
     return region
+
+
+def _wholly_different(old: Values, new: Values) -> bool:
+    """Tell, by a few rows, whether a large picture is another one, as in a video."""
+    if old.size < _LARGE:
+        return False
+    step = -(-len(old) // _BAND)
+    _, unequal = next(_unequal_groups(old[::step], new[::step]))
+    return int(np.count_nonzero(unequal)) * 16 >= unequal.size * 15
 
 
 def _rects_around(unequal: NDArray[np.uint64], top: int, width: int) -> Iterator[Rect]:

@@ -11,12 +11,10 @@ from kasmd.screen.geometry import Move, Rect
 from kasmd.screen.pixels import Pixels, Values, as_values
 from kasmd.screen.region import Region
 
-#: A patch of so many pixels that changed wholly so many times is compared
-#: every so many times only; so many of them are remembered.
-_VIDEO_PIXELS = 1 << 16
-_VIDEO_AFTER = 8
-_VIDEO_CHECK = 8
-_VIDEO_RECTS = 16
+#: A scroll is sought where at least one in so many pixels of the bounds changed.
+_SCROLL_SHARE = 4
+#: A move is worth its rectangle where one in so many of its pixels changed.
+_MOVE_SHARE = 8
 
 
 class Identity(NamedTuple):
@@ -52,7 +50,6 @@ class Framebuffer:
     def __init__(self, width: int, height: int) -> None:
         self.bounds = Rect(0, 0, width, height)
         self.pixels: Pixels = np.zeros((height, width, 4), np.uint8)
-        self._changed_wholly: dict[Rect, int] = {}
 
     def copy(self, rect: Rect) -> Pixels:
         """Give a contiguous copy of ``rect`` that nobody can write to (ValueError outside)."""
@@ -63,74 +60,61 @@ class Framebuffer:
     def update(self, patches: Sequence[tuple[Rect, Pixels]]) -> Change:
         """Put ``patches`` in, the later over the earlier, and tell what truly changed.
 
-        A large patch that changed wholly many times running is a video: it is
-        compared only now and then, and believed in between.  A patch outside
-        the picture, or not of its rectangle's shape, is a ValueError, and
-        nothing is changed.
+        A patch outside the picture, or not of its rectangle's shape, is a
+        ValueError, and nothing is changed.
         """
         for rect, pixels in patches:
             if pixels.shape != self._part(rect).shape:
                 raise ValueError(f"pixels of shape {pixels.shape} for {rect}")
-        news = [(rect, as_values(pixels)) for rect, pixels in patches]
-        believed = [rect for rect, _ in news if self._is_video(rect)]
-        region = Region(believed)
+        news = [(rect, as_values(pixels)) for rect, pixels in patches if rect.area]
+        region = Region()
         for rect, new in news:
-            if rect not in believed:
-                changed = differences(as_values(self._part(rect)), new)
-                region = region.union(changed.translate(rect.x, rect.y))
-        moves = () if believed else self._moves(region, news)
+            changed = differences(as_values(self._part(rect)), new)
+            region = region.union(changed.translate(rect.x, rect.y))
+        if not region:
+            return Change(region, ())
+        moves = self._moves(region, news)
         for rect, new in news:
             np.bitwise_and(new, COLOUR, out=as_values(self._part(rect)))
-        region = region.subtract(Region(move.target for move in moves))
-        self._count_whole(region, [rect for rect, _ in news])
-        return Change(region, moves)
-
-    def _is_video(self, rect: Rect) -> bool:
-        """Tell whether a patch is to be believed without comparing."""
-        times = self._changed_wholly.get(rect, 0)
-        return times >= _VIDEO_AFTER and times % _VIDEO_CHECK != 0
-
-    def _count_whole(self, region: Region, rects: Sequence[Rect]) -> None:
-        """Remember which large patches changed wholly, and how often running."""
-        for rect in rects:
-            whole = rect.area >= _VIDEO_PIXELS and not Region([rect]).subtract(region)
-            times = self._changed_wholly.pop(rect, 0)
-            if whole:
-                self._changed_wholly[rect] = times + 1
-        while len(self._changed_wholly) > _VIDEO_RECTS:
-            del self._changed_wholly[next(iter(self._changed_wholly))]
+        return Change(region.subtract(Region(move.target for move in moves)), moves)
 
     def _part(self, rect: Rect) -> Pixels:
         if not self.bounds.contains(rect) or rect.width < 0 or rect.height < 0:
             raise ValueError(f"{rect} is not inside {self.bounds}")
-        return self.pixels[rect.y:rect.bottom, rect.x:rect.right]
+        return self.pixels[_slices(rect)]
 
     def _moves(self, region: Region, news: Sequence[tuple[Rect, Values]]) -> tuple[Move, ...]:
         """Find what scrolled, before the new pixels are put in."""
         bounds = region.bounds
         if bounds is None or min(bounds.width, bounds.height) < LEAST_SCROLL:
             return ()
+        if region.area * _SCROLL_SHARE < bounds.area:
+            return ()
         old = as_values(self._part(bounds))
         new = self._patched(bounds, news)
         dy = scrolled_by(old, new)
-        moves = moved_rows(old, new, dy) if dy else []
+        moves = [
+            Move(move.target.moved(bounds.x, bounds.y), 0, dy)
+            for move in (moved_rows(old, new, dy) if dy else [])
+        ]
         return tuple(
-            Move(move.target.moved(bounds.x, bounds.y), 0, dy) for move in moves
+            move for move in moves
+            if region.intersect(Region([move.target])).area * _MOVE_SHARE >= move.target.area
         )
 
     def _patched(self, bounds: Rect, news: Sequence[tuple[Rect, Values]]) -> Values:
         """Give what ``bounds`` will look like, copying only where it must."""
-        for rect, new in news[-1:]:
+        for rect, new in reversed(news):
             if rect.contains(bounds):
-                x, y = bounds.x - rect.x, bounds.y - rect.y
-                return new[y:y + bounds.height, x:x + bounds.width]
+                return new[_slices(bounds.moved(-rect.x, -rect.y))]
+            if rect.intersection(bounds):
+                break
         patched = as_values(self._part(bounds)).copy()
         for rect, new in news:
             part = rect.intersection(bounds)
             if part is not None:
-                target = part.moved(-bounds.x, -bounds.y)
-                source = part.moved(-rect.x, -rect.y)
-                patched[_slices(target)] = new[_slices(source)]
+                source = new[_slices(part.moved(-rect.x, -rect.y))]
+                patched[_slices(part.moved(-bounds.x, -bounds.y))] = source
         return patched
 
 

@@ -83,6 +83,14 @@ class ClipboardTests(TestCase):
         self.addCleanup(end)
         return protocol
 
+    async def offer(self, **content: bytes) -> None:
+        """Offer ``kind_subkind`` contents, and wait until the X server knows."""
+        self.display.offer_clipboard(
+            {kind.replace("_", "/"): data for kind, data in content.items()}
+        )
+        assert self.display._session is not None
+        await self.display._session.connection.sync()
+
     def offered(self) -> Deferred[Any]:
         """Wait for a copy to be told."""
         return self.recorder.next("clipboard_offered").addTimeout(SECONDS, reactor)
@@ -122,7 +130,7 @@ class ClipboardTests(TestCase):
 
     async def test_an_offer_can_be_pasted(self) -> None:
         """In every form of text; and it is not told back to us."""
-        self.display.offer_clipboard({"text/plain": "Grüße €".encode()})
+        await self.offer(text_plain="Grüße €".encode())
         self.assertEqual(await self.paste(), "Grüße €".encode())
         self.assertEqual(await self.paste("-target", "UTF8_STRING"), "Grüße €".encode())
         self.assertEqual(await self.paste("-target", "STRING"), "Grüße ?".encode("latin-1"))
@@ -135,7 +143,7 @@ class ClipboardTests(TestCase):
     async def test_a_large_offer_can_be_pasted_by_several(self) -> None:
         """Three megabytes go by INCR, to four programs at once."""
         text = random.Random(2).randbytes(1500000).hex().encode()
-        self.display.offer_clipboard({"text/plain": text, "text/html": b"<p>"})
+        await self.offer(text_plain=text, text_html=b"<p>")
         pastes = [self.paste() for _ in range(x11_selection.MAX_TRANSFERS)]
         for paste in [Deferred.fromCoroutine(paste) for paste in pastes]:
             self.assertEqual(await paste, text)
@@ -143,20 +151,20 @@ class ClipboardTests(TestCase):
 
     async def test_an_offer_that_is_too_large_is_not_taken(self) -> None:
         """The one before stays."""
-        self.display.offer_clipboard({"text/plain": b"small"})
-        self.display.offer_clipboard({"text/plain": b"x" * (LIMIT + 1)})
+        await self.offer(text_plain=b"small")
+        await self.offer(text_plain=b"x" * (LIMIT + 1))
         self.assertEqual(await self.paste(), b"small")
 
     async def test_clearing(self) -> None:
         """Empty content leaves nothing to paste."""
-        self.display.offer_clipboard({"text/plain": b"secret"})
-        self.display.offer_clipboard({})
+        await self.offer(text_plain=b"secret")
+        await self.offer()
         self.assertEqual(await self.paste(), b"")
 
     async def test_a_program_that_stops_taking_is_given_up(self) -> None:
         """Its transfer ends, so that others have its place."""
         self.patch(x11_selection, "STALL_SECONDS", 0.2)
-        self.display.offer_clipboard({"text/plain": b"x" * 3000000})
+        await self.offer(text_plain=b"x" * 3000000)
         session = self.display._session
         assert session is not None
         giver = session.clipboard._giver

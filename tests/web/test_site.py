@@ -209,7 +209,8 @@ class PageTests(Served, TestCase):
     async def test_the_policy_is_strict(self):
         head, _ = await self.ask(b"GET", b"/style.css", GOOD)
         policy = re.search(rb"Content-Security-Policy: (.*)\r\n", head)[1]
-        self.assertTrue(policy.startswith(b"default-src 'none'; script-src 'self'; style-src 'self'"))
+        for rule in (b"default-src 'none'", b"script-src 'self'", b"style-src 'self'"):
+            self.assertIn(rule, policy.split(b"; "))
         self.assertNotIn(b"unsafe", policy)
 
     def test_the_page_has_relative_addresses_and_nothing_inline(self):
@@ -219,7 +220,8 @@ class PageTests(Served, TestCase):
         self.assertIsNone(re.search(r"\son[a-z]+=", html))
         addresses = re.findall(r'(?:src|href)="([^"]+)"', html)
         for path in PAGE.glob("*.mjs"):
-            addresses += re.findall(r'(?:from |EventSource\(|fetch\(|URL\()"([^"]+)"', path.read_text())
+            called = r'(?:from |EventSource\(|fetch\(|URL\()"([^"]+)"'
+            addresses += re.findall(called, path.read_text())
         self.assertIn("./novnc/core/rfb.js", addresses)
         self.assertIn("websockify", addresses)
         for address in addresses:

@@ -35,7 +35,9 @@ export class Clipboard {
 
     #follow(rfb) {
         rfb.addEventListener("clipboard", (event) => this.#copied(event.detail.text));
-        rfb.addEventListener("connect", () => this.#mayRead && this.#read());
+        // Not at once: noVNC does not know yet whether the desktop takes more than Latin-1.
+        const first = () => this.#mayRead && this.#read();
+        rfb.addEventListener("connect", () => addEventListener("pointerdown", first, { once: true, capture: true }));
     }
 
     #copied(text) {

@@ -1,0 +1,164 @@
+"""The contract of IDisplay, over every display there is."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import TestCase
+from zope.interface.verify import verifyObject
+
+from kasmd.display.memory import MemoryDisplay
+from kasmd.display.recorder import Recorder
+from kasmd.display.service import DesktopService, DesktopSettings
+from kasmd.display.x11 import X11Display
+from kasmd.interfaces import IDisplay, IDisplayObserver
+from kasmd.permission.grant import Grant
+from kasmd.permission.seat import Seat
+from kasmd.rights import OWNER, WRITE, Right
+from kasmd.screen.geometry import Rect, Screen
+
+SECONDS = 10
+
+
+class Contract:
+    """What holds for every IDisplay; ``make`` gives one of 640 x 480 that may grow."""
+
+    timeout = 30
+
+    async def make(self) -> Any:
+        """Give the display."""
+        raise NotImplementedError
+
+    async def setUp(self) -> None:
+        """Make a display and observe it."""
+        self.display = await self.make()
+        self.recorder = Recorder()
+        self.end = self.display.observe(self.recorder)
+        self.addCleanup(self.end)
+
+    def told(self, name: str) -> Deferred[Any]:
+        """Wait for the observer to be told."""
+        return self.recorder.next(name).addTimeout(SECONDS, reactor)
+
+    def test_it_provides_the_interface(self) -> None:
+        """And so does what observes it."""
+        verifyObject(IDisplay, self.display)
+        verifyObject(IDisplayObserver, self.recorder)
+
+    def test_size_and_name(self) -> None:
+        """A pair of numbers and a text."""
+        self.assertEqual(self.display.size, (640, 480))
+        self.assertIsInstance(self.display.name, str)
+
+    def test_an_observer_is_told_the_cursor_and_the_lamps_first(self) -> None:
+        """Before observe returns."""
+        later = Recorder()
+        self.display.observe(later)()
+        names = [event.name for event in later.events]
+        self.assertEqual(sorted(names), ["cursor_changed", "leds_changed"])
+
+    async def test_after_the_end_nothing_is_told(self) -> None:
+        """The end may be called twice; others still hear."""
+        other = Recorder()
+        end = self.display.observe(other)
+        end()
+        end()
+        before = len(other.events)
+        await self.display.resize(320, 200, ())
+        self.assertEqual(len(other.events), before)
+        self.assertTrue(self.recorder.named("resized"))
+
+    def test_snapshots(self) -> None:
+        """Shape, immutability, identity."""
+        rect = Rect(3, 5, 20, 10)
+        snapshot = self.display.snapshot(rect)
+        self.assertEqual((snapshot.rect, snapshot.pixels.shape), (rect, (10, 20, 4)))
+        self.assertFalse(snapshot.pixels.flags.writeable)
+        again = self.display.snapshot(rect)
+        self.assertEqual(again.identity, snapshot.identity)
+        self.assertEqual(again.pixels.tobytes(), snapshot.pixels.tobytes())
+
+    def test_snapshots_outside_are_refused(self) -> None:
+        """With ValueError."""
+        for rect in (Rect(639, 0, 2, 1), Rect(-1, 0, 5, 5), Rect(0, 0, 0, 5), Rect(0, 480, 1, 1)):
+            with self.assertRaises(ValueError):
+                self.display.snapshot(rect)
+
+    async def test_resize(self) -> None:
+        """Done when the answer comes; observers are told; the frame is another."""
+        before = self.display.snapshot(Rect(0, 0, 9, 9)).identity
+        told = self.told("resized")
+        self.assertEqual(await self.display.resize(800, 600, [Screen(1, 0, 0, 800, 600)]), 0)
+        self.assertEqual(self.display.size, (800, 600))
+        width, height, screens = await told
+        self.assertEqual((width, height, len(screens)), (800, 600, 1))
+        self.assertEqual(self.display.snapshot(Rect(799, 599, 1, 1)).pixels.shape, (1, 1, 4))
+        self.assertNotEqual(self.display.snapshot(Rect(0, 0, 9, 9)).identity, before)
+
+    async def test_resize_to_what_it_is(self) -> None:
+        """Is done, and nobody is told."""
+        self.assertEqual(await self.display.resize(640, 480, ()), 0)
+        self.assertEqual(self.recorder.named("resized"), [])
+
+    async def test_resize_to_what_cannot_be(self) -> None:
+        """2 for too much, 3 for layouts that do not fit; nothing changes."""
+        self.assertEqual(await self.display.resize(32000, 32000, ()), 2)
+        self.assertEqual(await self.display.resize(0, 0, ()), 3)
+        self.assertEqual(await self.display.resize(70000, 10, ()), 3)
+        self.assertEqual(await self.display.resize(640, 480, [Screen(1, 9, 9, 640, 480)]), 3)
+        self.assertEqual(self.display.size, (640, 480))
+
+    def test_input_is_taken(self) -> None:
+        """Anything that a viewer may send."""
+        for keysym in (0, 0x61, 0x01000000 + 0x1F600, 0xFFFFFFFF):
+            self.display.key(keysym, 0, True)
+            self.display.key(keysym, 255, False)
+        self.display.pointer(0, 0, 0)
+        self.display.pointer(65535, 65535, 0xFFFF)
+        self.display.offer_clipboard({"text/plain": b"text"})
+        self.display.offer_clipboard({})
+
+    async def test_our_own_offer_is_not_told_back(self) -> None:
+        """Only what somebody on the desktop copied."""
+        self.display.offer_clipboard({"text/plain": b"text"})
+        await self.display.resize(320, 200, ())
+        self.assertEqual(self.recorder.named("clipboard_offered"), [])
+
+
+class MemoryDisplayTests(Contract, TestCase):
+    """In memory."""
+
+    async def make(self) -> Any:
+        """Give one in memory."""
+        return MemoryDisplay(640, 480)
+
+
+class X11DisplayTests(Contract, TestCase):
+    """On a real Xvfb."""
+
+    async def make(self) -> Any:
+        """Start an Xvfb."""
+        directory = self.mktemp()
+        os.mkdir(directory)
+        settings = DesktopSettings(
+            directory, 640, 480, 1024, 768, window_manager=(), terminal=()
+        )
+        display = X11Display(reactor, "")
+        service = DesktopService(reactor, settings, display)
+        service.startService()
+        self.addCleanup(service.stopService)
+        await service.ready
+        return display
+
+
+class SeatTests(Contract, TestCase):
+    """Through the seat of one who may do everything."""
+
+    async def make(self) -> Any:
+        """Give a full-rights seat."""
+        seat = Seat(MemoryDisplay(640, 480), Grant("all", Right.ENTER | WRITE | OWNER))
+        self.addCleanup(seat.leave)
+        return seat

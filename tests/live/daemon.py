@@ -1,0 +1,72 @@
+"""The daemon under test: ``twistd kasmd`` with a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Optional
+
+from tests.live.programs import ROOT, Program
+
+#: The accounts that the live tests use, all with the password "password".
+SECRET = "$5$kasm$M.z5TLjdOq8hLv4c3HJaD5mKBkD6uIV8a1mkEVonCq/"
+ACCOUNTS = {"writer": "rw", "reader": "r", "nobody": "", "owner": "rwo"}
+
+CONFIGURATION = """\
+state_directory: {folder}/state
+network:
+  websocket_port: 0
+  ssl:
+    require_ssl: {require_ssl}
+server:
+  advanced:
+    kasm_password_file: {folder}/kasmpasswd
+desktop:
+  resolution:
+    width: 800
+    height: 600
+"""
+
+
+class Daemon(Program):
+    """Runs until the end of the ``with``; ``more`` is added to the configuration."""
+
+    def __init__(self, folder: Path, more: str = "", require_ssl: bool = True,
+                 accounts: Optional[dict[str, str]] = None) -> None:
+        self.folder = folder
+        self.passwords = folder / "kasmpasswd"
+        self.set_accounts(ACCOUNTS if accounts is None else accounts)
+        self.configuration = folder / "kasmd.yaml"
+        text = CONFIGURATION.format(folder=folder, require_ssl=str(require_ssl).lower())
+        self.configuration.write_text(text + more)
+        super().__init__(*twistd("--config", str(self.configuration)), env={"HOME": str(folder)},
+                         cwd=ROOT)
+
+    def set_accounts(self, accounts: dict[str, str]) -> None:
+        """Edit the password file as an operator would."""
+        lines = [f"{name}:{SECRET}:{letters}\n" for name, letters in accounts.items()]
+        self.passwords.write_text("".join(lines))
+        self.passwords.chmod(0o600)
+
+    @property
+    def port(self) -> int:
+        return int(self.wait_for(r"^kasmd: https://127\.0\.0\.1:(\d+)/")[1])
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self.port}/"
+
+    @property
+    def x_environment(self) -> dict[str, str]:
+        """What an X client needs to paint on the newest desktop; waits for the first."""
+        self.wait_for(r"kasmd: desktop (:\d+), XAUTHORITY=(\S+)")
+        display, authority = re.findall(r"kasmd: desktop (:\d+), XAUTHORITY=(\S+)", self.output)[-1]
+        return {"DISPLAY": display, "XAUTHORITY": authority}
+
+
+def twistd(*arguments: str) -> tuple[str, ...]:
+    """Give the command line of the daemon."""
+    program = os.path.join(os.path.dirname(sys.executable), "twistd")
+    return (program, "-n", "--pidfile=", "kasmd", *arguments)
