@@ -10,7 +10,7 @@ import difflib
 import os
 import re
 from dataclasses import replace
-from typing import Any, Callable, Iterator, Mapping, Optional
+from typing import Iterator, Mapping, Optional
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError

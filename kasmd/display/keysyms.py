@@ -10,34 +10,47 @@ from __future__ import annotations
 from typing import Iterator, Optional
 
 UNICODE = 0x01000000
-MAX_KEYSYM = UNICODE + 0x10FFFF
+_LAST_UNICODE = UNICODE + 0x10FFFF
+#: Keysyms have 29 bits.
+MAX_KEYSYM = 0x1FFFFFFF
 
 TAB, ISO_LEFT_TAB = 0xFF09, 0xFE20
 SHIFT_L, ISO_LEVEL3_SHIFT = 0xFFE1, 0xFE03
 
-_EURO = 0x20AC
 #: The high byte of a keysym, and the code table of its low byte.
 _TABLES = {
     0x01: "iso8859-2",
     0x02: "iso8859-3",
     0x03: "iso8859-4",
     0x05: "iso8859-6",
-    0x06: "koi8-u",
-    0x07: "iso8859-7",
     0x0C: "iso8859-8",
     0x0D: "tis-620",
     0x13: "iso8859-15",
 }
+#: Where no table fits: the first keysym, and the characters from there on.
+_RUNS = (
+    (0x6A1, "ђѓёєѕіїјљњћќґўџ"),
+    (0x6B1, "ЂЃЁЄЅІЇЈЉЊЋЌҐЎЏ"),
+    (0x6C0, bytes(range(0xC0, 0x100)).decode("koi8-r")),
+    (0x7A1, "ΆΈΉΊΪ"),
+    (0x7A7, "ΌΎΫ"),
+    (0x7AB, "Ώ"),
+    (0x7B1, "άέήίϊΐόύϋΰώ"),
+    (0x7C1, "ΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣ"),
+    (0x7D4, "ΤΥΦΧΨΩ"),
+    (0x7E1, "αβγδεζηθικλμνξοπρσςτυφχψω"),
+    (0x20AC, "€"),
+)
 
 
 def _old_characters() -> Iterator[tuple[int, str]]:
     for high, table in _TABLES.items():
-        lowest = 0xC0 if high in (0x06, 0x07) else 0xA1
-        for low in range(lowest, 0x100):
+        for low in range(0xA1, 0x100):
             character = bytes([low]).decode(table, "ignore")
             if character:
                 yield high << 8 | low, character
-    yield _EURO, "€"
+    for first, characters in _RUNS:
+        yield from enumerate(characters, first)
 
 
 _OLD_TO_CHARACTER = dict(_old_characters())
@@ -50,7 +63,7 @@ def character_of(keysym: int) -> Optional[str]:
     """Give the character that a keysym types, or None for a key without one."""
     if 0x20 <= keysym <= 0x7E or 0xA0 <= keysym <= 0xFF:
         return chr(keysym)
-    if UNICODE + 0x20 <= keysym <= MAX_KEYSYM:
+    if UNICODE + 0x20 <= keysym <= _LAST_UNICODE:
         return chr(keysym - UNICODE)
     return _OLD_TO_CHARACTER.get(keysym)
 

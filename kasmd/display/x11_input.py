@@ -9,14 +9,14 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from kasmd.display.keysyms import is_modifier
+from kasmd.display.keysyms import MAX_KEYSYM, is_modifier
 from kasmd.display.x11_connection import XConnection, XError
 from kasmd.display.x11_keymap import Keymap, Stroke, lend_key, parse_keymap, request_keymap
 from kasmd.display.x11_server import CORE_KEYBOARD, Server
 from kasmd.errors import DisplayLost
 
-#: Keys and pointer places that wait for the X server; more are dropped.
-MAX_QUEUE = 1024
+#: Keys and pointer places that wait for the X server; with more all are dropped.
+MAX_QUEUE = 8192
 #: A spare key keeps its keysym for this long, until slow clients have looked it up.
 REST_SECONDS = 0.1
 BUTTONS = 9
@@ -103,8 +103,11 @@ class Input:
         self._connection.flush()
 
     def _put(self, item: Union[_Key, _Pointer]) -> None:
-        if self._deaf or len(self._queue) >= MAX_QUEUE:
+        if self._deaf:
             return
+        if len(self._queue) >= MAX_QUEUE:
+            self._queue.clear()
+            self.release_all()
         self._queue.append(item)
         if not self._busy:
             self._busy = True
@@ -138,7 +141,7 @@ class Input:
                 self._fake(_BUTTON_PRESS if down else _BUTTON_RELEASE, index + 1)
 
     async def _type(self, key: _Key) -> None:
-        name = key.keysym or -key.keycode
+        name = -key.keycode or key.keysym  # the place stays when Shift changes the keysym
         held = self._held.get(name)
         if not key.down:
             if held is not None:
@@ -196,6 +199,8 @@ class Input:
 
     async def _lend_spare(self, keysym: int) -> bool:
         """Put ``keysym`` on the spare key that was used longest ago; False if none is free."""
+        if keysym > MAX_KEYSYM:
+            return False
         held = set(self._held.values())
         keycode = next((code for code in self._spares if code not in held), None)
         if keycode is None:

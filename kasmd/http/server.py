@@ -14,7 +14,9 @@ from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
 from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web import http
+from twisted.web.http import NO_BODY_CODES, RESPONSES, HTTPChannel
+from twisted.web.http import Request as TwistedRequest
+from twisted.web.http import datetimeToString
 
 from kasmd.errors import PermissionDenied
 from kasmd.http.headers import valid_host
@@ -53,7 +55,7 @@ class Response(NamedTuple):
     body: bytes = b""
 
 
-class Request(http.Request):
+class Request(TwistedRequest):
     """One request, its grant, and what the routes need of both."""
 
     channel: Channel
@@ -84,7 +86,7 @@ class Request(http.Request):
             raise Problem(400, f"The request has several {name.decode('ascii')} headers.", [CLOSE])
         return values[0] if values else b""
 
-    # What http.HTTPChannel calls.
+    # What HTTPChannel calls.
 
     def parseCookies(self) -> None:
         """Nothing here reads cookies."""
@@ -138,7 +140,7 @@ class Request(http.Request):
             return
         status, headers, body = response
         head = self._head(status, headers, len(body))
-        if self.method == b"HEAD" or status in http.NO_BODY_CODES:
+        if self.method == b"HEAD" or status in NO_BODY_CODES:
             body = b""
         self.sentLength = len(body)
         self.channel.write(head + body)
@@ -157,8 +159,8 @@ class Request(http.Request):
         self.startedWriting = 1
         lines = [b"HTTP/1.1 %d %s" % (status, self.code_message)]
         lines += self.channel.factory.lines
-        lines.append(b"Date: " + http.datetimeToString())
-        if length is not None and status not in http.NO_BODY_CODES:
+        lines.append(b"Date: " + datetimeToString())
+        if length is not None and status not in NO_BODY_CODES:
             lines.append(b"Content-Length: %d" % length)
         lines += [b"%s: %s" % header for header in headers]
         if CLOSE in headers:
@@ -214,7 +216,7 @@ Answer = Union[Optional[Response], Deferred[Optional[Response]]]
 Respond = Callable[[Request], Answer]
 
 
-class Channel(http.HTTPChannel):
+class Channel(HTTPChannel):
     """One connection; it can become another protocol's."""
 
     requestFactory = Request
@@ -276,7 +278,7 @@ class Channel(http.HTTPChannel):
         if self.refused:
             return
         self.refused = True
-        lines = [b"HTTP/1.1 %d %s" % (status, http.RESPONSES[status])]
+        lines = [b"HTTP/1.1 %d %s" % (status, RESPONSES[status])]
         lines += self.factory.lines
         lines += [b"Content-Type: text/plain", b"Content-Length: %d" % len(text)]
         lines += [b"Connection: close", b"", text]

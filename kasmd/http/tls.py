@@ -6,9 +6,15 @@ import os
 from typing import Optional, Union
 
 from OpenSSL import SSL
-from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IReactorTime
+from twisted.internet.interfaces import (
+    IAddress,
+    IOpenSSLServerConnectionCreator,
+    IProtocolFactory,
+    IReactorTime,
+)
+from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
-from twisted.protocols.tls import TLSMemoryBIOProtocol
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from kasmd.errors import ConfigError
@@ -88,3 +94,17 @@ class CertificateFiles:
                 f"{self._key}: is not the key of the certificate {self._certificate}"
             ) from None
         return context
+
+
+class TlsFactory(ServerFactory[TLSMemoryBIOProtocol]):
+    """Speaks TLS for another factory, which may have no room for one more."""
+
+    noisy = False
+
+    def __init__(self, tls: IOpenSSLServerConnectionCreator, inner: IProtocolFactory) -> None:
+        self._inner = inner
+        self._wrapping = TLSMemoryBIOFactory(tls, False, inner)
+
+    def buildProtocol(self, addr: Optional[IAddress]) -> Optional[TLSMemoryBIOProtocol]:
+        inner = None if addr is None else self._inner.buildProtocol(addr)
+        return None if inner is None else self._wrapping.protocol(self._wrapping, inner)

@@ -55,17 +55,22 @@ class _LiveGrants:
 
 @implementer(IPermissionRegistry)
 class Registry(_LiveGrants):
-    """Answers from ``accounts`` (an `IAccounts`)."""
+    """Answers from ``accounts`` (an `IAccounts`), less what is ``withheld`` from all.
 
-    def __init__(self, accounts: IAccounts) -> None:
+    What is withheld is the desktop's own policy, as KasmVNC's
+    ``desktop.allow_resize`` is.
+    """
+
+    def __init__(self, accounts: IAccounts, withheld: Right = NOTHING) -> None:
         super().__init__()
         self._accounts = accounts
+        self._withheld = withheld
         accounts.when_changed(self.recompute)
 
     def rights_of(self, name: str) -> Optional[Right]:
         """Give the rights that the account has now."""
         account = self._accounts.accounts().get(name)
-        return account.rights if account is not None else None
+        return account.rights & ~self._withheld if account is not None else None
 
 
 @implementer(IPermissionRegistry)

@@ -12,7 +12,6 @@ from twisted.internet.interfaces import (
     IProtocolFactory,
     IReactorTime,
 )
-from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from kasmd.errors import ConfigError, ProtocolError
 from kasmd.http.guard import Authenticates, Guard
@@ -21,6 +20,7 @@ from kasmd.http.problems import CLOSE, Problem
 from kasmd.http.routes import Route, Routes
 from kasmd.http.server import Answer, HttpFactory, Limits, Request
 from kasmd.http.sniff import SniffingFactory
+from kasmd.http.tls import TlsFactory
 from kasmd.interfaces import IPermissionRegistry, IRoster, MakeViewer
 from kasmd.rights import Right
 from kasmd.web.session import Session
@@ -128,7 +128,7 @@ def make_site(
         return served
     refusal = {Plain.REDIRECT: _redirect, Plain.REFUSE: _refuse}.get(plain)
     unsafe = served if refusal is None else HttpFactory(reactor, refusal, extra, limits)
-    return SniffingFactory(reactor, TLSMemoryBIOFactory(tls, False, served), unsafe)
+    return SniffingFactory(reactor, TlsFactory(tls, served), unsafe)
 
 
 def _header(name: str, value: str) -> tuple[bytes, bytes]:

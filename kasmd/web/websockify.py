@@ -28,6 +28,7 @@ _log = Logger(namespace="kasmd.web")
 
 UNSUPPORTED = 1003
 POLICY = 1008
+BROKEN = 1011
 #: A control frame holds 125 bytes: 2 for the code, the rest for the reason.
 MAX_REASON = 123
 _BINARY = 0x82
@@ -107,6 +108,10 @@ class Websocket(WebSocketServerProtocol):
             self._viewer = self.factory.make_viewer(self, self._principal)
         except KasmdError as error:
             self.close(POLICY, str(error))
+        except Exception:
+            # Autobahn would swallow it.
+            _log.failure("A viewer could not be made")
+            self.close(BROKEN, "the server made a mistake")
 
     def onMessageBegin(self, isBinary: bool) -> None:
         super().onMessageBegin(isBinary)

@@ -30,7 +30,13 @@ def test_the_median_decides() -> None:
 
 def test_at_least_is_not_at_most() -> None:
     target = next(target for target in TARGETS if target.at_least)
-    assert target.met(target.limit + 1) and not target.met(target.limit - 1)
+    above, below = (Spread(target.limit + by, 0, 9e9) for by in (1, -1))
+    assert target.met(above) and not target.met(below)
+
+
+def test_one_bad_run_decides_where_every_run_is_to_be_good() -> None:
+    target = next(target for target in TARGETS if target.every_run)
+    assert target.met(spread([0, 0, 0])) and not target.met(spread([0, 0, 4]))
 
 
 def test_a_stack_without_a_number_leaves_its_cell_empty() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Callable
 
 import pytest
@@ -149,8 +150,6 @@ class Life(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        from tempfile import TemporaryDirectory
-
         self.folder = TemporaryDirectory()
         self.path = Path(self.folder.name) / "kasmpasswd"
         self.subjects = [make(Path(self.folder.name)) for make in MAKERS]

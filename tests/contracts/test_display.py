@@ -15,9 +15,9 @@ from kasmd.display.recorder import Recorder
 from kasmd.display.service import DesktopService, DesktopSettings
 from kasmd.display.x11 import X11Display
 from kasmd.interfaces import IDisplay, IDisplayObserver
-from kasmd.permission.grant import Grant
+from kasmd.permission.registry import MemoryRegistry
 from kasmd.permission.seat import Seat
-from kasmd.rights import OWNER, WRITE, Right
+from kasmd.rights import OWNER, WRITE
 from kasmd.screen.geometry import Rect, Screen
 
 SECONDS = 10
@@ -36,8 +36,8 @@ class Contract:
         """Make a display and observe it."""
         self.display = await self.make()
         self.recorder = Recorder()
-        self.end = self.display.observe(self.recorder)
-        self.addCleanup(self.end)
+        end = self.display.observe(self.recorder)
+        self.addCleanup(lambda: end())
 
     def told(self, name: str) -> Deferred[Any]:
         """Wait for the observer to be told."""
@@ -159,6 +159,7 @@ class SeatTests(Contract, TestCase):
 
     async def make(self) -> Any:
         """Give a full-rights seat."""
-        seat = Seat(MemoryDisplay(640, 480), Grant("all", Right.ENTER | WRITE | OWNER))
+        grant = MemoryRegistry({"all": WRITE | OWNER}).admit("all", "desktop")
+        seat = Seat(MemoryDisplay(640, 480), grant)
         self.addCleanup(seat.leave)
         return seat

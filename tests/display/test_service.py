@@ -158,10 +158,13 @@ class Daemon(ProcessProtocol):
     def __init__(self) -> None:
         self.said: Deferred[bytes] = Deferred()
         self.ended: Deferred[None] = Deferred()
+        self.output = b""
 
     def outReceived(self, data: bytes) -> None:
-        """It is ready."""
-        self.said.callback(data)
+        """It is ready when a line is there."""
+        self.output += data
+        if b"\n" in self.output and not self.said.called:
+            self.said.callback(self.output.partition(b"\n")[0])
 
     def processEnded(self, reason: Failure) -> None:
         """It is gone."""

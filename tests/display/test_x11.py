@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
 from typing import Any, Optional
 
@@ -14,6 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.trial.unittest import TestCase
 
+from kasmd.display import x11_connect
 from kasmd.display.recorder import Recorder
 from kasmd.display.service import DesktopService, DesktopSettings
 from kasmd.display.x11 import X11Display
@@ -356,3 +358,13 @@ class NoDisplayTests(TestCase):
         display = X11Display(reactor, "nonsense")
         with self.assertRaisesRegex(ValueError, "nonsense"):
             await display.connect()
+
+    async def test_a_display_that_does_not_answer(self) -> None:
+        """The attempt ends, and its thread with it."""
+        self.patch(x11_connect, "CONNECT_SECONDS", 0.2)
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            number = silent.getsockname()[1] - 6000
+            display = X11Display(reactor, f"127.0.0.1:{number}")
+            with self.assertRaisesRegex(DisplayLost, "does not answer"):
+                await display.connect()
+            display.disconnect()

@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import ssl
+import tempfile
 from pathlib import Path
 
 from OpenSSL import SSL
@@ -12,11 +13,10 @@ from twisted.internet import reactor
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.internet.threads import deferToThread
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import TestCase
 
 from kasmd.errors import ConfigError
-from kasmd.http.tls import LOOK_INTERVAL, CertificateFiles
+from kasmd.http.tls import LOOK_INTERVAL, CertificateFiles, TlsFactory
 from kasmd.web.certificate import self_signed
 
 NOW = datetime.datetime.now(datetime.timezone.utc)
@@ -36,17 +36,18 @@ def served_certificate(port, maximum=ssl.TLSVersion.TLSv1_3):
 class CertificateTests(TestCase):
     def setUp(self):
         self.clock = Clock()
-        self.first, self.second = self.make("first"), self.make("second")
-        self.path = Path(self.mktemp())
+        self.first, self.second = (self_signed(self.directory(), NOW) for _ in range(2))
+        self.path = self.directory() / "served.pem"
         shutil.copy(self.first, self.path)
 
-    def make(self, name):
-        directory = Path(self.mktemp())
-        directory.mkdir()
-        return self_signed(directory, NOW)
+    def directory(self):
+        """Give a new directory that ends with the test."""
+        made = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, made)
+        return Path(made).resolve()
 
     def listen(self, files):
-        factory = TLSMemoryBIOFactory(files, False, Factory.forProtocol(Protocol))
+        factory = TlsFactory(files, Factory.forProtocol(Protocol))
         port = reactor.listenTCP(0, factory, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         return port.getHost().port
@@ -82,7 +83,7 @@ class CertificateTests(TestCase):
             await deferToThread(served_certificate, port, ssl.TLSVersion.TLSv1_1)
 
     def test_errors_at_the_start_name_the_file(self):
-        absent, broken = Path(self.mktemp()), Path(self.mktemp())
+        absent, broken = self.path.with_name("absent"), self.path.with_name("broken")
         broken.write_text("no certificate")
         for certificate, key, named in (
             (absent, self.first, absent),

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from twisted.internet.task import Clock
 
-from kasmd.permission.accounts import FileAccounts
+from kasmd.interfaces import Account
+from kasmd.permission.accounts import FileAccounts, MemoryAccounts
 from kasmd.permission.registry import Registry
-from kasmd.rights import Right
+from kasmd.rights import READ, WRITE, Right
 
 
 def test_the_owner_removes_himself(tmp_path: Path) -> None:
@@ -32,3 +33,10 @@ def test_a_new_password_leaves_the_session(tmp_path: Path) -> None:
     grant.when_changed(lambda: told.append(None))
     accounts.put(accounts.accounts()["ann"]._replace(secret="y"))
     assert told == [] and grant.holds(Right.KEYBOARD)
+
+
+def test_what_is_withheld_nobody_holds() -> None:
+    accounts = MemoryAccounts([Account("ann", "x", READ)])
+    grant = Registry(accounts, Right.RESIZE).admit("ann", "desktop")
+    accounts.put(Account("ann", "x", WRITE))
+    assert {right for right in Right if not grant.holds(right)} == {Right.RESIZE, Right.MANAGE}

@@ -3,8 +3,10 @@
 import base64
 import datetime
 import re
+import shutil
 import socket
 import ssl
+import tempfile
 from pathlib import Path
 
 from twisted.internet import reactor
@@ -14,6 +16,7 @@ from twisted.trial.unittest import TestCase
 
 from kasmd.errors import ConfigError, LoginRefused
 from kasmd.http.routes import Routes
+from kasmd.http.server import Limits
 from kasmd.http.tls import CertificateFiles
 from kasmd.permission.registry import MemoryRegistry
 from kasmd.rights import NOTHING, Right
@@ -104,9 +107,9 @@ class Served:
         self.number = port.getHost().port
 
     def certificate(self):
-        directory = Path(self.mktemp())
-        directory.mkdir()
-        path = self_signed(directory, datetime.datetime.now(datetime.timezone.utc))
+        directory = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, directory)
+        path = self_signed(Path(directory), datetime.datetime.now(datetime.timezone.utc))
         return CertificateFiles(reactor, path, path)
 
     def ask(self, method, path, *lines, tls=False):
@@ -176,6 +179,14 @@ class TlsTests(Served, TestCase):
             self.assertEqual(head[:12], b"HTTP/1.1 200")
             head, _ = await self.ask(b"GET", b"/websockify", GOOD, *UPGRADE, tls=tls)
             self.assertEqual(head[:12], b"HTTP/1.1 101")
+
+    async def test_a_full_house_turns_both_away_in_silence(self):
+        self.listen(tls=self.certificate(), limits=Limits(connections=0))
+        for tls in (False, True):
+            with self.assertRaises(OSError):
+                head, _ = await self.ask(b"GET", b"/", GOOD, tls=tls)
+                if not head:
+                    raise ConnectionResetError
 
     async def test_plain_is_redirected_without_asking_for_a_password(self):
         self.listen(tls=self.certificate(), plain=Plain.REDIRECT)

@@ -1,7 +1,9 @@
 """Static files: containment, types, validators, ranges."""
 
 import os
+import shutil
 import socket
+import tempfile
 from pathlib import Path
 
 from twisted.internet import reactor
@@ -26,9 +28,16 @@ def talk(port, method, path, *lines):
     return int(status.split()[1]), headers, body
 
 
+def new_directory(case):
+    """Give a directory that ends with the test."""
+    made = tempfile.mkdtemp()
+    case.addCleanup(shutil.rmtree, made)
+    return Path(made).resolve()
+
+
 class StaticTests(TestCase):
     def setUp(self):
-        base = Path(self.mktemp()).resolve()
+        base = new_directory(self)
         self.root, self.library = base / "www", base / "library"
         for path, content in {
             "www/index.html": b"<p>front",
@@ -163,8 +172,7 @@ class StaticTests(TestCase):
 class FreshnessTests(TestCase):
     def test_a_change_is_seen_within_a_second(self):
         clock = Clock()
-        root = Path(self.mktemp())
-        root.mkdir()
+        root = new_directory(self)
         path = root / "a.txt"
         path.write_bytes(b"old")
         files = StaticFiles(clock, [Mount(b"/", root)])

@@ -264,6 +264,12 @@ class WebsockifyTests(Served, TestCase):
         opcode, payload = await deferToThread(client.receive)
         self.assertEqual((opcode, payload), (CLOSE, b"\x03\xf0there is no account ann"))
 
+    async def test_a_bug_closes_too(self):
+        self.websockify = Websockify(reactor, lambda *_: {}["x"], (), self.timing)
+        client = await self.connect()
+        self.assertEqual((await deferToThread(client.receive))[1][:2], struct.pack("!H", 1011))
+        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
+
     async def test_the_transport_keeps_its_contract(self):
         await self.connect()
         transport = self.viewers[0].transport

@@ -1,0 +1,237 @@
+"""What is chosen, and that vncdotool and our decoders see the picture."""
+
+from struct import pack
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from vncdotool.rfb import RFBClient
+
+from kasmd.codec import copyrect, tight
+from kasmd.codec.base import HEXTILE, RAW, TIGHT, ZRLE, Parameters, complete
+from kasmd.codec.choose import encode, pieces
+from kasmd.codec.deflate import ZlibStream
+from kasmd.screen.geometry import Move, Rect
+from kasmd.screen.pixels import BGRX, RGBX, PixelFormat
+from kasmd.screen.region import Region
+
+BGR233 = PixelFormat(8, 8, False, True, 7, 7, 3, 0, 3, 6)
+LOSSY = Parameters(jpeg_quality=80)
+FILL, JPEG, COPY, PALETTE = 0x80, 0x90, 0x01, 0x41
+
+
+class Viewer(RFBClient):
+    """vncdotool, fed with bytes, that keeps 32 bit pixels."""
+
+    def __init__(self, width, height, fmt):
+        super().__init__()
+        self.transport = SimpleNamespace(write=lambda data: None)
+        self.factory = SimpleNamespace(shared=True)
+        self.picture = np.zeros((height, width, 4), np.uint8)
+        self.dataReceived(b"RFB 003.003\n" + pack(">I", 1))
+        self.dataReceived(pack(">HH16sI", width, height, fmt.pack(), 0))
+
+    def receive(self, rectangles):
+        """One FramebufferUpdate of these rectangles."""
+        body = b"".join(
+            pack(">HHHHi", *rectangle.rect, rectangle.encoding) + rectangle.payload
+            for rectangle in rectangles
+        )
+        self.dataReceived(pack(">BxH", 0, len(rectangles)) + body)
+        assert not self._packet
+
+    def vncConnectionMade(self):
+        pass
+
+    def updateRectangle(self, x, y, width, height, data):
+        pixels = np.frombuffer(data, np.uint8).reshape(height, width, 4)
+        self.picture[y:y + height, x:x + width] = pixels
+
+    def copyRectangle(self, srcx, srcy, x, y, width, height):
+        pixels = self.picture[srcy:srcy + height, srcx:srcx + width].copy()
+        self.picture[y:y + height, x:x + width] = pixels
+
+
+def noise(height, width, seed=0):
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 4), np.uint8)
+    pixels[..., 3] = 0
+    return pixels
+
+
+def text(height, width, seed=0):
+    pixels = np.full((height, width, 4), 255, np.uint8)
+    pixels[noise(height, width, seed)[..., 0] < 60] = 30
+    pixels[noise(height, width, seed)[..., 0] > 240] = 130
+    pixels[..., 3] = 0
+    return pixels
+
+
+def mixed(height, width, seed=0):
+    """A desktop of one colour with a window of text and a photograph."""
+    pixels = np.full((height, width, 4), (60, 90, 30, 0), np.uint8)
+    window = pixels[height // 8:height // 2, width // 8:width // 2]
+    window[...] = text(*window.shape[:2], seed)
+    photo = pixels[height // 3:, width * 2 // 3:]
+    photo[...] = noise(*photo.shape[:2], seed)
+    return pixels
+
+
+pictures = st.builds(
+    lambda make, height, width, seed: make(height, width, seed),
+    st.sampled_from([noise, text, mixed]),
+    st.integers(1, 150), st.integers(1, 150), st.integers(0, 99),
+)
+
+
+def kinds(rectangles):
+    return [rectangle.payload[0] for rectangle in rectangles]
+
+
+@pytest.mark.parametrize("encoding", [RAW, HEXTILE, ZRLE])
+@given(pictures, st.sampled_from([BGRX, RGBX]))
+def test_vncdotool_sees_the_picture(encoding, pixels, fmt):
+    height, width = pixels.shape[:2]
+    parameters = Parameters(encoding, fmt)
+    viewer, stream = Viewer(width + 9, height + 5, fmt), ZlibStream()
+    for part in pieces(Region([Rect(0, 0, width, height)]), parameters):
+        shown = pixels[part.y:part.bottom, part.x:part.right]
+        viewer.receive(encode(shown, part.moved(9, 5), parameters, stream))
+    seen = viewer.picture[5:, 9:, :3]
+    assert (seen == (pixels[..., :3] if fmt is BGRX else pixels[..., 2::-1])).all()
+
+
+@given(st.integers(0, 50), st.integers(0, 50), st.integers(1, 50), st.integers(1, 50),
+       st.integers(0, 50), st.integers(0, 50))
+def test_vncdotool_copies(x, y, width, height, from_x, from_y):
+    viewer = Viewer(100, 100, BGRX)
+    before = noise(100, 100)
+    viewer.receive(encode(before, Rect(0, 0, 100, 100), Parameters(RAW)))
+    viewer.receive([copyrect.encode(Move(Rect(x, y, width, height), x - from_x, y - from_y))])
+    expected = before.copy()
+    expected[y:y + height, x:x + width] = before[from_y:from_y + height, from_x:from_x + width]
+    assert (viewer.picture == expected).all()
+
+
+def drawn(rectangles, shape, fmt=BGRX):
+    """What our decoder sees, and that the rectangles tile the picture."""
+    picture = np.zeros(shape, np.uint8)
+    times = np.zeros(shape[:2], int)
+    decoder = tight.TightDecoder()
+    for rect, encoding, payload in rectangles:
+        at = np.s_[rect.y:rect.bottom, rect.x:rect.right]
+        pixels, end = complete(decoder.decode(rect.width, rect.height, fmt), payload)
+        assert encoding == TIGHT and end == len(payload)
+        picture[at] = pixels
+        times[at] += 1
+    assert (times == 1).all()
+    return picture
+
+
+@given(pictures, st.booleans(), st.integers(0, 9))
+def test_tight_without_loss(pixels, single, level):
+    height, width = pixels.shape[:2]
+    parameters = Parameters(compress_level=level, single=single)
+    rectangles = encode(pixels, Rect(0, 0, width, height), parameters)
+    assert (drawn(rectangles, pixels.shape) == pixels).all()
+    assert not single or len(rectangles) == 1
+
+
+@given(pictures, st.booleans())
+def test_tight_with_loss_loses_little(pixels, single):
+    height, width = pixels.shape[:2]
+    parameters = Parameters(jpeg_quality=95, single=single)
+    rectangles = encode(pixels, Rect(0, 0, width, height), parameters)
+    error = np.abs(drawn(rectangles, pixels.shape).astype(int) - pixels)
+    assert error.mean() < 8
+    assert not single or len(rectangles) == 1
+
+
+def test_equal_arguments_give_equal_bytes():
+    rect = Rect(0, 0, 600, 400)
+    assert encode(mixed(400, 600), rect, LOSSY) == encode(mixed(400, 600), rect, LOSSY)
+
+
+def test_rectangles_are_where_the_piece_is():
+    rectangles = encode(mixed(400, 600), Rect(1000, 2000, 600, 400), LOSSY)
+    assert Region(r.rect for r in rectangles) == Region([Rect(1000, 2000, 600, 400)])
+
+
+@pytest.mark.parametrize(
+    "pixels, parameters, expected",
+    [
+        (noise(200, 300), LOSSY, [JPEG]),
+        (noise(200, 300), Parameters(), [COPY]),
+        (noise(200, 300), LOSSY._replace(single=True), [JPEG]),
+        (noise(64, 64), LOSSY, [JPEG]),
+        (noise(16, 16), LOSSY, [PALETTE]),
+        (text(200, 300), LOSSY, [PALETTE]),
+        (text(200, 300), LOSSY._replace(single=True), [PALETTE]),
+        (np.zeros((200, 300, 4), np.uint8), LOSSY, [FILL]),
+        (np.zeros((9, 9, 4), np.uint8), LOSSY, [FILL]),
+    ],
+)
+def test_what_is_chosen(pixels, parameters, expected):
+    rect = Rect(0, 0, pixels.shape[1], pixels.shape[0])
+    assert kinds(encode(pixels, rect, parameters)) == expected
+
+
+def test_a_desktop_is_of_all_kinds():
+    rectangles = encode(mixed(512, 1024), Rect(0, 0, 1024, 512), LOSSY)
+    assert set(kinds(rectangles)) == {FILL, JPEG, PALETTE}
+
+
+def test_no_jpeg_for_eight_bits():
+    parameters = LOSSY._replace(format=BGR233)
+    rectangles = encode(noise(100, 100), Rect(0, 0, 100, 100), parameters)
+    assert JPEG not in kinds(rectangles)
+
+
+def test_what_does_not_fit_one_length_is_halved():
+    pixels = noise(1100, 1400)
+    rect = Rect(7, 9, 1400, 1100)
+    rectangles = encode(pixels, rect, Parameters())
+    assert [r.rect for r in rectangles] == [Rect(7, 9, 1400, 550), Rect(7, 559, 1400, 550)]
+    with pytest.raises(tight.TooLong):
+        encode(pixels, rect, Parameters(single=True))
+
+
+def test_zrle_needs_its_stream():
+    with pytest.raises(ValueError):
+        encode(noise(1, 1), Rect(0, 0, 1, 1), Parameters(ZRLE))
+
+
+any_parameters = st.builds(
+    Parameters,
+    st.sampled_from([RAW, HEXTILE, TIGHT, ZRLE]),
+    st.sampled_from([BGRX, BGR233]),
+    st.sampled_from([None, 80]),
+    compress_level=st.integers(0, 9),
+)
+big_rects = st.builds(
+    Rect, st.integers(0, 9), st.integers(0, 9), st.integers(1, 9000), st.integers(1, 5000)
+)
+
+
+@given(st.lists(big_rects, max_size=3), any_parameters)
+def test_pieces_tile_the_region(rects, parameters):
+    region = Region(rects)
+    cut = pieces(region, parameters)
+    assert sum(piece.area for piece in cut) == region.area
+    assert all(piece.area for piece in cut)
+    assert Region(cut) == region
+    for piece in cut:
+        assert piece.width <= 2048 and piece.area <= 1 << 20
+        if parameters.encoding == RAW:
+            assert piece.area * parameters.format.bytes_per_pixel <= 256 << 10
+
+
+@pytest.mark.parametrize("width, height, count", [(1280, 720, 1), (1920, 1080, 2)])
+def test_pieces_of_video(width, height, count):
+    assert len(pieces(Region([Rect(0, 0, width, height)]), LOSSY)) == count
+
+
+def test_bands_of_a_region_are_put_together_again():
+    video, clock = Rect(100, 100, 640, 480), Rect(900, 300, 60, 16)
+    assert sorted(pieces(Region([video, clock]), LOSSY)) == [video, clock]

@@ -1,0 +1,51 @@
+"""Palettes must give their picture back."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kasmd.codec.palette import palette_of
+
+
+@given(st.integers(1, 300), st.integers(1, 70), st.integers(1, 70), st.integers(0, 99))
+def test_a_palette_gives_its_picture_back(colours, height, width, seed):
+    random = np.random.default_rng(seed)
+    table = random.integers(0, 256, (colours, 4), np.uint8)
+    pixels = table[random.integers(0, colours, (height, width))]
+    there = len(np.unique(pixels.reshape(-1, 4), axis=0))
+    palette = palette_of(pixels)
+    if there > 256:
+        assert palette is None
+    else:
+        assert palette.size == there
+        assert (palette.colours[0][palette.indices] == pixels).all()
+
+
+@pytest.mark.parametrize("most, found", [(3, True), (2, False)])
+def test_the_ceiling(most, found):
+    pixels = np.arange(12, dtype=np.uint8).reshape(1, 3, 4)
+    assert (palette_of(pixels, most) is not None) is found
+
+
+def test_the_commonest_colour_is_first():
+    pixels = np.zeros((4, 4, 4), np.uint8)
+    pixels[0, :3] = 9
+    pixels[1, 0] = 200
+    assert palette_of(pixels).colours[0, 0].tolist() == [0, 0, 0, 0]
+
+
+def test_a_part_of_a_picture():
+    pixels = np.random.default_rng(1).integers(0, 2, (20, 20, 4), np.uint8)
+    palette = palette_of(pixels[3:9, 2:17])
+    assert (palette.colours[0][palette.indices] == pixels[3:9, 2:17]).all()
+
+
+def test_colours_that_defeat_every_hash_are_still_found():
+    """Equal in all but the lowest bit, 256 of them times two."""
+    random = np.random.default_rng(5)
+    for seed in range(20):
+        values = np.random.default_rng(seed).choice(1 << 24, 256, replace=False)
+        pixels = random.permutation(values).astype("<u4").view(np.uint8).reshape(16, 16, 4)
+        palette = palette_of(pixels)
+        assert (palette.colours[0][palette.indices] == pixels).all()

@@ -1,0 +1,121 @@
+"""Programs that are kept alive."""
+
+from __future__ import annotations
+
+import os
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.logger import LogEvent, globalLogPublisher
+from twisted.trial.unittest import TestCase
+
+from kasmd.display import programs
+from kasmd.display.programs import Program
+
+SECONDS = 10
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process runs; nobody may have reaped it yet."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+class ProgramTests(TestCase):
+    """With sh."""
+
+    timeout = 30
+
+    def setUp(self) -> None:
+        """Hear of ends, and of the log."""
+        self.ends = 0
+        self.waiting: list[tuple[int, Deferred[None]]] = []
+        self.lines: list[str] = []
+        globalLogPublisher.addObserver(self.logged)
+        self.addCleanup(globalLogPublisher.removeObserver, self.logged)
+
+    def logged(self, event: LogEvent) -> None:
+        """Collect what programs say."""
+        if event.get("log_namespace", "").startswith("kasmd.display.programs"):
+            self.lines.append(str(event.get("text", event["log_format"])))
+
+    def ended(self) -> None:
+        """Count."""
+        self.ends += 1
+        for count, deferred in self.waiting:
+            if count == self.ends:
+                deferred.callback(None)
+
+    def until_ended(self, count: int) -> Deferred[None]:
+        """Wait for the count-th end."""
+        deferred: Deferred[None] = Deferred()
+        self.waiting.append((count, deferred))
+        return deferred.addTimeout(SECONDS, reactor)
+
+    def program(self, script: str) -> Program:
+        """Start a script."""
+        program = Program(reactor, ("sh", "-c", script), self.ended)
+        self.addCleanup(program.stop)
+        program.start(os.environ)
+        return program
+
+    async def test_a_crash_loop_slows_down(self) -> None:
+        """Each delay is twice the last, up to a limit."""
+        self.patch(programs, "LONGEST_DELAY", 0.08)
+        program = Program(reactor, ("false",), self.ended)
+        program._delay = 0.02
+        self.addCleanup(program.stop)
+        before = reactor.seconds()
+        program.start({"PATH": os.environ["PATH"]})
+        await self.until_ended(4)
+        self.assertGreaterEqual(reactor.seconds() - before, 0.02 + 0.04 + 0.08)
+        self.assertEqual(program._delay, 0.08)
+
+    async def test_health_is_rewarded(self) -> None:
+        """A program that lived long is started again soon."""
+        self.patch(programs, "HEALTHY_SECONDS", 0.0)
+        self.patch(programs, "FIRST_DELAY", 0.01)
+        program = Program(reactor, ("false",), self.ended)
+        program._delay = 30.0
+        self.addCleanup(program.stop)
+        program.start({"PATH": os.environ["PATH"]})
+        await self.until_ended(3)
+
+    async def test_one_that_will_not_end_is_killed(self) -> None:
+        """After a while."""
+        self.patch(programs, "PATIENCE_SECONDS", 0.2)
+        said: Deferred[bytes] = Deferred()
+        program = Program(
+            reactor,
+            ("sh", "-c", "trap '' TERM; echo ready >&3; while :; do sleep 1; done"),
+            self.ended, said.callback,
+        )
+        program.start(os.environ)
+        await said.addTimeout(SECONDS, reactor)
+        await program.stop().addTimeout(SECONDS, reactor)
+        self.assertIsNone(program.pid)
+
+    async def test_what_it_started_ends_with_it(self) -> None:
+        """Even what holds its pipes open."""
+        said: Deferred[bytes] = Deferred()
+        program = Program(
+            reactor, ("sh", "-c", "sleep 1000 & echo $! >&3; wait"), self.ended, said.callback
+        )
+        program.start(os.environ)
+        child = int(await said.addTimeout(SECONDS, reactor))
+        await program.stop().addTimeout(SECONDS, reactor)
+        while is_alive(child):
+            await deferLater(reactor, 0.01)
+
+    async def test_what_it_says_is_logged_within_bounds(self) -> None:
+        """Twenty lines at most, none longer than 500 characters."""
+        end = self.until_ended(1)
+        self.program("head -c 3000 /dev/zero | tr '\\0' x; echo; seq 1000; exec sleep 0.1")
+        await end
+        self.assertIn("18", self.lines)
+        self.assertNotIn("19", self.lines)
+        self.assertLessEqual(max(map(len, self.lines)), 500)

@@ -1,0 +1,100 @@
+"""A real Chromium for the live tests, behind browser/driver.mjs."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import time
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from tests.live.programs import PATIENCE, ROOT, Program
+
+#: Where the page's desktop is painted.
+CANVAS = "#screen canvas"
+
+
+class Chromium(Program):
+    """One page at a time; each member waits for its answer."""
+
+    def __init__(self) -> None:
+        super().__init__("node", str(ROOT / "tests" / "live" / "browser" / "driver.mjs"), cwd=ROOT)
+        self._heard = 0
+
+    def __enter__(self) -> Chromium:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self.process.poll() is None:
+            self.do("close")
+            self.wait()
+        self.end()
+
+    def do(self, verb: str, **arguments: Any) -> Any:
+        """Give the driver's answer; its errors are AssertionErrors."""
+        self.say(json.dumps({"do": verb, **arguments}))
+        answer = json.loads(self._next_answer())
+        assert "error" not in answer, f"{verb} {arguments}: {answer['error']}"
+        return answer["ok"]
+
+    def _next_answer(self) -> str:
+        deadline = time.monotonic() + 2 * PATIENCE
+        with self._news:
+            while True:
+                while len(self._said) > self._heard:
+                    line = self._said[self._heard]
+                    self._heard += 1
+                    if line.startswith("{"):
+                        return line
+                    assert line, f"the driver ended:\n{self.output}"
+                assert self._news.wait(deadline - time.monotonic()), "the driver does not answer"
+
+    def open(self, url: str, user: str, **options: Any) -> None:
+        """Open a page in a fresh profile."""
+        status = self.do("open", url=url, user=user, password="password", **options)
+        assert status == 200, f"{url}: {status}"
+
+    def enter(self, url: str, user: str, **options: Any) -> None:
+        """Open our page, and wait until it is connected."""
+        self.open(url, user, **options)
+        self.wait_connected()
+
+    def eval(self, js: str) -> Any:
+        """Give the value of an expression, or what its promise comes to."""
+        return self.do("eval", js=f"() => ({js})")
+
+    def wait_true(self, js: str) -> Any:
+        """Wait until an expression is true; give its value."""
+        return self.do("wait", js=f"() => ({js})", seconds=PATIENCE)
+
+    def wait_connected(self) -> None:
+        self.wait_true("document.querySelector('#curtain').className === 'gone'")
+
+    def wait_text(self, selector: str, text: str) -> None:
+        """Wait until the text of an element holds ``text``."""
+        self.wait_true(
+            f"document.querySelector({json.dumps(selector)}).textContent.includes({json.dumps(text)})"
+        )
+
+    def wait_pixel(self, x: int, y: int, colour: tuple[int, int, int]) -> None:
+        """Wait until a pixel of the desktop has this colour, near enough."""
+        wanted = json.dumps(colour)
+        self.wait_true(
+            f"((canvas) => canvas && [...canvas.getContext('2d').getImageData({x}, {y}, 1, 1).data]"
+            f".slice(0, 3).every((value, i) => Math.abs(value - {wanted}[i]) < 8))"
+            f"(document.querySelector('{CANVAS}'))"
+        )
+
+    def picture(self, canvas: str = CANVAS) -> np.ndarray:
+        """Give the pixels of a canvas, (height, width, 3), red first."""
+        url = self.eval(f"document.querySelector({json.dumps(canvas)}).toDataURL()")
+        png = base64.b64decode(url.partition(",")[2])
+        return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+
+    def errors(self) -> list[str]:
+        """Give every error that the page or its requests made."""
+        errors: list[str] = self.do("console")
+        return errors

@@ -1,0 +1,152 @@
+"""What an update reports, applied to the old picture, must give the new one."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kasmd.screen.framebuffer import Framebuffer
+from kasmd.screen.geometry import Move, Rect
+from kasmd.screen.region import Region
+
+WIDTH, HEIGHT = 200, 150
+
+
+def pixels(height, width, seed, colours=256):
+    return np.random.default_rng(seed).integers(0, colours, (height, width, 4), np.uint8)
+
+
+def at(rect):
+    return np.s_[rect.y:rect.bottom, rect.x:rect.right]
+
+
+def applied(old, change, new):
+    """What a client has that holds ``old`` and is told of ``change``."""
+    client = old.copy()
+    for move in change.moves:
+        assert Rect(0, 0, old.shape[1], old.shape[0]).contains(move.source)
+        client[at(move.target)] = client[at(move.source)].copy()
+    for rect in change.region.rects:
+        client[at(rect)] = new[at(rect)]
+    return client
+
+
+@st.composite
+def patches(draw):
+    """Noise, flat colours, changes of few pixels, scrolls, overlapping."""
+    x, y = draw(st.integers(0, WIDTH - 1)), draw(st.integers(0, HEIGHT - 1))
+    rect = Rect(x, y, draw(st.integers(0, WIDTH - x)), draw(st.integers(0, HEIGHT - y)))
+    seed = draw(st.integers(0, 9))
+    kind = draw(st.sampled_from(["noise", "flat", "dots", "scroll", "same"]))
+    return rect, kind, seed
+
+
+def drawn(framebuffer, rect, kind, seed):
+    now = framebuffer.pixels[at(rect)].copy()
+    if kind == "noise":
+        return pixels(rect.height, rect.width, seed)
+    if kind == "flat":
+        now[...] = seed * 20
+    if kind == "dots":
+        now[pixels(rect.height, rect.width, seed)[..., 0] < 2] += 9
+    if kind == "scroll":
+        now = np.roll(now, (seed - 5) * 3, axis=0)
+    now[..., 3] = seed
+    return now
+
+
+@settings(max_examples=300)
+@given(st.lists(st.lists(patches(), min_size=1, max_size=3), min_size=2, max_size=6))
+def test_changes_are_exact(updates):
+    framebuffer = Framebuffer(WIDTH, HEIGHT)
+    framebuffer.update([(framebuffer.bounds, pixels(HEIGHT, WIDTH, 0, colours=2))])
+    for update in updates:
+        old = framebuffer.pixels.copy()
+        given_ = [(rect, drawn(framebuffer, rect, kind, seed)) for rect, kind, seed in update]
+        change = framebuffer.update(given_)
+        wanted = old.copy()
+        for rect, new in given_:
+            wanted[at(rect)] = new
+        wanted[..., 3] = 0
+        assert (framebuffer.pixels == wanted).all()
+        assert (applied(old, change, framebuffer.pixels) == wanted).all()
+        touched = Region(rect for rect, _ in given_)
+        assert not change.region.subtract(touched)
+        if (wanted == old).all() and len(update) == 1:
+            assert not change.region and not change.moves
+
+
+@given(st.integers(-60, 60).filter(bool), st.integers(0, 99))
+def test_a_scroll_is_a_move_and_the_rest(dy, seed):
+    page = pixels(HEIGHT + 120, WIDTH, seed)
+    framebuffer = Framebuffer(WIDTH, HEIGHT)
+    framebuffer.update([(framebuffer.bounds, page[60:60 + HEIGHT])])
+    change = framebuffer.update([(framebuffer.bounds, page[60 - dy:60 - dy + HEIGHT])])
+    top = max(dy, 0)
+    assert change.moves == (Move(Rect(0, top, WIDTH, HEIGHT - abs(dy)), 0, dy),)
+    uncovered = Rect(0, 0 if dy > 0 else HEIGHT - abs(dy), WIDTH, abs(dy))
+    assert change.region == Region([uncovered])
+
+
+def test_a_scroll_told_line_by_line():
+    page = pixels(HEIGHT + 10, WIDTH, 3)
+    framebuffer = Framebuffer(WIDTH, HEIGHT)
+    framebuffer.update([(framebuffer.bounds, page[:HEIGHT])])
+    new = page[10:HEIGHT + 10]
+    lines = [Rect(0, y, WIDTH, 10) for y in range(0, HEIGHT, 10)]
+    change = framebuffer.update([(line, new[at(line)]) for line in lines])
+    assert [move.dy for move in change.moves] == [-10]
+    assert change.region == Region([Rect(0, HEIGHT - 10, WIDTH, 10)])
+
+
+def test_blank_paper_is_not_moved_about():
+    framebuffer = Framebuffer(WIDTH, HEIGHT)
+    new = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
+    new[:60] = pixels(60, WIDTH, 1)
+    assert framebuffer.update([(framebuffer.bounds, new)]).moves == ()
+
+
+def test_nothing_is_reported_for_nothing():
+    framebuffer = Framebuffer(WIDTH, HEIGHT)
+    change = framebuffer.update([(framebuffer.bounds, framebuffer.pixels.copy())])
+    assert change == (Region(), ())
+    assert framebuffer.update([]) == (Region(), ())
+
+
+def test_a_small_change_is_small():
+    framebuffer = Framebuffer(WIDTH, HEIGHT)
+    new = framebuffer.pixels.copy()
+    new[70:80, 50:58] = 200
+    change = framebuffer.update([(framebuffer.bounds, new)])
+    assert not Region([Rect(50, 70, 8, 10)]).subtract(change.region)
+    assert change.region.area <= 16 * 10
+
+
+@pytest.mark.parametrize(
+    "rect, shape",
+    [
+        (Rect(-1, 0, 10, 10), (10, 10, 4)),
+        (Rect(195, 0, 10, 10), (10, 10, 4)),
+        (Rect(0, 145, 10, 10), (10, 10, 4)),
+        (Rect(0, 0, 10, 10), (10, 11, 4)),
+        (Rect(20, 20, -5, 10), (10, 0, 4)),
+    ],
+)
+def test_wrong_patches_change_nothing(rect, shape):
+    framebuffer = Framebuffer(WIDTH, HEIGHT)
+    good = (Rect(0, 0, 5, 5), np.full((5, 5, 4), 9, np.uint8))
+    with pytest.raises(ValueError):
+        framebuffer.update([good, (rect, np.ones(shape, np.uint8))])
+    assert not framebuffer.pixels.any()
+
+
+def test_a_copy_is_alone_and_cannot_be_written_to():
+    framebuffer = Framebuffer(WIDTH, HEIGHT)
+    copy = framebuffer.copy(Rect(10, 20, 30, 40))
+    framebuffer.update([(framebuffer.bounds, pixels(HEIGHT, WIDTH, 1))])
+    assert copy.shape == (40, 30, 4) and not copy.any()
+    assert copy.flags.c_contiguous
+    with pytest.raises(ValueError):
+        copy[0, 0] = 1
+    with pytest.raises(ValueError):
+        framebuffer.copy(Rect(190, 0, 30, 10))
