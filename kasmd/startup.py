@@ -18,8 +18,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from kasmd.display.x11 import X11Display
-from kasmd.errors import ConfigError, DisplayLost
-from kasmd.interfaces import Account, IAccounts, IRoster
+from kasmd.errors import AccountsError, ConfigError, DisplayLost
+from kasmd.interfaces import Account, IRoster
+from kasmd.permission.accounts import rewrite
 from kasmd.permission.kasmpasswd import hash_password
 from kasmd.rights import OWNER, WRITE, Right
 from kasmd.viewer.native import ListeningSocket
@@ -145,15 +146,21 @@ class Farewell(Service):
             viewer.disconnect(GOING_AWAY, "the server is stopping")
 
 
-def first_account(accounts: IAccounts, folder: Path) -> Sequence[str]:
-    """Make the first account, and give what its owner must be told."""
+def first_account(password_file: str, folder: Path) -> Sequence[str]:
+    """Make the password file with one account, and give what its owner must be told.
+
+    Raises AccountsError.
+    """
     password = secrets.token_urlsafe(12)
+    account = Account(FIRST_ACCOUNT, hash_password(password), Right.ENTER | WRITE | OWNER)
     kept = folder / FIRST_PASSWORD_FILE
-    descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "w") as file:
-        file.write(password + "\n")
-    rights = Right.ENTER | WRITE | OWNER
-    accounts.put(Account(FIRST_ACCOUNT, hash_password(password), rights))
+    try:
+        descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "w") as file:
+            file.write(password + "\n")
+    except OSError as error:
+        raise AccountsError(f"{kept}: cannot be written: {error.strerror}") from None
+    rewrite(password_file, lambda file: file.with_account(account))
     return (
         f"user {FIRST_ACCOUNT}",
         f"password {password}",

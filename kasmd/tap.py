@@ -9,28 +9,29 @@ import socket
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any, Iterator, Optional
+from typing import Any, Optional
 
 from twisted.application.service import IService, MultiService
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.python import usage
 
 from kasmd.config.load import load
-from kasmd.config.values import Configuration
+from kasmd.config.values import Configuration, Network
 from kasmd.display.programs import check_installed
 from kasmd.display.service import DesktopService, DesktopSettings
 from kasmd.display.x11 import X11Display
-from kasmd.errors import ConfigError, KasmdError
+from kasmd.errors import KasmdError
 from kasmd.http.tls import CertificateFiles
-from kasmd.interfaces import IAccounts, ISeat, IViewerTransport
+from kasmd.interfaces import ISeat, IViewerTransport
 from kasmd.permission.accounts import FileAccounts
 from kasmd.permission.checkers import Authenticator
 from kasmd.permission.lockout import Lockout
 from kasmd.permission.registry import Registry
 from kasmd.permission.seat import Hold, Seat
 from kasmd.rfb.limits import Limits as WireLimits
+from kasmd.rights import NOTHING, Right
 from kasmd.startup import Farewell, Listening, StateDirectory, Watching, first_account
-from kasmd.viewer.native import AnonymousTls, ViewerFactory
+from kasmd.viewer.native import AnonymousTls, Contexts, ViewerFactory
 from kasmd.viewer.protocol import Surroundings, Viewer
 from kasmd.viewer.roster import Roster
 from kasmd.viewer.sharing import Encodings
@@ -49,22 +50,14 @@ class Options(usage.Options):
     synopsis = "[--config FILE]"
     longdesc = "A desktop in any browser, for many people at once. See etc/kasmd.yaml."
     optParameters = [["config", "c", None, "The configuration; without one, the defaults hold."]]
-    configuration: Configuration
-
-    def postOptions(self) -> None:
-        """Read the configuration, or say what is wrong with it."""
-        try:
-            self.configuration = load(self["config"], os.environ)
-        except ConfigError as error:
-            raise usage.UsageError(str(error)) from None
 
 
 def makeService(options: Options) -> IService:
-    """Give the daemon; what cannot start ends the process with one clear line."""
+    """Give the daemon; a wrong value ends the process with a line that says which."""
     from twisted.internet import reactor
 
     try:
-        return compose(options.configuration, reactor)
+        return compose(load(options["config"], os.environ), reactor)
     except KasmdError as error:
         raise SystemExit(f"kasmd: {error}") from None
 
@@ -78,6 +71,7 @@ def compose(configuration: Configuration, reactor: Any) -> MultiService:
     state = StateDirectory(Path(configuration.state_directory))
     state.setServiceParent(daemon)
     accounts = _accounts(configuration, state, reactor)
+    accounts.setServiceParent(daemon)
     registry = Registry(accounts)
     protection = configuration.security.brute_force_protection
     authenticator = Authenticator(
@@ -125,16 +119,14 @@ def compose(configuration: Configuration, reactor: Any) -> MultiService:
     return daemon
 
 
-def _accounts(configuration: Configuration, state: StateDirectory, reactor: Any) -> IAccounts:
+def _accounts(configuration: Configuration, state: StateDirectory, reactor: Any) -> FileAccounts:
     """Give the password file's accounts; with no file at all, one is made."""
     path = configuration.server.advanced.kasm_password_file
-    fresh = not os.path.exists(path)
-    accounts = FileAccounts(reactor, path)
-    if fresh:
-        _tell(*first_account(accounts, state.path))
-    else:
+    if os.path.exists(path):
         _tell(f"accounts are in {path}")
-    return accounts
+    else:
+        _tell(*first_account(path, state.path))
+    return FileAccounts(reactor, path)
 
 
 def _display(configuration: Configuration, state: StateDirectory, reactor: Any,
@@ -167,12 +159,12 @@ def _display(configuration: Configuration, state: StateDirectory, reactor: Any,
         if command:
             check_installed(command)
     desktop = DesktopService(reactor, own, display)
-    desktop.ready.addCallback(lambda _: _tell(f"desktop {display.where}, XAUTHORITY={desktop.authority}"))
     desktop.setServiceParent(daemon)
     return display
 
 
-def _certificate(configuration: Configuration, state: StateDirectory, reactor: Any) -> CertificateFiles:
+def _certificate(configuration: Configuration, state: StateDirectory,
+                 reactor: Any) -> CertificateFiles:
     """Give the configured certificate, or one of our own making."""
     ssl = configuration.network.ssl
     if ssl.pem_certificate is None:
@@ -195,27 +187,23 @@ def _viewer(around: Surroundings, transport: IViewerTransport, principal: Option
     return Viewer(transport, principal, around)
 
 
-def _addresses(configuration: Configuration) -> Iterator[str]:
-    """Give the addresses to listen on."""
-    network = configuration.network
-    if network.interface not in ("all", "0.0.0.0", "::"):
-        yield network.interface
-        return
-    if network.use_ipv6 and network.interface != "0.0.0.0":
-        # A socket of both families where both are wanted.
-        yield "::"
-    elif network.use_ipv4:
-        yield "0.0.0.0"
+def _address(interface: str, network: Network) -> str:
+    """Give the address to listen on; ``::`` has both families."""
+    if interface == "all":
+        return "::" if network.use_ipv6 else "0.0.0.0"
+    return interface
 
 
 def _listen(configuration: Configuration, site: IProtocolFactory, reactor: Any,
             daemon: MultiService) -> None:
-    number = configuration.network.websocket_port
-    for address in _addresses(configuration):
-        port = Listening.tcp(reactor, "network.websocket_port", number, address, site)
-        port.setServiceParent(daemon)
-        host = f"[{address}]" if ":" in address else address
-        _tell(f"https://{host}:{port.number}/")
+    network = configuration.network
+    address = _address(network.interface, network)
+    port = Listening.tcp(
+        reactor, "network.websocket_port", network.websocket_port, address, site
+    )
+    port.setServiceParent(daemon)
+    host = f"[{address}]" if ":" in address else address
+    _tell(f"https://{host}:{port.number}/")
 
 
 def _listen_natively(configuration: Configuration, around: Surroundings, tls: CertificateFiles,
@@ -223,19 +211,20 @@ def _listen_natively(configuration: Configuration, around: Surroundings, tls: Ce
     """Listen for viewers that are no browser, where that is configured."""
     native = configuration.native
     make_viewer = partial(_viewer, around)
-    if native.unix_socket:
-        factory = ViewerFactory(make_viewer, native.unix_account, {}, reactor)
-        Listening.unix(reactor, native.unix_socket, factory).setServiceParent(daemon)
-        _tell(f"native viewers, as {native.unix_account}: {native.unix_socket}")
     if native.vencrypt.port is not None:
-        contexts = {True: tls, False: AnonymousTls()}
+        contexts: Contexts = {True: tls, False: AnonymousTls()}
         factory = ViewerFactory(make_viewer, None, contexts, reactor)
-        address = native.vencrypt.interface
+        address = _address(native.vencrypt.interface, configuration.network)
         port = Listening.tcp(
             reactor, "native.vencrypt.port", native.vencrypt.port, address, factory
         )
         port.setServiceParent(daemon)
         _tell(f"native viewers, VeNCrypt: {address}::{port.number}")
+    # Last: nothing fails after it, so a start in vain leaves no socket behind.
+    if native.unix_socket:
+        factory = ViewerFactory(make_viewer, native.unix_account, {}, reactor)
+        Listening.unix(reactor, native.unix_socket, factory).setServiceParent(daemon)
+        _tell(f"native viewers, as {native.unix_account}: {native.unix_socket}")
 
 
 def _tell(*words: str) -> None:

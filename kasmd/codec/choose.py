@@ -127,7 +127,8 @@ def most_pixels(parameters: Parameters) -> int:
     if parameters.encoding == ZRLE:
         return _ZRLE_PIXELS
     lossy = parameters.jpeg_quality is not None and tight.allows_jpeg(fmt)
-    return _LOSSY_PIXELS if lossy else _LOSSLESS_PIXELS
+    # What must be one rectangle must fit a compact length, whatever it shows.
+    return _LOSSY_PIXELS if lossy and not parameters.single else _LOSSLESS_PIXELS
 
 
 def _upright(rects: Sequence[Rect]) -> list[Rect]:

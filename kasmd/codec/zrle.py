@@ -48,7 +48,9 @@ def _encode_tile(pixels: Pixels, fmt: PixelFormat) -> bytes:
     colours = to_cpixels(palette.colours, fmt)
     if palette.size == 1:
         return bytes([_SOLID]) + colours
-    if palette.size <= _MOST_PACKED:
+    # vncdotool does not begin each row of packed indices in a new byte.
+    aligned = pixels.shape[1] * _bits(palette.size) % 8 == 0
+    if palette.size <= _MOST_PACKED and aligned:
         return bytes([palette.size]) + colours + _packed(palette)
     return bytes([_LEAST_PALETTE_RLE - 2 + palette.size]) + colours + _palette_runs(palette)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from collections import deque
 from typing import Any, Callable, Mapping, Optional, Sequence
 
 from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.process import Process
 from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -21,8 +23,8 @@ FIRST_DELAY, LONGEST_DELAY = 1.0, 30.0
 HEALTHY_SECONDS = 10.0
 #: From SIGTERM to SIGKILL.
 PATIENCE_SECONDS = 3.0
-#: What a program may say in the log: lines in a period, characters in a line.
-MAX_LINES, PERIOD_SECONDS, MAX_LINE = 20, 10.0, 500
+#: The last words of a program, logged if it ends unbidden: lines, characters in one.
+MAX_LINES, MAX_LINE = 20, 500
 
 #: The kernel sends SIGTERM when our process is gone, even by SIGKILL; a session of
 #: its own keeps a terminal's Ctrl-C away and gives a group to signal as one.
@@ -106,7 +108,7 @@ class Program:
 
     def _spawn(self) -> None:
         self._again = None
-        child = _Child(self._reactor, self.name, self._said, self._exited)
+        child = _Child(self._reactor, self._said, self._exited)
         descriptors: dict[int, Any] = {0: "w", 1: "r", 2: "r"}
         if self._said is not None:
             descriptors[3] = "r"
@@ -116,7 +118,7 @@ class Program:
             childFDs=descriptors,
         )
 
-    def _exited(self, child: _Child, reason: str) -> None:
+    def _exited(self, child: _Child, reason: str, last_words: Sequence[str]) -> None:
         self._child = None
         if self._killer is not None and self._killer.active():
             self._killer.cancel()
@@ -130,6 +132,8 @@ class Program:
                 "{name} ended ({reason}); starting it again in {delay:.0f} s",
                 name=self.name, reason=reason, delay=self._delay,
             )
+            for line in last_words:
+                self.log.info("{name} had said: {line}", name=self.name, line=line)
             self._again = self._reactor.callLater(self._delay, self._spawn)
             self._delay = min(2 * self._delay, LONGEST_DELAY)
         stopped, self._stopping = self._stopping, []
@@ -138,26 +142,20 @@ class Program:
 
 
 class _Child(ProcessProtocol):
-    """One life of a program."""
-
-    log = Logger()
+    """One life of a program; what it writes is of interest only if it ends unbidden."""
 
     def __init__(
         self,
         reactor: Any,
-        name: str,
         said: Optional[Callable[[bytes], None]],
-        exited: Callable[[_Child, str], None],
+        exited: Callable[[_Child, str, Sequence[str]], None],
     ) -> None:
         self.started = reactor.seconds()
         self.pid = 0
-        self._reactor = reactor
-        self._name = name
         self._said = said
         self._exited = exited
+        self._lines: deque[bytes] = deque(maxlen=MAX_LINES)
         self._rest = b""
-        self._lines = 0
-        self._period_ends = 0.0
 
     def connectionMade(self) -> None:
         """Note the process's id; it gets no input."""
@@ -172,15 +170,18 @@ class _Child(ProcessProtocol):
             return
         *lines, self._rest = (self._rest + data).split(b"\n")
         self._rest = self._rest[:MAX_LINE]
-        for line in lines:
-            self._log_line(line)
+        self._lines.extend(line[:MAX_LINE] for line in lines[-MAX_LINES:])
 
     def processExited(self, reason: Failure) -> None:
         """Tell that it is reaped; what it started may still hold its pipes."""
         self._signal_group(signal.SIGTERM)
-        if self.transport is not None:
+        if isinstance(self.transport, Process):
+            for pipe in tuple(self.transport.pipes.values()):
+                pipe.doRead()
             self.transport.loseConnection()
-        self._exited(self, reason.getErrorMessage())
+        words = (*self._lines, self._rest)
+        last_words = [line.decode("utf-8", "replace") for line in words if line]
+        self._exited(self, reason.getErrorMessage(), last_words)
 
     def signal_all(self, number: int) -> None:
         """Signal the process, which is not reaped yet, and its group."""
@@ -192,14 +193,3 @@ class _Child(ProcessProtocol):
             os.killpg(self.pid, number)
         except ProcessLookupError:
             pass  # all ended, or it is not the leader of a group yet
-
-    def _log_line(self, line: bytes) -> None:
-        now = self._reactor.seconds()
-        if now >= self._period_ends:
-            self._lines, self._period_ends = 0, now + PERIOD_SECONDS
-        self._lines += 1
-        if self._lines < MAX_LINES:
-            text = line[:MAX_LINE].decode("utf-8", "replace")
-            self.log.info("{name}: {text}", name=self._name, text=text)
-        elif self._lines == MAX_LINES:
-            self.log.info("{name} says more than is logged", name=self._name)

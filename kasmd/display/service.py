@@ -86,9 +86,10 @@ class DesktopService(Service):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        self._display.disconnect()
+        leaving = self._display.disconnect()
         await gatherResults([client.stop() for client in self._clients])
         await self._xvfb.stop()
+        await leaving
         if os.path.exists(self.authority):
             os.unlink(self.authority)
 
@@ -127,6 +128,8 @@ class DesktopService(Service):
         environment = _environment(DISPLAY=display.where, XAUTHORITY=self.authority)
         if not self.running:
             return
+        self.log.info("desktop {where}, XAUTHORITY={authority}",
+                      where=display.where, authority=self.authority)
         for client in self._clients:
             client.start(environment)
         if not self.ready.called:

@@ -11,7 +11,7 @@ import xcffib.xfixes
 import xcffib.xkb
 import xcffib.xproto
 from twisted.internet.base import DelayedCall
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -29,6 +29,8 @@ from kasmd.errors import DisplayLost
 from kasmd.interfaces import ClipboardContent, IDisplay
 from kasmd.screen.geometry import Screen
 
+#: For an X server to take the last requests.
+LEAVE_SECONDS = 1.0
 #: Between attempts to reach a display that is gone.
 RETRY_SECONDS = 1.0
 #: The largest clipboard that is taken or given.
@@ -92,9 +94,9 @@ class X11Display(WatchedDisplay):
         self._first_size = size
         return Deferred.fromCoroutine(self._connect(self._attempt))
 
-    def disconnect(self) -> None:
-        """Let go of all keys and leave the display alone."""
-        self._leave("disconnected")
+    def disconnect(self) -> Deferred[None]:
+        """Let go of all keys and leave the display alone; fires when that is done."""
+        return self._leave("disconnected")
 
     def key(self, keysym: int, keycode: int, down: bool) -> None:
         """Press or release a key; dropped while there is no X server."""
@@ -170,13 +172,18 @@ class X11Display(WatchedDisplay):
         trying.addErrback(lambda failure: failure.trap(DisplayLost))
 
     def _begin(self, connection: XConnection, server: Server) -> None:
-        capture = Capture(self._reactor, connection, server, self._interval, self._captured)
+        def captured(size: tuple[int, int], patches: Sequence[Patch]) -> None:
+            if self._session is not None and self._session.connection is connection:
+                self._captured(size, patches)
+
+        capture = Capture(self._reactor, connection, server, self._interval, captured)
         cursor = CursorShape(connection, server, self._show_cursor)
         keys = Input(self._reactor, connection, server)
         clipboard = Clipboard(
             self._reactor, connection, server, self._clipboard_bytes, self._copied
         )
-        self._session = _Session(connection, server, capture, cursor, keys, clipboard)
+        session = _Session(connection, server, capture, cursor, keys, clipboard)
+        self._session = session
         handlers: dict[type, Callable[[Any], None]] = {
             xcffib.damage.NotifyEvent: lambda event: capture.damaged(),
             xcffib.xfixes.CursorNotifyEvent: lambda event: cursor.changed(),
@@ -187,7 +194,7 @@ class X11Display(WatchedDisplay):
         }
         connection.on_event = lambda event: handlers.get(type(event), _ignore)(event)
         connection.on_silence = self._fell_silent
-        connection.on_lost = self._connection_lost
+        connection.on_lost = lambda reason: self._connection_lost(session, reason)
         lamps = connection.request(server.xkb.GetIndicatorState(CORE_KEYBOARD))
         lamps.addCallback(lambda reply: self._lamps(reply.state))
         lamps.addErrback(lambda failure: failure.trap(DisplayLost))
@@ -229,7 +236,8 @@ class X11Display(WatchedDisplay):
         self._tell("clipboard_offered", content)
 
     def _fell_silent(self, silent: bool) -> None:
-        assert self._session is not None
+        if self._session is None:
+            return
         self._session.input.deafen(silent)
         if silent:
             self._tell_lost("not responding")
@@ -241,26 +249,35 @@ class X11Display(WatchedDisplay):
             self._lost = True
             self._tell("display_lost", reason)
 
-    def _connection_lost(self, reason: str) -> None:
-        session, self._session = self._session, None
-        if session is None:
-            return
+    def _connection_lost(self, session: _Session, reason: str) -> None:
         session.capture.close()
         session.input.close()
         session.clipboard.close()
+        if session is self._session:
+            self._forget_session(reason)
+            self._retry = self._reactor.callLater(RETRY_SECONDS, self._try_again)
+
+    def _forget_session(self, reason: str) -> None:
+        self._session = None
         self._tell_lost(reason)
         waiting, self._waiting = self._waiting, []
         for deferred in waiting:
             deferred.errback(Failure(DisplayLost(reason)))
-        self._retry = self._reactor.callLater(RETRY_SECONDS, self._try_again)
 
-    def _leave(self, reason: str) -> None:
+    def _leave(self, reason: str) -> Deferred[None]:
+        """Fire when the connection is closed."""
         self._attempt += 1
-        if self._session is not None:
-            self._session.input.release_all()
-            self._session.connection.close(reason)
         if self._retry is not None and self._retry.active():
             self._retry.cancel()
+        session = self._session
+        if session is None:
+            return succeed(None)
+        session.capture.want(False)
+        session.input.release_all()
+        self._forget_session(reason)
+        # X servers drop what a closed connection had asked for: so wait until it is done.
+        done = session.connection.sync().addTimeout(LEAVE_SECONDS, self._reactor)
+        return done.addBoth(lambda result: session.connection.close(reason))
 
 
 def _ignore(event: Any) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import socket
+import stat
 from typing import Any, Mapping, Optional, Union
 
 from OpenSSL import SSL
@@ -137,22 +137,23 @@ class ListeningSocket:
         self.path = path
 
     def clear(self) -> None:
-        """Remove what a killed daemon left; raise ConfigError if it is in use."""
-        probe = socket.socket(socket.AF_UNIX)
+        """Remove what a killed daemon left; ConfigError if it is in use, or no socket."""
         try:
-            probe.settimeout(1.0)
-            probe.connect(self.path)
+            if not stat.S_ISSOCK(os.lstat(self.path).st_mode):
+                raise ConfigError(f"native.unix_socket: {self.path} is there and is no socket")
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.settimeout(1.0)
+                probe.connect(self.path)
         except FileNotFoundError:
             return
-        except OSError as error:
-            if error.errno != errno.ECONNREFUSED:
-                raise ConfigError(f"native.unix_socket: {self.path}: {error.strerror}") from None
+        except ConnectionRefusedError:
             os.unlink(self.path)
             self._log.info("removed the stale socket {path}", path=self.path)
+        except OSError as error:
+            reason = error.strerror or error
+            raise ConfigError(f"native.unix_socket: {self.path}: {reason}") from None
         else:
             raise ConfigError(f"native.unix_socket: {self.path} is in use by another process")
-        finally:
-            probe.close()
 
 
 def _peer_text(transport: Any) -> str:

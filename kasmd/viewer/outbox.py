@@ -7,6 +7,7 @@ wait meanwhile is held, up to a ceiling.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Callable, Iterable, Optional
 
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
@@ -17,6 +18,8 @@ from kasmd.interfaces import IViewerTransport
 #: Bytes of answers held for a viewer that does not take them; only one that
 #: asks without listening gets there.
 MAX_HELD = 1024 * 1024
+#: What holding a message costs besides its bytes.
+OVERHEAD = 64
 
 
 @implementer(IPushProducer)
@@ -35,7 +38,7 @@ class Outbox:
         self._patience = patience
         self._resumed = resumed
         self._failed = failed
-        self._held: list[bytes] = []
+        self._held: deque[bytes] = deque()
         self._held_size = 0
         self._patience_ends: Optional[IDelayedCall] = None
         self._updating = False
@@ -69,6 +72,13 @@ class Outbox:
             self._send(data)
         self._release()
 
+    def drop(self, *numbers: int) -> None:
+        """Forget the messages of these types that are held."""
+        held, self._held, self._held_size = self._held, deque(), 0
+        for item in held:
+            if item[0] not in numbers:
+                self._hold(item)
+
     def close(self) -> None:
         """Send nothing more."""
         self._closed = True
@@ -100,15 +110,15 @@ class Outbox:
 
     def _hold(self, item: bytes) -> None:
         self._held.append(item)
-        self._held_size += len(item)
+        self._held_size += len(item) + OVERHEAD
         if self._held_size > MAX_HELD:
             self.close()
             self._failed("asked for more than it takes")
 
     def _release(self) -> None:
         while self._held and self.free:
-            item = self._held.pop(0)
-            self._held_size -= len(item)
+            item = self._held.popleft()
+            self._held_size -= len(item) + OVERHEAD
             self._send(item)
 
     def _out_of_patience(self) -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Callable, Optional, Sequence
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
 from zope.interface import implementer
 
-from kasmd.codec import choose, copyrect, quality
-from kasmd.codec.base import Parameters
+from kasmd.codec import choose, copyrect
 from kasmd.codec.deflate import ZlibStream
 from kasmd.errors import PermissionDenied
 from kasmd.interfaces import ClipboardContent, IDisplayObserver, ISeat
 from kasmd.rfb import update as wire
-from kasmd.rfb.numbers import DesktopSizeReason, DesktopSizeResult, Encoding
+from kasmd.rfb.numbers import DesktopSizeReason, DesktopSizeResult, Encoding, ServerMessage
 from kasmd.rfb.server import ServerSession
 from kasmd.rights import Right
 from kasmd.screen.cursor import Cursor
@@ -25,11 +25,13 @@ from kasmd.viewer.outbox import Outbox
 from kasmd.viewer.pacing import Pacing
 from kasmd.viewer.pseudo import PseudoRectangles
 from kasmd.viewer.sharing import Encodings
-from kasmd.viewer.update import Update
+from kasmd.viewer.update import Update, parameters_of
 from kasmd.viewer.updates import Owed, Wish
 
 #: The payload of the fences that measure the link (any byte but the session's would do).
 _PROBE = b"\x01"
+#: The messages that carry what was copied.
+_CLIPBOARDS = ServerMessage.SERVER_CUT_TEXT, ServerMessage.BINARY_CLIPBOARD
 
 
 @implementer(IDisplayObserver)
@@ -38,6 +40,8 @@ class Painter:
 
     ``failed`` is told the reason when the viewer cannot be served any longer.
     """
+
+    _log = Logger()
 
     def __init__(self, seat: ISeat, session: ServerSession, outbox: Outbox,
                  encodings: Encodings, clock: IReactorTime, patience: float,
@@ -50,13 +54,14 @@ class Painter:
         self._patience = patience
         self._failed = failed
         self._owed = Owed()
+        self._owed.everything(*seat.size)
         self._wish = Wish()
         self._pacing = Pacing()
         self._update: Optional[Update] = None
         self._begun_at = 0
         self._next_slice: Optional[IDelayedCall] = None
         self._format: PixelFormat = BGRX
-        self._parameters = self._chosen()
+        self._parameters = parameters_of(session.capabilities, BGRX)
         self._stream: Optional[ZlibStream] = None
         self._pseudo = PseudoRectangles(session, seat.size)
         self._clipboard: Optional[ClipboardContent] = None
@@ -78,6 +83,9 @@ class Painter:
         if (width, height) != self._pseudo.size and not self._pseudo.followed:
             self._failed("cannot follow the desktop's change of size")
             return
+        if self._update is not None:
+            # What it still shows would be lost with the viewer's old picture.
+            self._update.cut()
         self._pseudo.resized(width, height, screens)
         self._wish.resized(width, height)
         self._owed.everything(width, height)
@@ -96,12 +104,12 @@ class Painter:
     def clipboard_offered(self, content: ClipboardContent) -> None:
         """Offer what was copied; only the newest matters."""
         self._clipboard = content
-        self._say()
+        self.pump()
 
     def bell_rung(self) -> None:
         """Ring; once is enough for one who does not listen."""
         self._bell = True
-        self._say()
+        self.pump()
 
     def display_lost(self, reason: str) -> None:
         """Nothing: the last picture stands until the display is back."""
@@ -111,12 +119,11 @@ class Painter:
     def format_set(self, pixel_format: PixelFormat) -> None:
         """Encode for another pixel format."""
         self._format = pixel_format
-        self._parameters = self._chosen()
-        self._pseudo.tell_again()
+        self.encodings_set()
 
     def encodings_set(self) -> None:
         """Encode as the session's capabilities now say, and acknowledge new ones."""
-        self._parameters = self._chosen()
+        self._parameters = parameters_of(self._session.capabilities, self._format)
         if not self._session.capabilities.copy_rect:
             self._owed.forget_moves()
         self._pseudo.tell_again()
@@ -167,6 +174,7 @@ class Painter:
         """Forget what was to be offered."""
         self._clipboard = None
         self._session.forget_clipboard()
+        self._outbox.drop(*_CLIPBOARDS)
 
     def close(self) -> None:
         """Send nothing more."""
@@ -178,24 +186,29 @@ class Painter:
 
     # Sending.
 
-    def flush(self) -> None:
-        """Send what the session has to say."""
-        self._outbox.put(self._session.data_to_send())
-
     def pump(self) -> None:
         """Send all that may leave now."""
-        self._say()
+        with self._log.failuresHandled("a viewer could not be served") as serving:
+            self._say()
+            self._paint()
+        if serving.failed:
+            self._failed("internal error; the log has more")
+
+    def _paint(self) -> None:
         while not self._outbox.stopped and self._next_slice is None:
             if self._update is None and not self._begin():
                 return
             self._give_slice()
-            if self._update is not None:
+            if self._update is not None and not self._outbox.stopped:
                 # Others first: a slice takes a few milliseconds.
                 self._next_slice = self._clock.callLater(0, self._continue)
 
     def _continue(self) -> None:
         self._next_slice = None
         self.pump()
+
+    def _flush(self) -> None:
+        self._outbox.put(self._session.data_to_send())
 
     def _say(self) -> None:
         """Send the clipboard and the bell, unless they must wait."""
@@ -207,7 +220,7 @@ class Painter:
         if self._bell:
             self._bell = False
             self._session.send_bell()
-        self.flush()
+        self._flush()
 
     @property
     def _screen(self) -> Rect:
@@ -225,12 +238,12 @@ class Painter:
             return False
         if area != self._screen:
             self._owed.forget_moves()
-        region = self._owed.within(area)
-        if not (region or self._owed.moves or self._pseudo.due):
-            return False
+        rectangles = self._pseudo.take(self._format)
         moves = self._owed.take_moves()
-        pieces = choose.pieces(region, self._parameters)
-        rectangles = self._pseudo.take(self._format) + [wire.rectangle(*copyrect.encode(move)) for move in moves]
+        pieces = choose.pieces(self._owed.within(area), self._parameters)
+        if not (rectangles or moves or pieces):
+            return False
+        rectangles += [wire.rectangle(*copyrect.encode(move)) for move in moves]
         # Kasm's client shows an update with pixels only if LastRect ends it.
         self._start(rectangles, pieces, last_rect=bool(pieces or moves))
         return True
@@ -263,12 +276,12 @@ class Painter:
         data, shown = self._update.next_slice(self._look)
         for rect in shown:
             self._owed.sent(rect)
-        if not self._update.done:
-            self._outbox.put_slice(data, last=False)
-            return
-        self._update = None
-        self._outbox.put_slice(data, last=True)
-        self._updated()
+        last = self._update.done
+        if last:
+            self._update = None
+        self._outbox.put_slice(data, last)
+        if last:
+            self._updated()
 
     def _updated(self) -> None:
         """An update is complete: ask for an echo of it."""
@@ -278,22 +291,10 @@ class Painter:
         if self._session.capabilities.fence:
             self._pacing.sent(self._outbox.sent - self._begun_at, self._clock.seconds())
             self._session.send_fence(_PROBE)
-        self.flush()
+        self._flush()
 
     def _look(self, rect: Rect) -> Optional[Snapshot]:
         try:
             return self._seat.snapshot(rect)
         except (PermissionDenied, ValueError):
             return None
-
-    def _chosen(self) -> Parameters:
-        can = self._session.capabilities
-        return quality.parameters_for(
-            can.preferred,
-            self._format,
-            jpeg_level=can.jpeg_level,
-            fine_quality=can.fine_quality,
-            subsampling=can.subsampling,
-            compress_level=can.compress_level,
-            single=not can.last_rect,
-        )

@@ -1,9 +1,9 @@
-"""One person watching over RFB: what the viewer says is done on a seat.
+"""One person watching over RFB, from the first byte to the last.
 
     -> handshake (RFC 6143 section 7.1), inside an authenticated carrier, or
        with VeNCrypt and the accounts' names and passwords
     <- ServerInit, then what the painter sends
-    -> keys, pointer, clipboard, sizes: to the seat, which checks each
+    -> the conversation
 """
 
 from __future__ import annotations
@@ -21,15 +21,14 @@ from zope.interface import implementer
 from kasmd.errors import KasmdError, ProtocolError
 from kasmd.interfaces import IRoster, ISeat, IViewer, IViewerTransport
 from kasmd.rfb import messages as said
-from kasmd.rfb.dialect import Dialect
 from kasmd.rfb.limits import Limits
-from kasmd.rfb.numbers import DesktopSizeReason, DesktopSizeResult, FenceFlag, SecurityType
+from kasmd.rfb.numbers import SecurityType
 from kasmd.rfb.server import ServerSession
 from kasmd.rights import Right
+from kasmd.viewer.conversation import Conversation
 from kasmd.viewer.outbox import Outbox
 from kasmd.viewer.painter import Painter
 from kasmd.viewer.sharing import Encodings
-from kasmd.viewer.wheel import Wheel
 
 #: Websocket close codes (RFC 6455 section 7.4.1).
 GOING_AWAY = 1001
@@ -74,10 +73,7 @@ class Viewer:
         self._outbox = Outbox(
             transport, around.clock, around.patience, self._resumed, self._hopeless
         )
-        self._seat: Optional[ISeat] = None
-        self._painter: Optional[Painter] = None
-        self._wheel = Wheel()
-        self._pointer = (0, 0, 0)
+        self._conversation: Optional[Conversation] = None
         self._over = False
         self._deadline = around.clock.callLater(
             around.handshake_time, self._hopeless, "did not finish the handshake"
@@ -95,7 +91,7 @@ class Viewer:
         if self._over:
             return
         self._log.info("{viewer.peer} ({viewer.name}): {reason}", viewer=self, reason=reason)
-        if self._painter is not None:
+        if self._conversation is not None:
             self._session.send_disconnect_notice(reason, graceful=True)
             self._flush()
         self._end()
@@ -114,12 +110,8 @@ class Viewer:
         self._outbox.close()
         if self._deadline.active():
             self._deadline.cancel()
-        if self._painter is not None:
-            self._painter.close()
-            self._painter = None
-        if self._seat is not None:
-            self._seat.leave()
-            self._seat = None
+        if self._conversation is not None:
+            self._conversation.close()
         self._around.roster.left(self)
 
     def _hopeless(self, reason: str) -> None:
@@ -130,8 +122,8 @@ class Viewer:
             self._transport.abort()
 
     def _resumed(self) -> None:
-        if self._painter is not None:
-            self._painter.pump()
+        if self._conversation is not None:
+            self._conversation.resumed()
 
     def _flush(self) -> None:
         self._outbox.put(self._session.data_to_send())
@@ -140,7 +132,10 @@ class Viewer:
         """Act on all that was said."""
         try:
             for event in self._session.events_received():
-                self._ACTS[type(event)](self, event)
+                if self._conversation is not None:
+                    self._conversation.heard(event)
+                else:
+                    self._HANDSHAKE[type(event)](self, event)
                 if self._over:
                     return
             self._flush()
@@ -187,147 +182,30 @@ class Viewer:
         if len(around.roster.viewers()) >= around.max_viewers:
             self.disconnect(TRY_AGAIN_LATER, f"there are {around.max_viewers} viewers already")
             return
+        seat = around.admit(self.name)
+        painter = Painter(
+            seat, self._session, self._outbox, around.encodings, around.clock,
+            around.patience, partial(self.disconnect, INTERNAL_ERROR),
+        )
+        self._conversation = Conversation(seat, self._session, painter)
         self._deadline.cancel()
-        seat = self._seat = around.admit(self.name)
         width, height = seat.size
         self._session.send_init(width, height, seat.name)
         self._flush()
         self._transport.register_producer(self._outbox)
-        self._painter = Painter(
-            seat, self._session, self._outbox, around.encodings, around.clock,
-            around.patience, self._hopeless,
-        )
-        seat.grant.when_changed(self._rights_changed)
+        seat.grant.when_changed(partial(self._rights_changed, seat))
         around.roster.joined(self)
 
-    def _rights_changed(self) -> None:
-        if self._over or self._seat is None or self._painter is None:
+    def _rights_changed(self, seat: ISeat) -> None:
+        if self._over or self._conversation is None:
             return
-        grant = self._seat.grant
-        if not grant.holds(Right.ENTER):
+        if seat.grant.holds(Right.ENTER):
+            self._conversation.rights_changed()
+        else:
             self.disconnect(POLICY_VIOLATION, "this account may not be here any more")
-            return
-        if not grant.holds(Right.VIEW):
-            self._painter.view_lost()
-        if not grant.holds(Right.CLIPBOARD_OUT):
-            self._painter.clipboard_lost()
 
-    # The picture.
-
-    def _set_format(self, event: said.PixelFormatSet) -> None:
-        self._its_painter().format_set(event.format)
-
-    def _set_encodings(self, event: said.EncodingsSet) -> None:
-        self._its_painter().encodings_set()
-
-    def _request(self, event: said.UpdateRequested) -> None:
-        self._its_painter().requested(event.rect, event.incremental)
-
-    def _set_continuous(self, event: said.ContinuousUpdatesSet) -> None:
-        self._its_painter().continuous_set(event.rect if event.enabled else None)
-
-    def _echo(self, event: said.FenceReceived) -> None:
-        if not event.flags & FenceFlag.REQUEST:
-            self._its_painter().echoed(event.payload)
-
-    def _probe(self, event: said.LatencyProbed) -> None:
-        self._its_painter().latency_probed(event.ident)
-
-    def _resize(self, event: said.DesktopSizeRequested) -> None:
-        seat, painter = self._its_seat(), self._its_painter()
-        if self._session.dialect is Dialect.KASM and not seat.grant.holds(Right.RESIZE):
-            # Told "prohibited", Kasm's client gives up scaling as well.
-            painter.tell_size(DesktopSizeReason.THIS_CLIENT, DesktopSizeResult.DONE)
-            return
-        done = seat.resize(event.width, event.height, event.screens)
-        done.addCallback(partial(self._tell_size, painter))
-        done.addErrback(self._log_failure)
-
-    def _tell_size(self, painter: Painter, result: int) -> None:
-        if painter is self._painter:
-            painter.tell_size(DesktopSizeReason.THIS_CLIENT, result)
-
-    def _log_failure(self, failure: Failure) -> None:
-        self._log.failure("resize for {viewer.peer}", failure, viewer=self)
-
-    # Keys, pointer, clipboard.
-
-    def _press(self, event: said.KeyPressed) -> None:
-        self._its_seat().key(event.keysym, event.keycode, True)
-
-    def _release(self, event: said.KeyReleased) -> None:
-        self._its_seat().key(event.keysym, event.keycode, False)
-
-    def _point(self, event: said.PointerMoved) -> None:
-        if event.scroll_x or event.scroll_y:
-            self._scroll(event.scroll_x, event.scroll_y)
-            return
-        self._pointer = event.x, event.y, event.buttons
-        self._its_seat().pointer(*self._pointer)
-
-    def _scroll(self, dx: int, dy: int) -> None:
-        seat = self._its_seat()
-        x, y, buttons = self._pointer
-        for click in self._wheel.scrolled(dx, dy):
-            seat.pointer(x, y, buttons | click)
-            seat.pointer(x, y, buttons)
-
-    def _paste_text(self, event: said.CutTextReceived) -> None:
-        self._its_seat().offer_clipboard({"text/plain": event.text.encode()})
-
-    def _paste(self, event: said.ClipboardProvided) -> None:
-        self._its_seat().offer_clipboard(event.content)
-
-    # Kasm's, as far as it must be answered for its client to go on.
-
-    def _name_video_encoders(self, event: said.VideoEncodersRequested) -> None:
-        self._session.send_video_encoders(())
-
-    def _refuse_relay(self, event: said.RelaySubscribed) -> None:
-        self._session.send_relay_refused("No such unix channel")
-
-    def _pass_over(self, event: said.Event) -> None:
-        """Nothing to do: the session answers, or no answer is expected."""
-
-    def _its_seat(self) -> ISeat:
-        if self._seat is None:
-            raise ProtocolError("a message before the handshake's end")
-        return self._seat
-
-    def _its_painter(self) -> Painter:
-        if self._painter is None:
-            raise ProtocolError("a message before the handshake's end")
-        return self._painter
-
-    _ACTS: dict[type[said.Event], Callable[[Viewer, Any], None]] = {
+    _HANDSHAKE: dict[type[said.Event], Callable[[Viewer, Any], None]] = {
         said.TlsRequested: _start_tls,
         said.CredentialsGiven: _log_in,
         said.SharedRequested: _enter,
-        said.PixelFormatSet: _set_format,
-        said.EncodingsSet: _set_encodings,
-        said.UpdateRequested: _request,
-        said.ContinuousUpdatesSet: _set_continuous,
-        said.DesktopSizeRequested: _resize,
-        said.FenceReceived: _echo,
-        said.KeyPressed: _press,
-        said.KeyReleased: _release,
-        said.PointerMoved: _point,
-        said.DirectMouseMoved: _pass_over,
-        said.CutTextReceived: _paste_text,
-        said.ClipboardProvided: _paste,
-        said.ClipboardCapsReceived: _pass_over,
-        said.ClipboardNotified: _pass_over,
-        said.ClipboardRequested: _pass_over,
-        said.ClipboardPeeked: _pass_over,
-        said.StatsRequested: _pass_over,
-        said.FrameStatsReceived: _pass_over,
-        said.UdpUpgradeRequested: _pass_over,
-        said.RelaySubscribed: _refuse_relay,
-        said.RelayDataReceived: _pass_over,
-        said.VideoEncodersRequested: _name_video_encoders,
-        said.KeepAliveReceived: _pass_over,
-        said.LatencyProbed: _probe,
-        said.NetworkStatsRequested: _pass_over,
-        said.SystemStatsRequested: _pass_over,
-        said.MaxVideoResolutionSet: _pass_over,
     }

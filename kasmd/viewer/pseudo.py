@@ -25,7 +25,6 @@ class PseudoRectangles:
         self._cursor_due = False
         self._leds = 0
         self._leds_due = False
-        self._acknowledging = False
 
     @property
     def followed(self) -> bool:
@@ -38,16 +37,6 @@ class PseudoRectangles:
         """Tell whether the size must be told, in an update of its own (rfbproto)."""
         return bool(self._sizes) and self.followed
 
-    @property
-    def due(self) -> bool:
-        """Tell whether there is anything that goes before the pixels."""
-        can = self._session.capabilities
-        return (
-            self._acknowledging
-            or (self._leds_due and can.led_state)
-            or (self._cursor_due and self._cursor is not None and can.cursor is not None)
-        )
-
     def resized(self, width: int, height: int, screens: Sequence[Screen]) -> None:
         """The display has this size and layout."""
         self.size, self._screens = (width, height), tuple(screens)
@@ -59,7 +48,7 @@ class PseudoRectangles:
 
     def tell_again(self) -> None:
         """The viewer's abilities or its pixel format are new."""
-        self._cursor_due = self._leds_due = self._acknowledging = True
+        self._cursor_due = self._leds_due = True
 
     def cursor_changed(self, cursor: Cursor) -> None:
         """The pointer has a new shape."""
@@ -87,12 +76,12 @@ class PseudoRectangles:
         ]
 
     def take(self, pixel_format: PixelFormat) -> list[bytes]:
-        """Give the other rectangles that are due, which then no longer are."""
+        """Give the other rectangles that are due, if any, which then no longer are."""
         can = self._session.capabilities
         taken = self._session.acknowledgements()
         if self._cursor_due and self._cursor is not None and can.cursor is not None:
             taken.append(update.cursor_shape(self._cursor, can.cursor, pixel_format))
         if self._leds_due and can.led_state:
             taken.append(update.led_state(self._leds))
-        self._cursor_due = self._leds_due = self._acknowledging = False
+        self._cursor_due = self._leds_due = False
         return taken

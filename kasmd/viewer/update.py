@@ -13,12 +13,14 @@ from typing import Callable, Optional, Sequence
 
 import numpy as np
 
-from kasmd.codec import choose
+from kasmd.codec import choose, quality
 from kasmd.codec.base import Parameters
 from kasmd.codec.deflate import ZlibStream
 from kasmd.rfb import update as wire
+from kasmd.rfb.capabilities import Capabilities
 from kasmd.screen.framebuffer import Identity, Snapshot
 from kasmd.screen.geometry import Rect
+from kasmd.screen.pixels import PixelFormat
 from kasmd.viewer.sharing import Encodings
 
 #: Gives the pixels of a rectangle, or None where they may not be seen.
@@ -40,16 +42,21 @@ class Update:
         self._last_rect = last_rect
         self._encodings = encodings
         self._stream = stream
+        self._cut = False
 
     @property
     def done(self) -> bool:
         """Tell whether all was given out."""
         return not self._left and not self._head
 
+    def cut(self) -> None:
+        """Show nothing more: the picture that this was begun for is gone."""
+        self._cut = True
+
     def next_slice(self, look: Look) -> tuple[bytes, list[Rect]]:
         """Give the next bytes, and the rectangles that are then as the display has them."""
         rects = self._take()
-        seen = [look(rect) for rect in rects]
+        seen = [None if self._cut else look(rect) for rect in rects]
         if self._last_rect and None in seen:
             # No pixel may follow, and none must: LastRect may come at any time.
             self._left.clear()
@@ -83,6 +90,19 @@ class Update:
             return make()
         where = tuple((snapshot.identity, snapshot.rect) for snapshot in snapshots)
         return self._encodings.get((head, where, self._parameters, tail), make)
+
+
+def parameters_of(can: Capabilities, pixel_format: PixelFormat) -> Parameters:
+    """Give how a viewer that can do this wants its pixels."""
+    return quality.parameters_for(
+        can.preferred,
+        pixel_format,
+        jpeg_level=can.jpeg_level,
+        fine_quality=can.fine_quality,
+        subsampling=can.subsampling,
+        compress_level=can.compress_level,
+        single=not can.last_rect,
+    )
 
 
 def _blank(rect: Rect) -> Snapshot:

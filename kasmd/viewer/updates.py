@@ -85,8 +85,6 @@ class Wish:
     def __init__(self) -> None:
         self._asked: Optional[Rect] = None
         self._standing: Optional[Rect] = None
-        #: True while a full picture was asked for and not begun.
-        self.at_once = False
 
     @property
     def continuous(self) -> bool:
@@ -103,7 +101,6 @@ class Wish:
         if incremental and self.continuous:
             return
         self._asked = bounding(self._asked, rect)
-        self.at_once = self.at_once or not incremental
 
     def continuous_set(self, rect: Optional[Rect]) -> None:
         """EnableContinuousUpdates came; None is off."""
@@ -120,7 +117,6 @@ class Wish:
     def answered(self) -> None:
         """An update is begun: the request is spent."""
         self._asked = None
-        self.at_once = False
 
 
 def bounding(first: Optional[Rect], second: Rect) -> Rect:

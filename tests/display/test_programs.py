@@ -41,7 +41,7 @@ class ProgramTests(TestCase):
     def logged(self, event: LogEvent) -> None:
         """Collect what programs say."""
         if event.get("log_namespace", "").startswith("kasmd.display.programs"):
-            self.lines.append(str(event.get("text", event["log_format"])))
+            self.lines.append(str(event.get("line", event["log_format"])))
 
     def ended(self) -> None:
         """Count."""
@@ -111,11 +111,25 @@ class ProgramTests(TestCase):
         while is_alive(child):
             await deferLater(reactor, 0.01)
 
-    async def test_what_it_says_is_logged_within_bounds(self) -> None:
-        """Twenty lines at most, none longer than 500 characters."""
+    async def test_its_last_words_are_logged_within_bounds(self) -> None:
+        """Twenty lines at most, none longer than 500 characters; the last may be cut off."""
         end = self.until_ended(1)
-        self.program("head -c 3000 /dev/zero | tr '\\0' x; echo; seq 1000; exec sleep 0.1")
+        self.program("seq 1000; head -c 3000 /dev/zero | tr '\\0' x; echo; printf 'no display'")
         await end
-        self.assertIn("18", self.lines)
-        self.assertNotIn("19", self.lines)
-        self.assertLessEqual(max(map(len, self.lines)), 500)
+        await deferLater(reactor, 0)
+        words = self.lines[1:]
+        self.assertEqual(words[0], "982")
+        self.assertEqual(words[-2:], [500 * "x", "no display"])
+        self.assertEqual(len(words), 21)
+
+    async def test_words_of_one_that_is_stopped_are_dropped(self) -> None:
+        """Nobody asked."""
+        said: Deferred[bytes] = Deferred()
+        program = Program(
+            reactor, ("sh", "-c", "echo chatter; echo ready >&3; exec sleep 1000"),
+            self.ended, said.callback,
+        )
+        program.start(os.environ)
+        await said.addTimeout(SECONDS, reactor)
+        await program.stop().addTimeout(SECONDS, reactor)
+        self.assertEqual(self.lines, [])

@@ -84,7 +84,8 @@ class X11DisplayTests(TestCase):
         self.addCleanup(self.service.stopService)
         await self.service.ready
         self.recorder = Recorder()
-        self.addCleanup(self.display.observe(self.recorder))
+        self.end = self.display.observe(self.recorder)
+        self.addCleanup(self.end)
         self.painter = await self.client()
 
     async def client(self) -> Painter:
@@ -170,19 +171,15 @@ class X11DisplayTests(TestCase):
 
     async def test_who_comes_later_catches_up(self) -> None:
         """Nothing is read for nobody; then all that was missed."""
-        stop = self.display.observe(self.recorder)
-        self.display._observers.clear()
-        self.display._audience_changed()
+        self.end()
         self.painter.fill(Rect(50, 50, 10, 10), 0x00FF00)
         await self.painter.connection.sync()
+        await self.display.resize(640, 480, ())
         self.assertEqual(self.colour_at(55, 55), 0)
         changed = self.told("changed")
-        self.display.observe(self.recorder)
-        await changed
+        self.addCleanup(self.display.observe(self.recorder))
+        self.assertEqual(await changed, (Region([Rect(50, 50, 10, 10)]), ()))
         self.assertEqual(self.colour_at(55, 55), 0x00FF00)
-        self.display.observe(self.recorder)
-        self.display.observe(self.recorder)
-        stop()
 
     async def test_an_observer_that_fails_does_not_disturb_the_others(self) -> None:
         """Its exception is logged."""
@@ -191,7 +188,9 @@ class X11DisplayTests(TestCase):
             def changed(self, region: Any, moves: Any) -> None:
                 raise RuntimeError("on purpose")
 
-        self.display._observers.insert(0, Failing())
+        self.end()
+        self.addCleanup(self.display.observe(Failing()))
+        self.addCleanup(self.display.observe(self.recorder))
         changed = self.told("changed")
         self.painter.fill(Rect(0, 0, 5, 5), 0xFF0000)
         await changed
@@ -350,7 +349,7 @@ class NoDisplayTests(TestCase):
         display = X11Display(reactor, ":59999")
         with self.assertRaisesRegex(DisplayLost, "59999"):
             await display.connect()
-        display.disconnect()
+        await display.disconnect()
         self.assertEqual(display.snapshot(Rect(0, 0, 9, 9)).pixels.shape, (9, 9, 4))
 
     async def test_not_a_display(self) -> None:
@@ -367,4 +366,4 @@ class NoDisplayTests(TestCase):
             display = X11Display(reactor, f"127.0.0.1:{number}")
             with self.assertRaisesRegex(DisplayLost, "does not answer"):
                 await display.connect()
-            display.disconnect()
+            await display.disconnect()

@@ -275,7 +275,7 @@ class WindowTests(TestCase):
         self.display.pointer(5, 5, 1)
         self.display.key(0x61, 0, True)
         await self.take(3)
-        self.display.disconnect()
+        await self.display.disconnect()
         released = [(type(event), event.detail) for event in await self.take(2)]
         self.assertEqual(released[0][0], KeyReleaseEvent)
         self.assertEqual(released[1], (xcffib.xproto.ButtonReleaseEvent, 1))

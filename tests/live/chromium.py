@@ -89,7 +89,8 @@ class Chromium(Program):
         )
 
     def picture(self, canvas: str = CANVAS) -> np.ndarray:
-        """Give the pixels of a canvas, (height, width, 3), red first."""
+        """Give the pixels of a canvas with a size, (height, width, 3), red first."""
+        self.wait_true(f"document.querySelector({json.dumps(canvas)})?.width > 0")
         url = self.eval(f"document.querySelector({json.dumps(canvas)}).toDataURL()")
         png = base64.b64decode(url.partition(",")[2])
         return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))

@@ -13,6 +13,8 @@ from tests.live.programs import ROOT, Program
 #: The accounts that the live tests use, all with the password "password".
 SECRET = "$5$kasm$M.z5TLjdOq8hLv4c3HJaD5mKBkD6uIV8a1mkEVonCq/"
 ACCOUNTS = {"writer": "rw", "reader": "r", "nobody": "", "owner": "rwo"}
+#: What the daemon says each time that its desktop can be used.
+_DESKTOP = r"desktop (:\d+), XAUTHORITY=(\S+)"
 
 CONFIGURATION = """\
 state_directory: {folder}/state
@@ -61,8 +63,8 @@ class Daemon(Program):
     @property
     def x_environment(self) -> dict[str, str]:
         """What an X client needs to paint on the newest desktop; waits for the first."""
-        self.wait_for(r"kasmd: desktop (:\d+), XAUTHORITY=(\S+)")
-        display, authority = re.findall(r"kasmd: desktop (:\d+), XAUTHORITY=(\S+)", self.output)[-1]
+        self.wait_for(_DESKTOP)
+        display, authority = re.findall(_DESKTOP, self.output)[-1]
         return {"DISPLAY": display, "XAUTHORITY": authority}
 
 

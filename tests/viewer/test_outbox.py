@@ -4,7 +4,7 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
-from kasmd.viewer.outbox import MAX_HELD, Outbox
+from kasmd.viewer.outbox import MAX_HELD, OVERHEAD, Outbox
 
 
 class Wire:
@@ -79,11 +79,20 @@ class OutboxTests(TestCase):
 
     def test_one_that_asks_and_never_takes_is_given_up(self) -> None:
         self.outbox.pauseProducing()
-        self.outbox.put([bytes(MAX_HELD)])
+        self.outbox.put([bytes(MAX_HELD - OVERHEAD)])
         self.assertEqual(self.failures, [])
         self.outbox.put([b"x"])
         self.assertEqual(self.failures, ["asked for more than it takes"])
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_held_messages_of_a_type_can_be_dropped(self) -> None:
+        self.outbox.pauseProducing()
+        self.outbox.put([b"\x03secret", b"\x02", b"\xb4secret", b"\x03more"])
+        self.outbox.drop(3, 180)
+        self.outbox.put([bytes(MAX_HELD - 2 * OVERHEAD - 1)])
+        self.outbox.resumeProducing()
+        self.assertEqual([item[0] for item in self.wire.sent], [2, 0])
+        self.assertEqual(self.failures, [])
 
     def test_nothing_leaves_after_the_end(self) -> None:
         self.outbox.put_slice(b"1", last=False)

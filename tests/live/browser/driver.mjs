@@ -6,6 +6,8 @@
 //   -> {"do": "wait", "js": "() => ...", "seconds": n}  <- value, once it is true
 //   -> {"do": "click", "selector": ...} or {"x": ..., "y": ...}
 //   -> {"do": "type", "text": ...}   {"do": "press", "key": ...}   {"do": "fill", "selector": ..., "text": ...}
+//   -> {"do": "tap", "selector": ...}   {"do": "down", "key": ...}   {"do": "up", "key": ...}
+//   -> {"do": "stroke", "key": "€", "code": "KeyE"}     a key of a keyboard that has it
 //   -> {"do": "clipboard"} <- text   {"do": "clipboard", "text": ...}
 //   -> {"do": "pixel", "x": ..., "y": ...}  <- [r, g, b] of the desktop's own canvas
 //   -> {"do": "screenshot", "path": ...}   {"do": "resize", "viewport": [w, h]}   {"do": "reload"}
@@ -51,6 +53,15 @@ async function open({ url, user, password, viewport = [1280, 800], permissions =
     return answer.status();
 }
 
+// Playwright's own keyboard is American: it has no other characters on its keys.
+async function stroke({ key, code }) {
+    const session = await page.context().newCDPSession(page);
+    for (const type of ["keyDown", "keyUp"]) {
+        await session.send("Input.dispatchKeyEvent", { type, key, code, text: type === "keyDown" ? key : undefined });
+    }
+    await session.detach();
+}
+
 // Playwright's own waiting evaluates strings in the page, which its policy forbids.
 async function wait({ js, seconds = 20 }) {
     const end = Date.now() + seconds * 1000;
@@ -71,6 +82,10 @@ const VERBS = {
     click: ({ selector, x, y }) => (selector === undefined ? page.mouse.click(x, y) : page.click(selector)),
     type: ({ text }) => page.keyboard.type(text),
     press: ({ key }) => page.keyboard.press(key),
+    tap: ({ selector }) => page.tap(selector),
+    down: ({ key }) => page.keyboard.down(key),
+    up: ({ key }) => page.keyboard.up(key),
+    stroke,
     fill: ({ selector, text }) => page.fill(selector, text),
     clipboard: ({ text }) => (text === undefined
         ? page.evaluate(() => navigator.clipboard.readText())

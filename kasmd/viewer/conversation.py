@@ -1,0 +1,145 @@
+"""What a viewer says once it is in is done on its seat, which checks each deed.
+
+    -> pixel format, encodings, requests       to the painter, which answers
+    -> keys, pointer, clipboard, sizes         to the seat
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from kasmd.interfaces import ISeat
+from kasmd.rfb import messages as said
+from kasmd.rfb.dialect import Dialect
+from kasmd.rfb.numbers import DesktopSizeReason, DesktopSizeResult, FenceFlag
+from kasmd.rfb.server import ServerSession
+from kasmd.rights import Right
+from kasmd.viewer.painter import Painter
+from kasmd.viewer.wheel import Wheel
+
+
+class Conversation:
+    """One viewer's deeds, from ServerInit to the end."""
+
+    _log = Logger()
+
+    def __init__(self, seat: ISeat, session: ServerSession, painter: Painter) -> None:
+        self._seat = seat
+        self._session = session
+        self._painter = painter
+        self._wheel = Wheel()
+        self._pointer = (0, 0, 0)
+        self._over = False
+
+    def heard(self, event: said.Event) -> None:
+        """Do what ``event`` asks for; what is not in the table needs no deed of ours."""
+        act = self._ACTS.get(type(event))
+        if act is not None:
+            act(self, event)
+
+    def rights_changed(self) -> None:
+        """Forget what may not be shown any more."""
+        if not self._seat.grant.holds(Right.VIEW):
+            self._painter.view_lost()
+        if not self._seat.grant.holds(Right.CLIPBOARD_OUT):
+            self._painter.clipboard_lost()
+
+    def resumed(self) -> None:
+        """The transport takes bytes again."""
+        self._painter.pump()
+
+    def close(self) -> None:
+        """Say and do nothing more, and leave the seat."""
+        self._over = True
+        self._painter.close()
+        self._seat.leave()
+
+    # The picture.
+
+    def _set_format(self, event: said.PixelFormatSet) -> None:
+        self._painter.format_set(event.format)
+
+    def _set_encodings(self, event: said.EncodingsSet) -> None:
+        self._painter.encodings_set()
+
+    def _request(self, event: said.UpdateRequested) -> None:
+        self._painter.requested(event.rect, event.incremental)
+
+    def _set_continuous(self, event: said.ContinuousUpdatesSet) -> None:
+        self._painter.continuous_set(event.rect if event.enabled else None)
+
+    def _echo(self, event: said.FenceReceived) -> None:
+        if not event.flags & FenceFlag.REQUEST:
+            self._painter.echoed(event.payload)
+
+    def _probe(self, event: said.LatencyProbed) -> None:
+        self._painter.latency_probed(event.ident)
+
+    def _resize(self, event: said.DesktopSizeRequested) -> None:
+        if self._session.dialect is Dialect.KASM and not self._seat.grant.holds(Right.RESIZE):
+            # Told "prohibited", Kasm's client gives up scaling as well.
+            self._tell_size(DesktopSizeResult.DONE)
+            return
+        done = self._seat.resize(event.width, event.height, event.screens)
+        done.addErrback(self._not_resized)
+        done.addCallback(self._tell_size)
+
+    def _not_resized(self, failure: Failure) -> int:
+        self._log.failure("a resize failed", failure)
+        return DesktopSizeResult.NO_RESOURCES
+
+    def _tell_size(self, result: int) -> None:
+        if not self._over:
+            self._painter.tell_size(DesktopSizeReason.THIS_CLIENT, result)
+
+    # Keys, pointer, clipboard.
+
+    def _key(self, down: bool, event: said.KeyPressed | said.KeyReleased) -> None:
+        self._seat.key(event.keysym, event.keycode, down)
+
+    def _point(self, event: said.PointerMoved) -> None:
+        if event.scroll_x or event.scroll_y:
+            self._scroll(event.scroll_x, event.scroll_y)
+            return
+        self._pointer = event.x, event.y, event.buttons
+        self._seat.pointer(*self._pointer)
+
+    def _scroll(self, dx: int, dy: int) -> None:
+        x, y, buttons = self._pointer
+        for click in self._wheel.scrolled(dx, dy):
+            self._seat.pointer(x, y, buttons | click)
+            self._seat.pointer(x, y, buttons)
+
+    def _paste_text(self, event: said.CutTextReceived) -> None:
+        self._seat.offer_clipboard({"text/plain": event.text.encode()})
+
+    def _paste(self, event: said.ClipboardProvided) -> None:
+        self._seat.offer_clipboard(event.content)
+
+    # Kasm's, as far as it must be answered for its client to go on.
+
+    def _name_video_encoders(self, event: said.VideoEncodersRequested) -> None:
+        self._session.send_video_encoders(())
+
+    def _refuse_relay(self, event: said.RelaySubscribed) -> None:
+        self._session.send_relay_refused("No such unix channel")
+
+    _ACTS: dict[type[said.Event], Callable[[Conversation, Any], None]] = {
+        said.PixelFormatSet: _set_format,
+        said.EncodingsSet: _set_encodings,
+        said.UpdateRequested: _request,
+        said.ContinuousUpdatesSet: _set_continuous,
+        said.DesktopSizeRequested: _resize,
+        said.FenceReceived: _echo,
+        said.KeyPressed: lambda self, event: self._key(True, event),
+        said.KeyReleased: lambda self, event: self._key(False, event),
+        said.PointerMoved: _point,
+        said.CutTextReceived: _paste_text,
+        said.ClipboardProvided: _paste,
+        said.RelaySubscribed: _refuse_relay,
+        said.VideoEncodersRequested: _name_video_encoders,
+        said.LatencyProbed: _probe,
+    }
