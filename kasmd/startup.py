@@ -127,10 +127,10 @@ class Watching(Service):
         _log.warn("{display.where} cannot be reached, trying on: {reason}",
                   display=self._display, reason=failure.getErrorMessage())
 
-    def stopService(self) -> None:
+    def stopService(self) -> Deferred[None]:
         """Leave the display alone."""
         super().stopService()
-        self._display.disconnect()
+        return self._display.disconnect()
 
 
 class Farewell(Service):

@@ -72,7 +72,7 @@ def compose(configuration: Configuration, reactor: Any) -> MultiService:
     state.setServiceParent(daemon)
     accounts = _accounts(configuration, state, reactor)
     accounts.setServiceParent(daemon)
-    registry = Registry(accounts)
+    registry = Registry(accounts, NOTHING if configuration.desktop.allow_resize else Right.RESIZE)
     protection = configuration.security.brute_force_protection
     authenticator = Authenticator(
         accounts,

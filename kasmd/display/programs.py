@@ -10,6 +10,7 @@ from typing import Any, Callable, Mapping, Optional, Sequence
 
 from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ProcessTerminated
 from twisted.internet.process import Process
 from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
@@ -181,7 +182,7 @@ class _Child(ProcessProtocol):
             self.transport.loseConnection()
         words = (*self._lines, self._rest)
         last_words = [line.decode("utf-8", "replace") for line in words if line]
-        self._exited(self, reason.getErrorMessage(), last_words)
+        self._exited(self, _reason(reason), last_words)
 
     def signal_all(self, number: int) -> None:
         """Signal the process, which is not reaped yet, and its group."""
@@ -193,3 +194,11 @@ class _Child(ProcessProtocol):
             os.killpg(self.pid, number)
         except ProcessLookupError:
             pass  # all ended, or it is not the leader of a group yet
+
+
+def _reason(failure: Failure) -> str:
+    """Say how a process ended."""
+    end = failure.value
+    if isinstance(end, ProcessTerminated) and end.signal is not None:
+        return f"signal {end.signal}, {signal.strsignal(end.signal)}"
+    return f"exit code {getattr(end, 'exitCode', 0)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Sequence
+from typing import NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from kasmd.screen.region import Region
 _SCROLL_SHARE = 4
 #: A move is worth its rectangle where one in so many of its pixels changed.
 _MOVE_SHARE = 8
+#: Where an area was all new so many times, it is searched for scrolls only now and then.
+_FILM = 3
+_FILM_SEARCH = 8
 
 
 class Identity(NamedTuple):
@@ -50,6 +53,8 @@ class Framebuffer:
     def __init__(self, width: int, height: int) -> None:
         self.bounds = Rect(0, 0, width, height)
         self.pixels: Pixels = np.zeros((height, width, 4), np.uint8)
+        self._film: Optional[Rect] = None
+        self._frames = 0
 
     def copy(self, rect: Rect) -> Pixels:
         """Give a contiguous copy of ``rect`` that nobody can write to (ValueError outside)."""
@@ -88,7 +93,7 @@ class Framebuffer:
         bounds = region.bounds
         if bounds is None or min(bounds.width, bounds.height) < LEAST_SCROLL:
             return ()
-        if region.area * _SCROLL_SHARE < bounds.area:
+        if region.area * _SCROLL_SHARE < bounds.area or self._is_film(region, bounds):
             return ()
         old = as_values(self._part(bounds))
         new = self._patched(bounds, news)
@@ -97,10 +102,23 @@ class Framebuffer:
             Move(move.target.moved(bounds.x, bounds.y), 0, dy)
             for move in (moved_rows(old, new, dy) if dy else [])
         ]
-        return tuple(
+        kept = tuple(
             move for move in moves
             if region.intersect(Region([move.target])).area * _MOVE_SHARE >= move.target.area
         )
+        if kept:
+            self._film = None
+        return kept
+
+    def _is_film(self, region: Region, bounds: Rect) -> bool:
+        """Tell whether to pass over the search: the same area was all new, unscrolled, before.
+
+        It is searched again now and then, for a film may end and its place scroll.
+        """
+        if region.rects != (bounds,) or bounds != self._film:
+            self._film, self._frames = bounds, 0
+        self._frames += 1
+        return self._frames > _FILM and self._frames % _FILM_SEARCH != 0
 
     def _patched(self, bounds: Rect, news: Sequence[tuple[Rect, Values]]) -> Values:
         """Give what ``bounds`` will look like, copying only where it must."""

@@ -58,15 +58,18 @@ class Painter:
         self._wish = Wish()
         self._pacing = Pacing()
         self._update: Optional[Update] = None
+        #: Whether what the update shows is no longer owed: what was owed anew
+        #: while it is under way must follow it, whole.
+        self._counting = True
         self._begun_at = 0
         self._next_slice: Optional[IDelayedCall] = None
-        self._format: PixelFormat = BGRX
+        self._format = BGRX
         self._parameters = parameters_of(session.capabilities, BGRX)
         self._stream: Optional[ZlibStream] = None
         self._pseudo = PseudoRectangles(session, seat.size)
         self._clipboard: Optional[ClipboardContent] = None
-        self._bell = False
         self._probe: Optional[int] = None
+        self._bell = False
         self._unobserve = seat.observe(self)
 
     # What the display says.
@@ -83,12 +86,10 @@ class Painter:
         if (width, height) != self._pseudo.size and not self._pseudo.followed:
             self._failed("cannot follow the desktop's change of size")
             return
-        if self._update is not None:
-            # What it still shows would be lost with the viewer's old picture.
-            self._update.cut()
         self._pseudo.resized(width, height, screens)
         self._wish.resized(width, height)
         self._owed.everything(width, height)
+        self._counting = False
         self.pump()
 
     def cursor_changed(self, cursor: Cursor) -> None:
@@ -136,6 +137,7 @@ class Painter:
         self._wish.requested(wanted, incremental)
         if not incremental:
             self._owed.changed(Region([wanted]), (), False)
+            self._counting = False
             if self._session.capabilities.extended_desktop_size:
                 self._pseudo.tell_size(DesktopSizeReason.SERVER, DesktopSizeResult.DONE)
         self.pump()
@@ -260,6 +262,7 @@ class Painter:
         count = None if last_rect else len(rectangles) + len(pieces)
         head = b"".join((wire.update_header(count), *rectangles))
         self._begun_at = self._outbox.sent
+        self._counting = True
         self._wish.answered()
         self._update = Update(
             head, pieces, self._parameters, last_rect, self._encodings, self._zlib()
@@ -268,17 +271,16 @@ class Painter:
     def _zlib(self) -> Optional[ZlibStream]:
         if self._parameters.encoding != Encoding.ZRLE:
             return None
-        self._stream = self._stream or ZlibStream()
+        self._stream = self._stream or ZlibStream(self._parameters.compress_level)
         return self._stream
 
     def _give_slice(self) -> None:
         assert self._update is not None
         data, shown = self._update.next_slice(self._look)
-        for rect in shown:
-            self._owed.sent(rect)
+        if self._counting:
+            self._owed.sent(shown)
         last = self._update.done
-        if last:
-            self._update = None
+        self._update = None if last else self._update
         self._outbox.put_slice(data, last)
         if last:
             self._updated()

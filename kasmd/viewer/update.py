@@ -42,21 +42,16 @@ class Update:
         self._last_rect = last_rect
         self._encodings = encodings
         self._stream = stream
-        self._cut = False
 
     @property
     def done(self) -> bool:
         """Tell whether all was given out."""
         return not self._left and not self._head
 
-    def cut(self) -> None:
-        """Show nothing more: the picture that this was begun for is gone."""
-        self._cut = True
-
     def next_slice(self, look: Look) -> tuple[bytes, list[Rect]]:
         """Give the next bytes, and the rectangles that are then as the display has them."""
         rects = self._take()
-        seen = [None if self._cut else look(rect) for rect in rects]
+        seen = [look(rect) for rect in rects]
         if self._last_rect and None in seen:
             # No pixel may follow, and none must: LastRect may come at any time.
             self._left.clear()

@@ -71,9 +71,9 @@ class Owed:
         """Give the part of the region that lies in ``area``."""
         return self.region.intersect(Region([area]))
 
-    def sent(self, rect: Rect) -> None:
-        """The viewer gets ``rect`` as it is now."""
-        self.region = self.region.subtract(Region([rect]))
+    def sent(self, rects: Sequence[Rect]) -> None:
+        """The viewer gets ``rects`` as they are now."""
+        self.region = self.region.subtract(Region(rects))
 
 
 class Wish:

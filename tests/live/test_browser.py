@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import json
+import os
 import re
 import signal
-import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator
 
-import numpy as np
 import pytest
 
-from tests.live.chromium import Chromium
+from tests.live.chromium import CANVAS, Chromium
 from tests.live.daemon import Daemon, twistd
 from tests.live.painter import Painter
+from tests.live.pictures import difference, known_picture
 from tests.live.prefix import PrefixProxy
 from tests.live.programs import ROOT, Program, eventually, processes_with, run
 from tests.live.rawviewer import RawViewer, websocket
 
-TILE = 64
 PHONE = {"viewport": [390, 844], "mobile": True}
-#: The background of the terminal that is typed into.
-BLUE = (18, 52, 86)
+#: The background of the terminal that is typed into, and a place in it.
+BLUE, IN_TERMINAL = (0x12, 0x34, 0x56), (190, 420)
+#: Text that Latin-1 has not.
 ODD = "Grüße, 5 €, \N{HIRAGANA LETTER A}\N{GRINNING FACE}"
 
 
@@ -52,77 +52,253 @@ def painter(daemon: Daemon) -> Iterator[Painter]:
         yield painter
 
 
-def known_picture() -> np.ndarray:
-    """A band of 2 x 5 tiles for each kind of area: one colour, 2, 16, 200, noise, a photograph."""
-    random = np.random.default_rng(2)
-    picture = np.zeros((6, 2 * TILE, 5 * TILE, 4), np.uint8)
-    size = picture.shape[1:3]
-    picture[0] = (30, 90, 200, 0)
-    for band, count in ((1, 2), (2, 16), (3, 200)):
-        colours = random.integers(0, 256, (count, 4), np.uint8)
-        picture[band] = np.repeat(colours[random.integers(0, count, size[0] * size[1] // 8)], 8,
-                                  axis=0).reshape(*size, 4)
-    y, x = np.mgrid[0:size[0], 0:size[1]]
-    picture[4] = np.dstack((x * 3, y * 2, x ^ y, x)).astype(np.uint8)
-    waves = (np.sin(x / 19) + np.sin(y / 23), np.sin((x + y) / 31) * 2, np.cos(x / 37) * 2, x * 0)
-    picture[5] = np.dstack([128 + 50 * wave for wave in waves]).astype(np.uint8)
-    picture[..., 3] = 0
-    return picture.reshape(-1, 5 * TILE, 4)
-
-
-def wait_for_picture(page: Chromium, canvas: str, wanted: np.ndarray, lossy_from: int,
-                     error: float) -> None:
-    """Wait until ``wanted`` is seen at the top left: exactly above ``lossy_from``, else nearly."""
-    height, width = wanted.shape[:2]
-    rgb = wanted[..., 2::-1].astype(int)
-
-    def there() -> bool:
-        seen = page.picture(canvas)[:height, :width].astype(int)
-        exact = np.array_equal(seen[:lossy_from], rgb[:lossy_from])
-        return bool(exact and np.abs(seen - rgb).mean() <= error and np.abs(seen - rgb).max() < 100)
-
-    eventually(there, "the picture is seen")
-
-
-def type_into_file(page: Chromium, daemon: Daemon) -> Path:
-    """Open a terminal whose lines go to a file, and click into it; give the file."""
+@contextmanager
+def terminal(daemon: Daemon) -> Iterator[Path]:
+    """A terminal on the desktop; the lines typed into it go to the file."""
     path = daemon.folder / "typed"
-    path.unlink(missing_ok=True)
-    return path
+    path.write_text("")
+    environment = {**daemon.x_environment, "LC_ALL": "C.UTF-8"}
+    with Program("xterm", "-u8", "-bg", "#123456", "-geometry", "40x12+60+360",
+                 "-e", "sh", "-c", f"cat > {path}", env=environment):
+        yield path
 
 
-class TestPicture:
-    """What was painted is what is seen."""
+def wait_text(path: Path, text: str) -> None:
+    eventually(lambda: path.read_text() == text, f"{text!r} is in the file")
 
-    def test_our_page(self, page: Chromium, painter: Painter, tmp_path: Path) -> None:
+
+def wait_focus(page: Chromium, *selectors: str) -> None:
+    for selector in selectors:
+        page.wait_true(f"document.activeElement.matches('{selector}')")
+
+
+class TestDesktop:
+    """What a person does with the desktop."""
+
+    def test_sees_what_was_painted(self, page: Chromium, painter: Painter, tmp_path: Path) -> None:
         picture = known_picture()
         painter.show(picture, tmp_path / "picture.npy")
-        wait_for_picture(page, "#screen canvas", picture, 4 * 2 * TILE, 8)
+        eventually(lambda: difference(page.picture(), picture) < 2, "the picture is seen")
 
-    # What noVNC's decoders make of each encoding, and the parts of it that they met.
-    CASES = [
-        ("encodingRaw", None, set()),
-        ("encodingHextile", None, set()),
-        ("encodingZRLE", None, set()),
-        ("encodingTight", None, {"_fillRect", "_monoRect", "_paletteRect", "_copyFilter"}),
-        ("encodingTight", 9, {"_fillRect", "_monoRect", "_paletteRect", "_jpegRect"}),
-        ("encodingTight", 6, {"_fillRect", "_monoRect", "_paletteRect", "_jpegRect"}),
-        ("encodingTight", 0, {"_fillRect", "_monoRect", "_paletteRect", "_jpegRect"}),
-    ]
-    ERRORS = {None: 0.0, 9: 1.0, 6: 6.0, 0: 20.0}
+    def test_types(self, page: Chromium, daemon: Daemon) -> None:
+        with terminal(daemon) as path:
+            page.wait_pixel(*IN_TERMINAL, BLUE)
+            page.do("click", x=IN_TERMINAL[0], y=IN_TERMINAL[1])
+            page.do("type", text="Hello, World! {}~")
+            page.do("press", key="Enter")
+            page.do("stroke", key="ü", code="BracketLeft")
+            page.do("stroke", key="€", code="KeyE")
+            page.do("stroke", key="あ", code="KeyA")
+            page.do("press", key="Enter")
+            wait_text(path, "Hello, World! {}~\nü€あ\n")
 
-    @pytest.mark.parametrize("encoding,quality,parts", CASES)
-    def test_novnc_decodes(self, chromium: Chromium, daemon: Daemon, painter: Painter,
-                           tmp_path: Path, encoding: str, quality: int | None,
-                           parts: set[str]) -> None:
-        picture = known_picture()
-        painter.show(picture, tmp_path / "picture.npy")
-        chromium.open(daemon.url + "novnc/LICENSE.txt", "reader")
-        chromium.eval(RESTRICTED % (json.dumps(encoding), json.dumps(quality)))
-        lossless = len(picture) if quality is None else 4 * 2 * TILE
-        chromium.wait_true("window.rfb._rfbConnectionState === 'connected'")
-        wait_for_picture(chromium, "#only canvas", picture, lossless, self.ERRORS[quality])
-        met = set(chromium.eval("[...window.parts]"))
-        assert parts <= met and (quality is not None or "_jpegRect" not in met)
-        assert set(chromium.eval("[...window.met]")) == {encoding}
+    def test_holds_keys_only_while_it_has_the_focus(self, page: Chromium, painter: Painter) -> None:
+        page.do("down", key="Shift")
+        eventually(lambda: painter.do("held") == "1 1", "Shift is down")
+        page.do("press", key="Control+Alt+P")
+        page.wait_true("document.querySelector('#handle').ariaExpanded === 'true'")
+        eventually(lambda: painter.do("held") == "0 0", "all keys are up")
+        page.do("up", key="Shift")
+
+    def test_resizes(self, page: Chromium, painter: Painter) -> None:
+        for size in ((1000, 700), (1280, 800)):
+            page.do("resize", viewport=size)
+            eventually(lambda: painter.size == size, f"the desktop is {size}")
+            page.wait_true(f"document.querySelector('{CANVAS}').width === {size[0]}")
+
+    def test_pastes_onto_the_desktop(self, page: Chromium, daemon: Daemon) -> None:
+        page.do("click", selector="#handle")
+        for text in (ODD, "long " * 20_000):
+            page.do("fill", selector="#clipboard", text=text)
+            eventually(lambda: self.pasted(daemon) == text, "the text is on the desktop")
+
+    def test_copies_from_the_desktop(self, page: Chromium, daemon: Daemon) -> None:
+        for text in (ODD, "more " * 20_000):
+            with self.copying(daemon, text):
+                page.wait_true(f"document.querySelector('#clipboard').value === {text!r}")
+
+    def test_keeps_the_browsers_clipboard_in_step(self, chromium: Chromium, daemon: Daemon) -> None:
+        chromium.enter(daemon.url, "writer", permissions=["clipboard-read", "clipboard-write"])
+        with self.copying(daemon, ODD):
+            eventually(lambda: chromium.do("clipboard") == ODD, "the browser has the text")
+        chromium.do("clipboard", text=ODD[::-1])
+        chromium.do("click", x=900, y=700)
+        eventually(lambda: self.pasted(daemon) == ODD[::-1], "the desktop has the text")
         assert chromium.errors() == []
+
+    @staticmethod
+    def pasted(daemon: Daemon) -> str:
+        return run("xclip", "-o", "-selection", "clipboard", env=daemon.x_environment,
+                   check=False).stdout
+
+    @staticmethod
+    def copying(daemon: Daemon, text: str) -> Program:
+        path = daemon.folder / "copied"
+        path.write_text(text)
+        return Program("xclip", "-quiet", "-i", "-selection", "clipboard", str(path),
+                       env=daemon.x_environment)
+
+
+class TestPanel:
+    """The panel, by mouse, by keyboard alone, and on a phone."""
+
+    def test_by_keyboard_alone(self, page: Chromium) -> None:
+        page.wait_true("document.querySelector('#panel').inert")
+        page.do("press", key="Control+Alt+Shift+P")
+        wait_focus(page, "#close")
+        assert page.eval("document.querySelector('#handle').ariaExpanded") == "true"
+        reached = set()
+        for _ in range(20):
+            page.do("press", key="Tab")
+            reached.add(page.eval("document.activeElement.id || document.activeElement.textContent"))
+        assert reached >= {"Ctrl", "Alt", "Tab", "Esc", "Ctrl+Alt+Del", "clipboard", "size",
+                           "quality", "compression", "fullscreen"}
+        page.do("press", key="Escape")
+        wait_focus(page, "#handle")
+        assert page.eval("document.querySelector('#handle').ariaExpanded") == "false"
+        page.do("press", key="Enter")
+        page.wait_true("!document.querySelector('#panel').inert")
+        wait_focus(page, "#close")
+        page.do("press", key="Enter")
+        page.wait_true("document.querySelector('#panel').inert")
+
+    def test_keys_that_a_browser_keeps(self, page: Chromium, daemon: Daemon, painter: Painter) -> None:
+        with terminal(daemon) as path:
+            page.wait_pixel(*IN_TERMINAL, BLUE)
+            page.do("click", x=IN_TERMINAL[0], y=IN_TERMINAL[1])
+            page.do("click", selector="#handle")
+            page.do("click", selector="[data-tap=Tab]")
+            page.do("click", selector="[data-tap=Escape]")
+            page.do("click", selector="[data-hold=ControlLeft]")
+            eventually(lambda: painter.do("held") == "1 4", "Control is down")
+            page.do("click", selector="[data-hold=ControlLeft]")
+            eventually(lambda: painter.do("held") == "0 0", "Control is up")
+            page.do("click", x=IN_TERMINAL[0], y=IN_TERMINAL[1])
+            page.do("press", key="Enter")
+            wait_text(path, "\t\x1b\n")
+
+    def test_quality_is_kept(self, page: Chromium, daemon: Daemon) -> None:
+        page.do("click", selector="#handle")
+        page.do("fill", selector="#quality", text="9")
+        page.do("reload")
+        page.wait_connected()
+        assert page.eval("document.querySelector('output[for=quality]').value") == "9"
+
+    def test_who_else_is_here(self, page: Chromium, daemon: Daemon) -> None:
+        page.wait_text("#here", "writer (you)")
+        with RawViewer(websocket(daemon.port, "reader")):
+            page.wait_text("#here", "reader")
+        page.wait_true("!document.querySelector('#here').textContent.includes('reader')")
+
+    def test_on_a_phone(self, chromium: Chromium, daemon: Daemon) -> None:
+        chromium.enter(daemon.url, "writer", **PHONE)
+        with terminal(daemon) as path:
+            chromium.wait_pixel(*IN_TERMINAL, BLUE)
+            chromium.do("tap", selector=CANVAS)
+            chromium.do("tap", selector="#handle")
+            chromium.wait_true("document.querySelector('#panel').getAnimations().length === 0")
+            box = chromium.eval("document.querySelector('#panel').getBoundingClientRect().toJSON()")
+            assert (box["left"], box["right"], box["bottom"]) == (0, 390, 844)
+            assert chromium.eval("document.documentElement.scrollWidth") == 390
+            chromium.do("tap", selector="#keyboard")
+            wait_focus(chromium, "#typing")
+            assert chromium.eval("document.querySelector('#panel').inert")
+            chromium.do("type", text="on a phone: 5 €x")
+            chromium.do("press", key="Backspace")
+            chromium.do("press", key="Enter")
+            wait_text(path, "on a phone: 5 €\n")
+        assert chromium.errors() == []
+
+
+class TestSafety:
+    """What the page may not do, and where it may lie."""
+
+    def test_scripts_of_others_do_not_run(self, chromium: Chromium, daemon: Daemon) -> None:
+        chromium.enter(daemon.url, "writer")
+        chromium.eval("""(() => {
+            window.refused = [];
+            addEventListener("securitypolicyviolation", (event) => refused.push(event.effectiveDirective));
+            const script = document.createElement("script");
+            script.textContent = "window.ran = true";
+            document.body.append(script);
+            document.body.insertAdjacentHTML("beforeend", '<p style="color: red">');
+            fetch("https://example.invalid/").catch(() => {});
+        })()""")
+        chromium.wait_true("refused.length >= 3")
+        assert set(chromium.eval("refused")) == {"script-src-elem", "style-src-attr", "connect-src"}
+        assert not chromium.eval("window.ran")
+
+    def test_under_a_path_prefix(self, chromium: Chromium, daemon: Daemon) -> None:
+        with PrefixProxy(daemon.port) as proxy:
+            chromium.enter(proxy.url, "writer")
+            chromium.wait_text("#who", "Connected as writer")
+            chromium.wait_true(f"document.querySelector('{CANVAS}').width === 1280")
+            assert chromium.errors() == []
+            assert proxy.strays == []
+
+
+class TestTrouble:
+    """What becomes of a viewer when something behind it dies."""
+
+    WATCH = """(() => {
+        window.seen = [];
+        new MutationObserver(() => seen.push(
+            ["title", "text"].map((part) => document.querySelector(`#curtain-${part}`).textContent).join(". ")
+        )).observe(document.querySelector("#curtain"), {
+            subtree: true, childList: true, characterData: true, attributes: true,
+        });
+    })()"""
+
+    def test_the_x_server_is_killed(self, page: Chromium, daemon: Daemon, tmp_path: Path) -> None:
+        page.eval(self.WATCH)
+        before = len(re.findall("desktop :", daemon.output))
+        os.kill(x_server(daemon), signal.SIGKILL)
+        eventually(lambda: len(re.findall("desktop :", daemon.output)) > before, "a new X server")
+        picture = known_picture()
+        with Painter(daemon.x_environment) as painter:
+            painter.show(picture, tmp_path / "picture.npy")
+            eventually(lambda: difference(page.picture(), picture) < 2, "the new screen is seen")
+        assert page.eval("seen") == []
+
+    def test_the_x_server_is_stopped(self, page: Chromium, daemon: Daemon, painter: Painter,
+                                     tmp_path: Path) -> None:
+        page.eval(self.WATCH)
+        picture = known_picture()
+        pid = x_server(daemon)
+        with RawViewer(websocket(daemon.port, "owner")) as other:
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                page.do("type", text="nobody hears")
+                page.do("click", selector="#handle")
+                page.do("fill", selector="#clipboard", text="nobody reads")
+                other.settle()
+                assert page.eval("fetch('api/v1/me').then((answer) => answer.status)") == 200
+            finally:
+                os.kill(pid, signal.SIGCONT)
+        painter.show(picture, tmp_path / "picture.npy")
+        eventually(lambda: difference(page.picture(), picture) < 2, "the screen is seen again")
+        assert page.eval("seen") == []
+
+    def test_the_daemon_is_started_again(self, chromium: Chromium, tmp_path: Path) -> None:
+        with Daemon(tmp_path) as daemon:
+            port = daemon.port
+            chromium.enter(daemon.url, "writer")
+            chromium.eval(self.WATCH)
+        text = daemon.configuration.read_text()
+        daemon.configuration.write_text(text.replace("websocket_port: 0", f"websocket_port: {port}"))
+        chromium.wait_true("seen.some((text) => text.includes('again in 2 s'))")
+        command = twistd("--config", str(daemon.configuration))
+        with Program(*command, env={"HOME": str(tmp_path)}, cwd=ROOT):
+            chromium.wait_connected()
+        seen = chromium.eval("seen")
+        assert seen[0] == "Connection lost. the server is stopping\nTrying again in 1 s."
+        assert any("The server does not answer.\nTrying again in 2 s." in text for text in seen)
+        assert [error for error in chromium.errors() if "ERR_CONNECTION_REFUSED" not in error] == []
+
+
+def x_server(daemon: Daemon) -> int:
+    """Give the process id of the daemon's X server."""
+    for line in processes_with(str(daemon.folder)):
+        if found := re.match(r"(\d+): \S*Xvfb ", line):
+            return int(found[1])
+    raise AssertionError("no X server runs")

@@ -104,4 +104,3 @@ def test_decodes(chromium: Chromium, daemon: Daemon, name: str, quality: Optiona
     met = set(chromium.eval("[...window.parts]"))
     assert parts <= met
     assert ("_jpegRect" in met) == (quality is not None)
-    assert chromium.errors() == []

@@ -150,3 +150,18 @@ def test_a_copy_is_alone_and_cannot_be_written_to():
         copy[0, 0] = 1
     with pytest.raises(ValueError):
         framebuffer.copy(Rect(190, 0, 30, 10))
+
+
+def test_a_film_is_searched_for_scrolls_only_now_and_then_and_a_scroll_is_found_again() -> None:
+    rng = np.random.default_rng(1)
+    frames = rng.integers(0, 256, (20, 128, 128, 4), np.uint8)
+    framebuffer = Framebuffer(128, 128)
+    rect = Rect(0, 0, 128, 128)
+    for frame in frames:
+        framebuffer.update([(rect, frame)])
+    found = []
+    for _ in range(10):
+        scrolled = np.roll(framebuffer.pixels, -5, axis=0)
+        scrolled[-5:] = rng.integers(0, 256, (5, 128, 4), np.uint8)
+        found.append(bool(framebuffer.update([(rect, scrolled)]).moves))
+    assert any(found) and all(found[found.index(True):])

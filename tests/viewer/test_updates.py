@@ -52,7 +52,7 @@ class Picture:
             self.viewer[rect.y : rect.bottom, rect.x : rect.right] = self.display[
                 rect.y : rect.bottom, rect.x : rect.right
             ]
-            owed.sent(rect)
+            owed.sent([rect])
 
 
 STEPS = st.lists(

@@ -118,11 +118,10 @@ session.addEventListener("change", (event) => {
 });
 panel.addEventListener("settings", apply);
 panel.addEventListener("toggle", (event) => {
-    const rfb = connection.rfb;
-    if (event.detail && rfb && !rfb.viewOnly) {
-        // Keys held down while the focus leaves would stay down: let noVNC release them.
-        rfb.viewOnly = true;
-        rfb.viewOnly = false;
+    if (event.detail) {
+        // Keys held down while the focus leaves would stay down; noVNC lets go of them
+        // when the window loses it.
+        dispatchEvent(new Event("blur"));
     }
 });
 element("keyboard").addEventListener("click", () => {

@@ -1,0 +1,327 @@
+"""A desktop in memory and people who watch it, each with a whole viewer's side.
+
+Nothing moves by itself: `Watcher.exchange` carries what was sent both ways,
+and an update's later slices wait for `Scene.tick`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Optional, Sequence, TypeVar
+
+import numpy as np
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.task import Clock
+from zope.interface import implementer
+
+from kasmd.codec import copyrect, hextile, raw, tight, zrle
+from kasmd.codec.base import Reading, complete
+from kasmd.codec.deflate import Inflater
+from kasmd.display.memory import MemoryDisplay
+from kasmd.interfaces import IViewerTransport
+from kasmd.permission.registry import MemoryRegistry
+from kasmd.permission.seat import Hold, Seat
+from kasmd.rfb.client import (
+    ClientSession,
+    Connected,
+    FenceSent,
+    KasmMessageSent,
+    Received,
+    Said,
+    UpdateReceived,
+)
+from kasmd.rfb.limits import Limits
+from kasmd.rfb.numbers import ClientMessage, Encoding, FenceFlag
+from kasmd.rights import READ, WRITE, Right
+from kasmd.screen.geometry import Rect
+from kasmd.screen.pixels import PixelFormat, Pixels, from_format, to_format
+from kasmd.viewer.protocol import Surroundings, Viewer
+from kasmd.viewer.roster import Roster
+from kasmd.viewer.sharing import Encodings
+
+Event = TypeVar("Event", bound=Said)
+
+HANDSHAKE, PATIENCE, MAX_VIEWERS = 10.0, 30.0, 20
+
+#: Zlib's slowest level makes the smallest slices: 2 ** 15 pixels.
+SMALL_SLICES = -247
+#: What marks a client as Kasm's.
+KASM = Encoding.KASM_DISCONNECT_NOTICE
+
+PIXELS = {Encoding.RAW, Encoding.HEXTILE, Encoding.TIGHT, Encoding.ZRLE, Encoding.COPY_RECT}
+
+RIGHTS = {"writer": WRITE, "reader": READ, "nobody": Right.ENTER}
+
+
+class Display(MemoryDisplay):
+    """A display in memory that counts its ``audience``; ``broken`` is what it raises."""
+
+    audience = 0
+    broken: Optional[Exception] = None
+
+    def _audience_changed(self) -> None:
+        self.audience = len(self._observers)
+
+    def snapshot(self, rect: Rect) -> Any:
+        """Copy ``rect``, unless broken."""
+        if self.broken is not None:
+            raise self.broken
+        return super().snapshot(rect)
+
+    def key(self, keysym: int, keycode: int, down: bool) -> None:
+        """Record the key, unless broken."""
+        if self.broken is not None:
+            raise self.broken
+        super().key(keysym, keycode, down)
+
+    @property
+    def picture(self) -> Pixels:
+        """All pixels."""
+        return super().snapshot(Rect(0, 0, *self.size)).pixels
+
+    def noise(self, rect: Rect, seed: int) -> None:
+        """Paint pixels of which no two are alike."""
+        random = np.random.default_rng(seed)
+        self.paint(rect, random.integers(0, 256, (rect.height, rect.width, 4), np.uint8))
+
+    def scroll(self, dy: int) -> None:
+        """Move all rows; those that come in are new."""
+        picture = np.roll(self.picture, dy, axis=0)
+        new = slice(0, dy) if dy > 0 else slice(dy, None)
+        picture[new] = np.random.default_rng(abs(dy)).integers(0, 256, picture[new].shape)
+        self.paint(Rect(0, 0, *self.size), picture)
+
+
+@implementer(IViewerTransport)
+class Line:
+    """A transport in memory that asks for a pause when ``room`` more items were sent."""
+
+    peer = "192.0.2.1"
+
+    def __init__(self) -> None:
+        self.items: list[bytes] = []
+        self.closed: Optional[tuple[int, str]] = None
+        self.aborted = False
+        self.tls: list[bool] = []
+        self.producer: Optional[IPushProducer] = None
+        self.room = -1
+
+    def send(self, data: bytes) -> None:
+        """Keep ``data`` for `take`."""
+        if self.closed is None and not self.aborted:
+            self.items.append(data)
+        self.room -= 1
+        if self.room == 0:
+            self.pause()
+
+    def register_producer(self, producer: IPushProducer) -> None:
+        """Keep ``producer``."""
+        self.producer = producer
+
+    def start_tls(self, certificate: bool) -> None:
+        """Note that it was asked for."""
+        self.tls.append(certificate)
+
+    def close(self, code: int, reason: str) -> None:
+        """Note the end."""
+        self.closed = code, reason
+
+    def abort(self) -> None:
+        """Note the end."""
+        self.aborted = True
+
+    def pause(self) -> None:
+        """Be full."""
+        self.room = -1
+        if self.producer is not None:
+            self.producer.pauseProducing()
+
+    def resume(self) -> None:
+        """Have room."""
+        self.room = -1
+        if self.producer is not None:
+            self.producer.resumeProducing()
+
+    def take(self) -> list[bytes]:
+        """Give what was sent since."""
+        items, self.items = self.items, []
+        return items
+
+
+class Watcher:
+    """One person's viewer program; ``picture`` is what it shows."""
+
+    def __init__(self, around: Surroundings, name: str, encodings: Sequence[int],
+                 kasm: bool) -> None:
+        self.line = Line()
+        self.client = ClientSession(kasm=kasm)
+        self.heard: list[Said] = []
+        self.picture: Pixels = np.zeros((0, 0, 4), np.uint8)
+        self._kasm = kasm
+        self._formats: dict[bytes, PixelFormat] = {}
+        self._tight, self._inflater = tight.TightDecoder(), Inflater()
+        self.viewer = Viewer(self.line, name, around)
+        self.exchange()
+        if encodings:
+            self.client.send_encodings(encodings)
+            self.exchange()
+
+    def exchange(self) -> None:
+        """Carry all that was said, both ways, until nobody says more."""
+        quiet = False
+        while not quiet:
+            asked, told = self.client.data_to_send(), self.line.take()
+            quiet = not asked and not told
+            for item in asked:
+                self.viewer.received(item)
+            for item in told:
+                self.client.receive_data(item)
+                for event in self.client.events_received():
+                    self._hear(event)
+
+    def request(self, incremental: bool = False, rect: Optional[Rect] = None) -> None:
+        """Ask for an update of ``rect``, or of all."""
+        self.client.send_update_request(incremental, rect or Rect(0, 0, *self.size))
+        self.exchange()
+
+    def change_format(self, pixel_format: PixelFormat) -> None:
+        """Ask for other pixels; the answer to a fence says from where on they come."""
+        mark = bytes([len(self._formats) + 100])
+        self._formats[mark] = pixel_format
+        self.client.send_fence(FenceFlag.REQUEST | FenceFlag.SYNC_NEXT, mark)
+        self.client.send(bytes([ClientMessage.SET_PIXEL_FORMAT, 0, 0, 0]) + pixel_format.pack())
+        self.exchange()
+
+    def leave(self) -> None:
+        """Hang up."""
+        self.viewer.lost("hung up")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The picture's width and height."""
+        return self.picture.shape[1], self.picture.shape[0]
+
+    def told(self, kind: type[Event]) -> list[Event]:
+        """Give what was heard of one kind."""
+        return [event for event in self.heard if isinstance(event, kind)]
+
+    def kasm_told(self, number: int) -> list[bytes]:
+        """Give the bodies of Kasm's messages of one type."""
+        return [event.body for event in self.told(KasmMessageSent) if event.number == number]
+
+    @property
+    def rectangles(self) -> list[Received]:
+        """Every rectangle that came."""
+        return [rect for update in self.told(UpdateReceived) for rect in update.rectangles]
+
+    def encodings(self) -> list[int]:
+        """Give the encodings of all rectangles that came since, and forget all."""
+        found = [rectangle.encoding for rectangle in self.rectangles]
+        self.heard.clear()
+        return found
+
+    def shows(self, picture: Pixels) -> bool:
+        """Tell whether all pixels are as this viewer's format can say them."""
+        height, width = picture.shape[:2]
+        if self.size != (width, height):
+            return False
+        form = self.client.format
+        said = from_format(to_format(picture, form), form, height, width)
+        return bool((self.picture[..., :3] == said[..., :3]).all())
+
+    def _hear(self, event: Said) -> None:
+        self.heard.append(event)
+        if isinstance(event, Connected):
+            self._resize(event.width, event.height)
+        elif isinstance(event, FenceSent) and event.payload in self._formats:
+            self.client.format = self._formats[event.payload]
+        elif isinstance(event, UpdateReceived):
+            assert event.rectangles or not event.counted, "an update of nothing"
+            drawn = PIXELS.intersection(rectangle.encoding for rectangle in event.rectangles)
+            assert not (self._kasm and drawn and event.counted), "Kasm's client would not show it"
+            for rectangle in event.rectangles:
+                self._draw(*rectangle)
+
+    def _resize(self, width: int, height: int) -> None:
+        # What was there is lost, says the protocol; so no rest of it may be counted on.
+        self.picture = np.full((height, width, 4), 77, np.uint8)
+
+    def _draw(self, rect: Rect, encoding: int, payload: bytes) -> None:
+        if encoding == Encoding.DESKTOP_SIZE:
+            self._resize(rect.width, rect.height)
+        elif encoding == Encoding.EXTENDED_DESKTOP_SIZE:
+            if rect.y == 0 and self.size != (rect.width, rect.height):
+                self._resize(rect.width, rect.height)
+        elif encoding == Encoding.COPY_RECT:
+            (x, y), _ = complete(copyrect.decode(), payload)
+            source = self.picture[y:y + rect.height, x:x + rect.width].copy()
+            self._put(rect, source)
+        elif encoding in PIXELS:
+            pixels, end = complete(self._decoder(encoding, rect), payload)
+            assert end == len(payload)
+            self._put(rect, pixels)
+
+    def _put(self, rect: Rect, pixels: Pixels) -> None:
+        assert Rect(0, 0, *self.size).contains(rect), f"{rect} is outside of {self.size}"
+        self.picture[rect.y:rect.bottom, rect.x:rect.right] = pixels
+
+    def _decoder(self, encoding: int, rect: Rect) -> Reading[Pixels]:
+        form = self.client.format
+        if encoding == Encoding.ZRLE:
+            return zrle.decode(rect.width, rect.height, form, self._inflater)
+        if encoding == Encoding.TIGHT:
+            return self._tight.decode(rect.width, rect.height, form)
+        decoder = {Encoding.RAW: raw.decode, Encoding.HEXTILE: hextile.decode}[Encoding(encoding)]
+        return decoder(rect.width, rect.height, form)
+
+
+class Scene:
+    """A desktop and what its viewers share."""
+
+    def __init__(self, width: int = 320, height: int = 240) -> None:
+        self.clock = Clock()
+        self.display = Display(width, height)
+        self.registry = MemoryRegistry(RIGHTS)
+        self.roster = Roster()
+        self.encodings = Encodings()
+        self.logins: list[tuple[str, str, str]] = []
+        self.login: Deferred[str] = Deferred()
+        hold = Hold()
+        self.around = Surroundings(
+            admit=lambda name: Seat(self.display, self.registry.admit(name, "desktop"), hold),
+            authenticate=self._authenticate,
+            roster=self.roster,
+            encodings=self.encodings,
+            clock=self.clock,
+            limits=Limits(),
+            handshake_time=HANDSHAKE,
+            patience=PATIENCE,
+            max_viewers=MAX_VIEWERS,
+        )
+
+    def watch(self, *encodings: int, name: str = "writer", kasm: bool = False) -> Watcher:
+        """Let somebody in."""
+        return Watcher(self.around, name, (*encodings, KASM) if kasm else encodings, kasm)
+
+    def tick(self, *watchers: Watcher) -> None:
+        """Let all slices leave that may, and carry them."""
+        self.clock.advance(0)
+        for watcher in watchers:
+            watcher.exchange()
+
+    def settle(self, watcher: Watcher) -> None:
+        """Let ``watcher`` ask until there is nothing more for it."""
+        before = -1
+        while len(watcher.told(UpdateReceived)) != before:
+            before = len(watcher.told(UpdateReceived))
+            watcher.request(incremental=True)
+            self.tick(watcher)
+
+    def left_behind(self) -> tuple[int, int, int, int]:
+        """Count delayed calls, observers, grants and viewers."""
+        calls = len(self.clock.getDelayedCalls())
+        return calls, self.display.audience, len(self.registry), len(self.roster.viewers())
+
+    def _authenticate(self, name: str, password: str, address: str) -> Deferred[str]:
+        self.logins.append((name, password, address))
+        return self.login
