@@ -146,7 +146,7 @@ class Display:
     max_resolution: MaxResolution = section(MaxResolution)
     xvfb: tuple[str, ...] = option(("Xvfb",), program)
     window_manager: tuple[str, ...] = option(("openbox",), command)
-    terminal: tuple[str, ...] = option(("xterm",), command)
+    terminal: tuple[str, ...] = option(("xterm", "-fa", "Monospace", "-fs", "11"), command)
 
 
 @dataclass(frozen=True)

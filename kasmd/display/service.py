@@ -37,7 +37,7 @@ class DesktopSettings:
     max_height: int = 2160
     xvfb: tuple[str, ...] = ("Xvfb",)
     window_manager: tuple[str, ...] = ("openbox",)
-    terminal: tuple[str, ...] = ("xterm",)
+    terminal: tuple[str, ...] = ("xterm", "-fa", "Monospace", "-fs", "11")
 
 
 class DesktopService(Service):

@@ -209,20 +209,15 @@ class Painter:
         self._next_slice = None
         self.pump()
 
-    def _flush(self) -> None:
-        self._outbox.put(self._session.data_to_send())
-
     def _say(self) -> None:
-        """Send the clipboard and the bell, unless they must wait."""
-        if not self._outbox.free:
-            return
-        if self._clipboard is not None:
-            content, self._clipboard = self._clipboard, None
-            self._session.send_clipboard(content)
-        if self._bell:
-            self._bell = False
+        """Send what the session has to say; the clipboard and the bell can wait."""
+        if self._outbox.free and self._clipboard is not None:
+            self._session.send_clipboard(self._clipboard)
+            self._clipboard = None
+        if self._outbox.free and self._bell:
             self._session.send_bell()
-        self._flush()
+            self._bell = False
+        self._outbox.put(self._session.data_to_send())
 
     @property
     def _screen(self) -> Rect:
@@ -293,7 +288,7 @@ class Painter:
         if self._session.capabilities.fence:
             self._pacing.sent(self._outbox.sent - self._begun_at, self._clock.seconds())
             self._session.send_fence(_PROBE)
-        self._flush()
+        self._say()
 
     def _look(self, rect: Rect) -> Optional[Snapshot]:
         try:

@@ -15,6 +15,15 @@ from tests.live.programs import PATIENCE, ROOT, Program
 
 #: Where the page's desktop is painted.
 CANVAS = "#screen canvas"
+_WATCH = """(() => {
+    const curtain = document.querySelector("#curtain");
+    const parts = ["title", "text"].map((part) => document.querySelector(`#curtain-${part}`));
+    window.curtains = [];
+    const look = () => curtains.push(parts.map((part) => part.textContent).join(". "));
+    new MutationObserver(look).observe(
+        curtain, { subtree: true, childList: true, characterData: true, attributes: true },
+    );
+})()"""
 
 
 class Chromium(Program):
@@ -94,6 +103,15 @@ class Chromium(Program):
         url = self.eval(f"document.querySelector({json.dumps(canvas)}).toDataURL()")
         png = base64.b64decode(url.partition(",")[2])
         return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+
+    def watch_curtain(self) -> None:
+        """Keep, from now on, all that the page says before the desktop; see `curtains`."""
+        self.eval(_WATCH)
+
+    def curtains(self) -> list[str]:
+        """Give what was said there; empty while the connection stays."""
+        said: list[str] = self.eval("window.curtains")
+        return said
 
     def errors(self) -> list[str]:
         """Give every error that the page or its requests made."""

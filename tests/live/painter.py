@@ -4,6 +4,7 @@ It is told a line and answers with one:
 
     show FILE X Y     a window with the picture in FILE (.npy; BGRX) lies at X, Y
     blink X Y         a window of 64 x 64 changes its colour until the next line
+    cursor GLYPH      the pointer has this shape of the cursor font over the window
     size              <- the size of the screen, "WIDTH HEIGHT"
     held              <- how many keys are down, and the mask of buttons and modifiers
 """
@@ -101,6 +102,15 @@ class _Client:
     def _do_blink(self, x: str, y: str) -> str:
         self._open(int(x), int(y), _BLINK, _BLINK, xproto.CW.BackPixel, 0)
         self._blinking = True
+        return self._done()
+
+    def _do_cursor(self, glyph: str) -> str:
+        font, cursor, core = self._x.generate_id(), self._x.generate_id(), self._x.core
+        core.OpenFont(font, len("cursor"), "cursor")
+        core.CreateGlyphCursor(cursor, font, font, int(glyph), int(glyph) + 1, 0, 0, 0, 65535, 0, 0)
+        core.ChangeWindowAttributes(self._window, xproto.CW.Cursor, [cursor])
+        core.FreeCursor(cursor)
+        core.CloseFont(font)
         return self._done()
 
     def _do_size(self) -> str:

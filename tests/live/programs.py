@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
-from typing import Any, Mapping, Optional
+from typing import Any, Mapping, Optional, Self
 
 ROOT = Path(__file__).parents[2]
 #: How long anything may take on a busy machine, in seconds.
@@ -98,7 +98,7 @@ class Program:
                 except OSError:
                     pass
 
-    def __enter__(self) -> Program:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -264,6 +264,12 @@ class RawViewer:
             self.session.send_key(False, keysym)
         self.flush()
 
+    def point(self, x: int, y: int, *buttons: int) -> None:
+        """Move the pointer there, then press these buttons, one mask after the other."""
+        for mask in (0, *buttons):
+            self.session.send_pointer(x, y, mask)
+        self.flush()
+
     # The picture.
 
     def _resized(self, width: int, height: int) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator
 
@@ -13,15 +12,14 @@ import pytest
 
 from tests.live.chromium import CANVAS, Chromium
 from tests.live.daemon import Daemon, twistd
+from tests.live.desktop import BLUE, IN_TERMINAL, copying, pasted, terminal, wait_typed, x_server
 from tests.live.painter import Painter
 from tests.live.pictures import difference, known_picture
 from tests.live.prefix import PrefixProxy
-from tests.live.programs import ROOT, Program, eventually, processes_with, run
+from tests.live.programs import ROOT, Program, eventually
 from tests.live.rawviewer import RawViewer, websocket
 
 PHONE = {"viewport": [390, 844], "mobile": True}
-#: The background of the terminal that is typed into, and a place in it.
-BLUE, IN_TERMINAL = (0x12, 0x34, 0x56), (190, 420)
 #: Text that Latin-1 has not.
 ODD = "Grüße, 5 €, \N{HIRAGANA LETTER A}\N{GRINNING FACE}"
 
@@ -52,21 +50,6 @@ def painter(daemon: Daemon) -> Iterator[Painter]:
         yield painter
 
 
-@contextmanager
-def terminal(daemon: Daemon) -> Iterator[Path]:
-    """A terminal on the desktop; the lines typed into it go to the file."""
-    path = daemon.folder / "typed"
-    path.write_text("")
-    environment = {**daemon.x_environment, "LC_ALL": "C.UTF-8"}
-    with Program("xterm", "-u8", "-bg", "#123456", "-geometry", "40x12+60+360",
-                 "-e", "sh", "-c", f"cat > {path}", env=environment):
-        yield path
-
-
-def wait_text(path: Path, text: str) -> None:
-    eventually(lambda: path.read_text() == text, f"{text!r} is in the file")
-
-
 def wait_focus(page: Chromium, *selectors: str) -> None:
     for selector in selectors:
         page.wait_true(f"document.activeElement.matches('{selector}')")
@@ -90,7 +73,7 @@ class TestDesktop:
             page.do("stroke", key="€", code="KeyE")
             page.do("stroke", key="あ", code="KeyA")
             page.do("press", key="Enter")
-            wait_text(path, "Hello, World! {}~\nü€あ\n")
+            wait_typed(path, "Hello, World! {}~\nü€あ\n")
 
     def test_holds_keys_only_while_it_has_the_focus(self, page: Chromium, painter: Painter) -> None:
         page.do("down", key="Shift")
@@ -110,33 +93,21 @@ class TestDesktop:
         page.do("click", selector="#handle")
         for text in (ODD, "long " * 20_000):
             page.do("fill", selector="#clipboard", text=text)
-            eventually(lambda: self.pasted(daemon) == text, "the text is on the desktop")
+            eventually(lambda: pasted(daemon) == text, "the text is on the desktop")
 
     def test_copies_from_the_desktop(self, page: Chromium, daemon: Daemon) -> None:
         for text in (ODD, "more " * 20_000):
-            with self.copying(daemon, text):
+            with copying(daemon, text):
                 page.wait_true(f"document.querySelector('#clipboard').value === {text!r}")
 
     def test_keeps_the_browsers_clipboard_in_step(self, chromium: Chromium, daemon: Daemon) -> None:
         chromium.enter(daemon.url, "writer", permissions=["clipboard-read", "clipboard-write"])
-        with self.copying(daemon, ODD):
+        with copying(daemon, ODD):
             eventually(lambda: chromium.do("clipboard") == ODD, "the browser has the text")
         chromium.do("clipboard", text=ODD[::-1])
         chromium.do("click", x=900, y=700)
-        eventually(lambda: self.pasted(daemon) == ODD[::-1], "the desktop has the text")
+        eventually(lambda: pasted(daemon) == ODD[::-1], "the desktop has the text")
         assert chromium.errors() == []
-
-    @staticmethod
-    def pasted(daemon: Daemon) -> str:
-        return run("xclip", "-o", "-selection", "clipboard", env=daemon.x_environment,
-                   check=False).stdout
-
-    @staticmethod
-    def copying(daemon: Daemon, text: str) -> Program:
-        path = daemon.folder / "copied"
-        path.write_text(text)
-        return Program("xclip", "-quiet", "-i", "-selection", "clipboard", str(path),
-                       env=daemon.x_environment)
 
 
 class TestPanel:
@@ -175,7 +146,7 @@ class TestPanel:
             eventually(lambda: painter.do("held") == "0 0", "Control is up")
             page.do("click", x=IN_TERMINAL[0], y=IN_TERMINAL[1])
             page.do("press", key="Enter")
-            wait_text(path, "\t\x1b\n")
+            wait_typed(path, "\t\x1b\n")
 
     def test_quality_is_kept(self, page: Chromium, daemon: Daemon) -> None:
         page.do("click", selector="#handle")
@@ -206,7 +177,7 @@ class TestPanel:
             chromium.do("type", text="on a phone: 5 €x")
             chromium.do("press", key="Backspace")
             chromium.do("press", key="Enter")
-            wait_text(path, "on a phone: 5 €\n")
+            wait_typed(path, "on a phone: 5 €\n")
         assert chromium.errors() == []
 
 
@@ -240,17 +211,8 @@ class TestSafety:
 class TestTrouble:
     """What becomes of a viewer when something behind it dies."""
 
-    WATCH = """(() => {
-        window.seen = [];
-        new MutationObserver(() => seen.push(
-            ["title", "text"].map((part) => document.querySelector(`#curtain-${part}`).textContent).join(". ")
-        )).observe(document.querySelector("#curtain"), {
-            subtree: true, childList: true, characterData: true, attributes: true,
-        });
-    })()"""
-
     def test_the_x_server_is_killed(self, page: Chromium, daemon: Daemon, tmp_path: Path) -> None:
-        page.eval(self.WATCH)
+        page.watch_curtain()
         before = len(re.findall("desktop :", daemon.output))
         os.kill(x_server(daemon), signal.SIGKILL)
         eventually(lambda: len(re.findall("desktop :", daemon.output)) > before, "a new X server")
@@ -258,11 +220,11 @@ class TestTrouble:
         with Painter(daemon.x_environment) as painter:
             painter.show(picture, tmp_path / "picture.npy")
             eventually(lambda: difference(page.picture(), picture) < 2, "the new screen is seen")
-        assert page.eval("seen") == []
+        assert page.curtains() == []
 
     def test_the_x_server_is_stopped(self, page: Chromium, daemon: Daemon, painter: Painter,
                                      tmp_path: Path) -> None:
-        page.eval(self.WATCH)
+        page.watch_curtain()
         picture = known_picture()
         pid = x_server(daemon)
         with RawViewer(websocket(daemon.port, "owner")) as other:
@@ -277,28 +239,21 @@ class TestTrouble:
                 os.kill(pid, signal.SIGCONT)
         painter.show(picture, tmp_path / "picture.npy")
         eventually(lambda: difference(page.picture(), picture) < 2, "the screen is seen again")
-        assert page.eval("seen") == []
+        assert page.curtains() == []
 
     def test_the_daemon_is_started_again(self, chromium: Chromium, tmp_path: Path) -> None:
         with Daemon(tmp_path) as daemon:
             port = daemon.port
             chromium.enter(daemon.url, "writer")
-            chromium.eval(self.WATCH)
+            chromium.watch_curtain()
         text = daemon.configuration.read_text()
         daemon.configuration.write_text(text.replace("websocket_port: 0", f"websocket_port: {port}"))
-        chromium.wait_true("seen.some((text) => text.includes('again in 2 s'))")
+        chromium.wait_true("curtains.some((text) => text.includes('again in 2 s'))")
         command = twistd("--config", str(daemon.configuration))
         with Program(*command, env={"HOME": str(tmp_path)}, cwd=ROOT):
             chromium.wait_connected()
-        seen = chromium.eval("seen")
+        seen = chromium.curtains()
         assert seen[0] == "Connection lost. the server is stopping\nTrying again in 1 s."
         assert any("The server does not answer.\nTrying again in 2 s." in text for text in seen)
-        assert [error for error in chromium.errors() if "ERR_CONNECTION_REFUSED" not in error] == []
-
-
-def x_server(daemon: Daemon) -> int:
-    """Give the process id of the daemon's X server."""
-    for line in processes_with(str(daemon.folder)):
-        if found := re.match(r"(\d+): \S*Xvfb ", line):
-            return int(found[1])
-    raise AssertionError("no X server runs")
+        # What the browser itself says of a server that is gone, and nothing else.
+        assert [error for error in chromium.errors() if "net::ERR_" not in error] == []

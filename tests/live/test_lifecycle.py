@@ -19,7 +19,7 @@ from kasmd.rfb.client import UpdateReceived
 from tests.live.daemon import Daemon, twistd
 from tests.live.painter import Painter
 from tests.live.programs import ROOT, Program, eventually, processes_with, run
-from tests.live.rawviewer import Ended, RawViewer, unix_socket, websocket
+from tests.live.rawviewer import RawViewer, unix_socket, websocket
 
 NATIVE = """\
 native:
@@ -39,14 +39,16 @@ native:
   unix_socket: {folder}/viewers
   unix_account: kasm_user
 """
+#: After the last service has stopped, twistd ends by the signal that it was sent.
+IN_ORDER = -signal.SIGTERM
 #: What stays in the state directory when the daemon ends.
 KEPT = {"self-signed.pem"}
 PLACE = (64, 96)
 
 
-def start(folder: Path, more: str = NATIVE, **options: bool) -> Daemon:
+def start(folder: Path, require_ssl: bool = True) -> Daemon:
     """Start a daemon with a socket for native viewers."""
-    return Daemon(folder, more.format(folder=folder), **options)
+    return Daemon(folder, NATIVE.format(folder=folder), require_ssl)
 
 
 def watch(folder: Path) -> RawViewer:
@@ -79,7 +81,8 @@ def x_files(environment: dict[str, str]) -> list[Path]:
 
 def shows(viewer: RawViewer, colour: tuple[int, int, int]) -> bool:
     """Tell whether the viewer sees this colour (red, green, blue) where we paint."""
-    return tuple(int(value) for value in viewer.screen[PLACE][:3]) == colour
+    blue, green, red = (int(value) for value in viewer.screen[PLACE][:3])
+    return (red, green, blue) == colour
 
 
 def paint(daemon: Daemon, folder: Path, colour: tuple[int, int, int]) -> Painter:
@@ -101,7 +104,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def daemon(home: Path) -> Iterator[Daemon]:
     """A daemon whose programs are killed and stopped."""
     with start(home, require_ssl=False) as running:
-        assert isinstance(running, Daemon)
         yield running
 
 
@@ -157,16 +159,16 @@ def test_viewers_survive_the_x_server(daemon: Daemon, home: Path) -> None:
 
 
 def test_stopped_in_order(tmp_path: Path) -> None:
-    """Exit code 0, viewers told, and nothing left but what is to be kept."""
+    """Viewers are told, and nothing is left but what is to be kept."""
     with start(tmp_path) as daemon:
-        assert isinstance(daemon, Daemon)
         viewer = RawViewer(websocket(daemon.port, "reader"))
         environment = daemon.x_environment
         process(tmp_path, "xterm")
         daemon.signal(signal.SIGTERM)
         with viewer:
-            assert viewer.wait_for_end() == Ended(1001, "the server is stopping")
-        assert daemon.wait() == 0
+            end = viewer.wait_for_end()
+        assert (end.code, end.reason) == (1001, "the server is stopping")
+        assert daemon.wait() == IN_ORDER
         assert "Traceback" not in daemon.output
         assert nobody_left(tmp_path)
     assert x_files(environment) == []
@@ -176,11 +178,10 @@ def test_stopped_in_order(tmp_path: Path) -> None:
 
 def test_a_hung_x_server_does_not_keep_the_daemon(tmp_path: Path) -> None:
     with start(tmp_path) as daemon:
-        assert isinstance(daemon, Daemon)
         environment = daemon.x_environment
         os.kill(process(tmp_path, "Xvfb"), signal.SIGSTOP)
         daemon.signal(signal.SIGTERM)
-        assert daemon.wait() == 0
+        assert daemon.wait() == IN_ORDER
         assert nobody_left(tmp_path)
     assert x_files(environment) == []
 
@@ -188,7 +189,6 @@ def test_a_hung_x_server_does_not_keep_the_daemon(tmp_path: Path) -> None:
 def test_killed_and_started_again(tmp_path: Path) -> None:
     """Even SIGKILL leaves no process and no X server's files; the next start finds its state."""
     with start(tmp_path) as daemon:
-        assert isinstance(daemon, Daemon)
         environment = daemon.x_environment
         shell = process(tmp_path, "xterm")
         daemon.signal(signal.SIGKILL)
@@ -198,7 +198,6 @@ def test_killed_and_started_again(tmp_path: Path) -> None:
         certificate = (tmp_path / "state" / "self-signed.pem").read_bytes()
     assert (tmp_path / "viewers").is_socket()
     with start(tmp_path) as daemon:
-        assert isinstance(daemon, Daemon)
         daemon.wait_for("removed the stale socket")
         with watch(tmp_path) as viewer:
             viewer.wait_for(UpdateReceived)
@@ -210,7 +209,7 @@ def test_a_display_of_somebody_else(tmp_path: Path) -> None:
     authority = tmp_path / "Xauthority"
     authority.write_bytes(format_entry(Entry(FAMILY_WILD, b"", b"", COOKIE_NAME, bytes(range(16)))))
     with Program("Xvfb", "-displayfd", "1", "-auth", str(authority), "-nolisten", "tcp",
-                 "-screen", "0", "640x480x24") as xvfb:
+                 "-noreset", "-screen", "0", "640x480x24") as xvfb:
         display = ":" + xvfb.wait_for(r"^(\d+)$")[1]
         environment = {"DISPLAY": display, "XAUTHORITY": str(authority)}
         run("xsetroot", "-solid", "#406080", env=environment)
@@ -224,7 +223,7 @@ def test_a_display_of_somebody_else(tmp_path: Path) -> None:
                 assert viewer.screen.shape == (480, 640, 4)
             assert len(processes_with(f"HOME={tmp_path}")) == 1
             daemon.signal(signal.SIGTERM)
-            assert daemon.wait() == 0
+            assert daemon.wait() == IN_ORDER
         run("xsetroot", "-solid", "#000000", env=environment)
         assert xvfb.process.poll() is None
 

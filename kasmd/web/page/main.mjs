@@ -94,6 +94,11 @@ function draw(detail) {
             say(`${title}. ${reason}`);
         }
     }
+    if (state === "stopped") {
+        session.close();
+    } else {
+        session.open();
+    }
     apply();
 }
 
@@ -130,5 +135,4 @@ element("keyboard").addEventListener("click", () => {
 });
 element("curtain-retry").addEventListener("click", () => connection.connect());
 
-session.open();
 connection.connect();

@@ -9,9 +9,20 @@ export class Session extends EventTarget {
     #timer = null;
 
     open() {
+        if (this.#source !== null) {
+            return;
+        }
+        clearTimeout(this.#timer);
         this.#source = new EventSource("api/v1/me/events");
         this.#source.addEventListener("message", (event) => this.#tell(JSON.parse(event.data)));
         this.#source.addEventListener("error", () => this.#failed());
+    }
+
+    // Ask no more: a refused password that is sent again and again locks its sender out.
+    close() {
+        clearTimeout(this.#timer);
+        this.#source?.close();
+        this.#source = null;
     }
 
     #tell(me) {
@@ -21,10 +32,10 @@ export class Session extends EventTarget {
 
     #failed() {
         // A lost connection is opened again by the browser; a refused one is not.
-        if (this.#source.readyState !== EventSource.CLOSED) {
+        if (this.#source?.readyState !== EventSource.CLOSED) {
             return;
         }
-        clearTimeout(this.#timer);
+        this.close();
         this.#timer = setTimeout(() => this.open(), RETRY);
     }
 }

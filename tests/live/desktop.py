@@ -1,0 +1,52 @@
+"""Programs on the daemon's desktop: a terminal, a clipboard, and the X server itself."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Iterator
+
+from tests.live.daemon import Daemon
+from tests.live.programs import Program, eventually, processes_with, run
+
+#: The background of the terminal, and a place in it.
+BLUE, IN_TERMINAL = (0x12, 0x34, 0x56), (190, 420)
+
+
+@contextmanager
+def terminal(daemon: Daemon) -> Iterator[Path]:
+    """Open a terminal; the lines typed into it go to the file."""
+    path = daemon.folder / "typed"
+    path.write_text("")
+    environment = {**daemon.x_environment, "LC_ALL": "C.UTF-8"}
+    with Program("xterm", "-u8", "-bg", "#123456", "-geometry", "40x12+60+360",
+                 "-e", "sh", "-c", f"cat > {path}", env=environment):
+        yield path
+
+
+def wait_typed(path: Path, text: str) -> None:
+    """Wait until the terminal's file holds just ``text``."""
+    eventually(lambda: path.read_text() == text, f"{text!r} is in the file")
+
+
+def copying(daemon: Daemon, text: str) -> Program:
+    """Give a program that owns the clipboard until the end of the ``with``."""
+    path = daemon.folder / "copied"
+    path.write_text(text)
+    return Program("xclip", "-quiet", "-i", "-selection", "clipboard", str(path),
+                   env=daemon.x_environment)
+
+
+def pasted(daemon: Daemon) -> str:
+    """Give the clipboard's text; empty if there is none."""
+    done = run("xclip", "-o", "-selection", "clipboard", env=daemon.x_environment, check=False)
+    return "" if done.returncode else done.stdout
+
+
+def x_server(daemon: Daemon) -> int:
+    """Give the process id of the daemon's X server."""
+    for line in processes_with(str(daemon.folder)):
+        if found := re.match(r"(\d+): \S*Xvfb ", line):
+            return int(found[1])
+    raise AssertionError("no X server runs")
