@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 from kasmd.display.x11 import X11Display
 from kasmd.errors import AccountsError, ConfigError, DisplayLost
 from kasmd.interfaces import Account, IRoster
+from kasmd.permission import durable
 from kasmd.permission.accounts import rewrite
 from kasmd.permission.kasmpasswd import hash_password
 from kasmd.rights import OWNER, WRITE, Right
@@ -101,7 +102,9 @@ class Listening(Service):
         try:
             return cls(reactor.listenUNIX(path, factory, mode=0o600))
         except CannotListenError as error:
-            raise ConfigError(f"native.unix_socket: {path}: {error.socketError}") from None
+            raise ConfigError(
+                f"native.unix_socket: {path}: {error.socketError.strerror}"
+            ) from None
         finally:
             os.umask(before)
 
@@ -155,9 +158,7 @@ def first_account(password_file: str, folder: Path) -> Sequence[str]:
     account = Account(FIRST_ACCOUNT, hash_password(password), Right.ENTER | WRITE | OWNER)
     kept = folder / FIRST_PASSWORD_FILE
     try:
-        descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "w") as file:
-            file.write(password + "\n")
+        durable.replace(str(kept), f"{password}\n".encode())
     except OSError as error:
         raise AccountsError(f"{kept}: cannot be written: {error.strerror}") from None
     rewrite(password_file, lambda file: file.with_account(account))

@@ -76,9 +76,10 @@ class CertificateFiles:
         context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
         context.set_options(SSL.OP_CIPHER_SERVER_PREFERENCE)
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+        # The key first: one that does not belong to the certificate would be no key at all.
         for path, use in (
-            (self._certificate, context.use_certificate_chain_file),
             (self._key, context.use_privatekey_file),
+            (self._certificate, context.use_certificate_chain_file),
         ):
             try:
                 with open(path, "rb"):

@@ -84,9 +84,8 @@ class Chromium(Program):
 
     def wait_text(self, selector: str, text: str) -> None:
         """Wait until the text of an element holds ``text``."""
-        self.wait_true(
-            f"document.querySelector({json.dumps(selector)}).textContent.includes({json.dumps(text)})"
-        )
+        element = f"document.querySelector({json.dumps(selector)})"
+        self.wait_true(f"{element}.textContent.includes({json.dumps(text)})")
 
     def wait_pixel(self, x: int, y: int, colour: tuple[int, int, int]) -> None:
         """Wait until a pixel of the desktop has this colour, near enough."""

@@ -15,7 +15,7 @@ import os
 import select
 import sys
 from pathlib import Path
-from typing import Mapping
+from typing import Any, Mapping
 
 import numpy as np
 import xcffib
@@ -32,7 +32,8 @@ class Painter(Program):
     """The client, seen from a test."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        super().__init__(sys.executable, "-u", "-m", "tests.live.painter", env=environment, cwd=ROOT)
+        command = (sys.executable, "-u", "-m", "tests.live.painter")
+        super().__init__(*command, env=environment, cwd=ROOT)
         self._asked = 0
 
     def __enter__(self) -> Painter:
@@ -57,7 +58,7 @@ class Painter(Program):
 
 class _Client:
     def __init__(self) -> None:
-        self._x = xcffib.connect()
+        self._x: Any = xcffib.connect()
         self._screen = self._x.get_setup().roots[self._x.pref_screen]
         self._window = self._x.generate_id()
         self._there = self._blinking = False
@@ -91,8 +92,8 @@ class _Client:
         for top in range(0, height, 16):
             band = pixels[top:top + 16]
             data = band.tobytes()
-            core.PutImage(xproto.ImageFormat.ZPixmap, pixmap, gc, width, len(band), 0, top, 0, depth,
-                          len(data), data)
+            core.PutImage(xproto.ImageFormat.ZPixmap, pixmap, gc, width, len(band), 0, top, 0,
+                          depth, len(data), data)
         # As a background it is painted by the server, whatever uncovers the window.
         self._open(int(x), int(y), width, height, xproto.CW.BackPixmap, pixmap)
         core.FreePixmap(pixmap)

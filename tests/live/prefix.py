@@ -6,6 +6,7 @@ import re
 import socket
 import socketserver
 import threading
+from typing import Any
 
 from tests.live.programs import PATIENCE
 
@@ -24,7 +25,7 @@ class PrefixProxy(socketserver.ThreadingTCPServer):
         self.url = f"http://127.0.0.1:{self.server_address[1]}{PREFIX}"
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
-    def __exit__(self, *exc: object) -> None:
+    def __exit__(self, *exc: Any) -> None:
         self.shutdown()
         super().__exit__(*exc)
 

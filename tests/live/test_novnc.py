@@ -49,7 +49,8 @@ RESTRICTED = """
             return super._handleRect();
         }
     }
-    const socket = new WebSocket(new URL("../websockify", document.baseURI).href.replace("http", "ws"));
+    const address = new URL("../websockify", document.baseURI).href.replace("http", "ws");
+    const socket = new WebSocket(address);
     window.rfb = new Restricted(target, socket, { shared: true });
     return encodings[%(encoding)s];
 })()
@@ -98,7 +99,8 @@ def wait_for_picture(chromium: Chromium, error: float) -> None:
 def test_decodes(chromium: Chromium, daemon: Daemon, name: str, quality: Optional[int],
                  parts: set[str]) -> None:
     chromium.open(daemon.url + "novnc/LICENSE.txt", "reader")
-    number = chromium.eval(RESTRICTED % {"encoding": json.dumps(name), "quality": json.dumps(quality)})
+    values = {"encoding": json.dumps(name), "quality": json.dumps(quality)}
+    number = chromium.eval(RESTRICTED % values)
     wait_for_picture(chromium, ERRORS[quality])
     assert chromium.eval("[...window.met]") == [number]
     met = set(chromium.eval("[...window.parts]"))

@@ -207,6 +207,8 @@ class TestBrowser:
             chromium.wait_text("#chip", "You may look but not type")
             daemon.set_accounts({**PEOPLE, "dora": ""})
             chromium.wait_text("#chip", "You may not see this desktop")
+            chromium.wait_true("!document.querySelector('#screen canvas').checkVisibility({"
+                               "visibilityProperty: true })")
             second = happen(daemon, painter, owner, tmp_path)
             assert difference(chromium.picture(), second) == float("inf")
             daemon.set_accounts(PEOPLE)
@@ -215,7 +217,7 @@ class TestBrowser:
             assert chromium.curtains() == []
             assert chromium.errors() == []
         daemon.set_accounts({name: PEOPLE[name] for name in PEOPLE if name != "dora"})
-        chromium.wait_text("#curtain-text", "this account may not be here any more")
+        chromium.wait_text("#curtain-text", "This account may not be here any more.")
         chromium.wait_text("#curtain-title", "Disconnected")
         daemon.set_accounts(PEOPLE)
         chromium.do("click", selector="#curtain-retry")

@@ -33,7 +33,7 @@ from kasmd.rfb.client import (
 from kasmd.rfb.limits import Limits
 from kasmd.rfb.numbers import ClientMessage, Encoding, FenceFlag
 from kasmd.rights import READ, WRITE, Right
-from kasmd.screen.geometry import Rect
+from kasmd.screen.geometry import Rect, Screen
 from kasmd.screen.pixels import PixelFormat, Pixels, from_format, to_format
 from kasmd.viewer.protocol import Surroundings, Viewer
 from kasmd.viewer.roster import Roster
@@ -54,10 +54,14 @@ RIGHTS = {"writer": WRITE, "reader": READ, "nobody": Right.ENTER}
 
 
 class Display(MemoryDisplay):
-    """A display in memory that counts its ``audience``; ``broken`` is what it raises."""
+    """A display in memory that counts its ``audience``.
+
+    ``broken`` is what it raises, ``resizing`` what it answers to a resize.
+    """
 
     audience = 0
     broken: Optional[Exception] = None
+    resizing: Optional[Deferred[int]] = None
 
     def _audience_changed(self) -> None:
         self.audience = len(self._observers)
@@ -73,6 +77,10 @@ class Display(MemoryDisplay):
         if self.broken is not None:
             raise self.broken
         super().key(keysym, keycode, down)
+
+    def resize(self, width: int, height: int, screens: Sequence[Screen]) -> Deferred[int]:
+        """Obey, or answer ``resizing``."""
+        return self.resizing or super().resize(width, height, screens)
 
     @property
     def picture(self) -> Pixels:

@@ -22,6 +22,11 @@ function address() {
     return url.href;
 }
 
+// A reason as it came, as a sentence.
+function sentence(reason) {
+    return reason && reason[0].toUpperCase() + reason.slice(1) + (/[.!?]$/.test(reason) ? "" : ".");
+}
+
 export class Connection extends EventTarget {
     #target;
     #rfb = null;
@@ -66,7 +71,7 @@ export class Connection extends EventTarget {
         }
         const wasThere = this.#since > 0;
         this.#since = 0;
-        let reason = said || close?.reason || "";
+        let reason = sentence(said || close?.reason || "");
         if (!reason && !wasThere) {
             reason = await whyNot();
         }

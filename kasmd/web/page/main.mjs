@@ -59,6 +59,8 @@ function apply() {
         });
     }
     const text = limits();
+    // The last picture is nobody's any more who may not see the next.
+    element("screen").classList.toggle("blind", me.name !== "" && !me.rights.has("view"));
     element("chip").hidden = !text;
     element("chip").textContent = text;
     element("who").textContent = text || (state === "connected" ? `Connected as ${me.name}` : "Not connected");

@@ -93,6 +93,8 @@ export class Panel extends EventTarget {
         for (const button of element("keys").querySelectorAll("button")) {
             button.disabled = !rights.has("keyboard");
         }
+        const size = setting("size");
         element("size").options[0].disabled = !rights.has("resize");
+        element("size").value = size === "remote" && !rights.has("resize") ? "scale" : size;
     }
 }

@@ -1,0 +1,124 @@
+"""An update on its way: cut into slices, with pixels that are copied at their turn."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import numpy as np
+
+from kasmd.codec import choose
+from kasmd.codec.base import RAW, ZRLE, Parameters
+from kasmd.codec.deflate import ZlibStream
+from kasmd.display.memory import MemoryDisplay
+from kasmd.rfb import update as wire
+from kasmd.rfb.capabilities import Capabilities
+from kasmd.rfb.numbers import Encoding
+from kasmd.screen.framebuffer import Snapshot
+from kasmd.screen.geometry import Rect
+from kasmd.screen.pixels import BGRX
+from kasmd.screen.region import Region
+from kasmd.viewer.sharing import Encodings
+from kasmd.viewer.update import Update, parameters_of
+
+ALL = Rect(0, 0, 320, 240)
+RAW_PIXELS = Parameters(RAW)
+HEAD = b"head"
+
+
+def update_of(parameters: Parameters = RAW_PIXELS, last_rect: bool = True,
+              encodings: Optional[Encodings] = None, region: Region = Region([ALL])) -> Update:
+    """Give an update of ``region``."""
+    stream = ZlibStream() if parameters.encoding == ZRLE else None
+    pieces = choose.pieces(region, parameters)
+    return Update(HEAD, pieces, parameters, last_rect, encodings or Encodings(), stream)
+
+
+def unseen(rect: Rect) -> Optional[Snapshot]:
+    """Look, without the right to see."""
+    return None
+
+
+def test_slices_are_the_whole_and_bounded() -> None:
+    display, update = MemoryDisplay(320, 240), update_of()
+    slices, shown = [], []
+    while not update.done:
+        data, rects = update.next_slice(display.snapshot)
+        slices.append(data)
+        shown += rects
+    assert len(slices) > 1
+    assert max(map(len, slices)) < 300_000
+    assert slices[0].startswith(HEAD) and slices[-1].endswith(wire.last_rect())
+    assert Region(shown) == Region([ALL])
+    assert sum(map(len, slices)) == len(HEAD) + 4 * ALL.area + 12 * len(shown) + 12
+
+
+def test_small_pieces_leave_together() -> None:
+    region = Region([Rect(0, 0, 10, 10), Rect(50, 50, 10, 10)])
+    update = update_of(region=region)
+    _, shown = update.next_slice(MemoryDisplay(320, 240).snapshot)
+    assert update.done and Region(shown) == region
+
+
+def test_pixels_are_as_new_as_their_slice() -> None:
+    display, update = MemoryDisplay(320, 240), update_of()
+    update.next_slice(display.snapshot)
+    display.fill((255, 255, 255))
+    data, _ = update.next_slice(display.snapshot)
+    assert b"\xff\xff\xff" in data
+
+
+def test_an_update_without_pixels_is_its_head() -> None:
+    update = update_of(last_rect=False, region=Region())
+    assert update.next_slice(unseen) == (HEAD, [])
+    assert update.done
+
+
+def test_without_the_right_it_ends_where_it_is() -> None:
+    display, update = MemoryDisplay(320, 240), update_of()
+    update.next_slice(display.snapshot)
+    assert update.next_slice(unseen) == (wire.last_rect(), [])
+    assert update.done
+
+
+def test_without_the_right_what_was_counted_is_black() -> None:
+    display = MemoryDisplay(320, 240)
+    display.fill((255, 255, 255))
+    update = update_of(last_rect=False)
+    update.next_slice(display.snapshot)
+    data, shown = update.next_slice(unseen)
+    assert shown == []
+    assert b"\xff" not in data
+    assert update.done
+
+
+def test_black_is_not_taken_for_the_picture() -> None:
+    display, encodings = MemoryDisplay(320, 240), Encodings()
+    display.fill((255, 255, 255))
+    blind, seeing = [update_of(last_rect=False, encodings=encodings) for _ in range(2)]
+    assert blind.next_slice(unseen) != seeing.next_slice(display.snapshot)
+
+
+def test_one_encoding_serves_all_of_a_kind() -> None:
+    display, encodings = MemoryDisplay(320, 240), Encodings()
+    first, second = [
+        update_of(encodings=encodings).next_slice(display.snapshot) for _ in range(2)
+    ]
+    assert first == second
+    assert (encodings.made, encodings.shared) == (1, 1)
+    update_of(Parameters(RAW, BGRX._replace(big_endian=True)), encodings=encodings).next_slice(
+        display.snapshot
+    )
+    assert encodings.made == 2
+
+
+def test_zrle_is_each_viewers_own() -> None:
+    display, encodings = MemoryDisplay(320, 240), Encodings()
+    display.paint(ALL, np.arange(ALL.area * 4, dtype=np.uint8).reshape(240, 320, 4))
+    update_of(Parameters(ZRLE), encodings=encodings).next_slice(display.snapshot)
+    assert encodings.made == 0
+
+
+def test_parameters_are_what_the_viewer_said() -> None:
+    can = Capabilities(preferred=Encoding.TIGHT, jpeg_level=9, compress_level=7, last_rect=True)
+    assert parameters_of(can, BGRX) == Parameters(Encoding.TIGHT, BGRX, 100, "444", 7, False)
+    assert parameters_of(Capabilities(), BGRX).single
