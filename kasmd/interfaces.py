@@ -25,6 +25,18 @@ class Account(NamedTuple):
     rights: Right
 
 
+class Principal(NamedTuple):
+    """Somebody whose identity is proven, and by what."""
+
+    #: The account's name, or what a guest is called.
+    name: str
+    #: How it was proven: ``password``, ``login`` (a session's cookie), ``token`` or
+    #: ``invitation``.
+    kind: str = "password"
+    #: Which login, token or invitation: its end is the end of the grants it gave.
+    ident: str = ""
+
+
 class IDisplay(Interface):
     """Something with pixels that takes keys."""
 
@@ -112,10 +124,11 @@ class IGrant(Interface):
 class IPermissionRegistry(Interface):
     """Who may do what."""
 
-    def admit(principal: str, target: str) -> Any:
+    def admit(principal: Principal, target: str) -> Any:
         """Give an `IGrant` for a person whose identity is already proven.
 
-        Raises `kasmd.errors.UnknownPrincipal` where there is no such account.
+        Raises `kasmd.errors.UnknownPrincipal` where there is no such account, or
+        where the login, token or invitation has ended.
         ``target`` names what is asked for, for instance ``desktop``.
         """
 
@@ -214,4 +227,4 @@ class IRoster(Interface):
 
 
 #: Makes a viewer: (transport, principal or None where the wire must say who).
-MakeViewer = Callable[[Any, Optional[str]], Any]
+MakeViewer = Callable[[Any, Optional[Principal]], Any]
