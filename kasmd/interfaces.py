@@ -67,6 +67,12 @@ class IDisplay(Interface):
     def offer_clipboard(content: ClipboardContent) -> None:
         """Own the desktop's clipboard with ``content``; empty content clears it."""
 
+    def screenshot() -> Deferred[Snapshot]:
+        """Copy all of the picture as it is now, observed or not (DisplayLost)."""
+
+    def clear_clipboard() -> None:
+        """Forget what was copied, on the desktop and with everyone who was offered it."""
+
     def resize(width: int, height: int, screens: Sequence[Screen]) -> Deferred[int]:
         """Change the size; fires with 0 done, 2 no resources or 3 invalid layout.
 
@@ -149,6 +155,15 @@ class IAccounts(Interface):
     def remove(name: str) -> None:
         """Remove one account, durably (UnknownPrincipal, AccountsError)."""
 
+    def edit(change: Callable[[Mapping[str, Account]], Mapping[str, Optional[Account]]]) -> None:
+        """Make several changes, durably, all or none (UnknownPrincipal, AccountsError).
+
+        ``change`` is given the accounts as they are kept now, while nobody else
+        can write, and gives what becomes of which name: an account of that
+        name, or None for none.  What it raises goes through, and then nothing
+        has changed.
+        """
+
     def when_changed(callback: Callable[[], None]) -> Callable[[], None]:
         """Call ``callback`` after each change, whoever made it."""
 
@@ -199,6 +214,16 @@ class IViewer(Interface):
     name = Attribute("The account's name (str), empty before it is known.")
     peer = Attribute("Where the viewer is (str).")
     connected_at = Attribute("Seconds since the epoch (float).")
+    measures = Attribute("What serving it takes (`kasmd.viewer.measures.Measures`).")
+
+    def repaint() -> None:
+        """Send all of the picture again, as far as it may be seen."""
+
+    def ask_client() -> Optional[Deferred[Any]]:
+        """Ask for its own figures; fires with them, if ever, after the next picture.
+
+        None where the client cannot be asked.
+        """
 
     def received(data: bytes) -> None:
         """Bytes came from the person."""

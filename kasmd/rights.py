@@ -1,8 +1,9 @@
-"""The rights that a grant may hold, and their projection on KasmVNC's r, w, o."""
+"""The rights that a grant may hold, their names, and KasmVNC's letters r, w, o."""
 
 from __future__ import annotations
 
 from enum import Flag, auto
+from typing import Iterable, Mapping
 
 
 class Right(Flag):
@@ -40,6 +41,11 @@ OWNER = Right.MANAGE
 
 _LETTERS = {"r": READ, "w": WRITE, "o": OWNER}
 
+#: What one account may have and another not, by the name that people read and write.
+FEATURES: Mapping[str, Right] = {
+    str(right.name).lower(): right for right in Right if right is not Right.ENTER
+}
+
 
 def rights_from_letters(letters: str) -> Right:
     """Give the rights for KasmVNC's permission letters (any order).
@@ -50,4 +56,24 @@ def rights_from_letters(letters: str) -> Right:
     rights = Right.ENTER
     for letter in letters:
         rights |= _LETTERS.get(letter, NOTHING)
+    return rights
+
+
+def letters_from_rights(rights: Right) -> str:
+    """Give the letters of which all rights are in ``rights``, in KasmVNC's order."""
+    return "".join(letter for letter, needed in _LETTERS.items() if needed in rights)
+
+
+def feature_names(rights: Right) -> list[str]:
+    """Give the names of the features in ``rights``, in the order of `Right`."""
+    return [name for name, right in FEATURES.items() if right in rights]
+
+
+def rights_from_features(names: Iterable[str]) -> Right:
+    """Give the rights with these names, and ``ENTER`` (ValueError names a wrong one)."""
+    rights = Right.ENTER
+    for name in names:
+        if name not in FEATURES:
+            raise ValueError(f"{name!a} is no feature; there are {', '.join(FEATURES)}")
+        rights |= FEATURES[name]
     return rights

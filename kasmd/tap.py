@@ -6,7 +6,6 @@ import datetime
 import getpass
 import os
 import socket
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any, Optional
@@ -16,20 +15,20 @@ from twisted.internet.interfaces import IProtocolFactory
 from twisted.python import usage
 
 from kasmd.config.load import load
-from kasmd.config.values import Configuration, Network
+from kasmd.config.values import Configuration, Logging, Network
 from kasmd.display.programs import check_installed
 from kasmd.display.service import DesktopService, DesktopSettings
 from kasmd.display.x11 import X11Display
 from kasmd.errors import KasmdError
+from kasmd.http.proxies import Proxies
+from kasmd.http.server import Request
 from kasmd.http.tls import CertificateFiles
-from kasmd.interfaces import ISeat, IViewerTransport
-from kasmd.permission.accounts import FileAccounts
-from kasmd.permission.checkers import Authenticator
-from kasmd.permission.lockout import Lockout
-from kasmd.permission.registry import Registry
+from kasmd.identity import compose_identity
+from kasmd.interfaces import ISeat, IViewerTransport, Principal
+from kasmd.log.daemon import LoggedService
+from kasmd.log.output import set_level
 from kasmd.permission.seat import Hold, Seat
 from kasmd.rfb.limits import Limits as WireLimits
-from kasmd.rights import NOTHING, Right
 from kasmd.startup import Farewell, Listening, StateDirectory, Watching, first_account
 from kasmd.viewer.native import AnonymousTls, Contexts, ViewerFactory
 from kasmd.viewer.protocol import Surroundings, Viewer
@@ -37,7 +36,15 @@ from kasmd.viewer.roster import Roster
 from kasmd.viewer.sharing import Encodings
 from kasmd.viewer.worker import ThreadWorker
 from kasmd.web.certificate import self_signed
-from kasmd.web.site import Plain, find_novnc, make_site, page_mounts, parse_origins
+from kasmd.web.kasmvnc_api import KasmvncApi
+from kasmd.web.site import (
+    Plain,
+    content_policy,
+    find_novnc,
+    make_site,
+    page_mounts,
+    parse_origins,
+)
 from kasmd.web.static import Mount
 
 #: What a grant is asked for.
@@ -57,9 +64,18 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     try:
-        return compose(load(options["config"], os.environ), reactor)
+        configuration = load(options["config"], os.environ)
+        daemon = _logged(configuration.logging, options, reactor)
+        compose(configuration, reactor).setServiceParent(daemon)
+        return daemon
     except KasmdError as error:
         raise SystemExit(f"kasmd: {error}") from None
+
+
+def _logged(logging: Logging, options: Options, reactor: Any) -> LoggedService:
+    set_level(logging.level)
+    # Parsed by twistd, it has twistd's own options for its parent.
+    return LoggedService(reactor, logging.format, logging.log_dest, options.parent or {})
 
 
 def compose(configuration: Configuration, reactor: Any) -> MultiService:
@@ -70,20 +86,13 @@ def compose(configuration: Configuration, reactor: Any) -> MultiService:
     daemon = MultiService()
     state = StateDirectory(Path(configuration.state_directory))
     state.setServiceParent(daemon)
-    accounts = _accounts(configuration, state, reactor)
-    accounts.setServiceParent(daemon)
-    registry = Registry(accounts, NOTHING if configuration.desktop.allow_resize else Right.RESIZE)
-    protection = configuration.security.brute_force_protection
-    authenticator = Authenticator(
-        accounts,
-        Lockout(protection.blacklist_threshold, protection.blacklist_timeout),
-        ThreadWorker(reactor),
-        time.monotonic,
-    )
+    _first_account(configuration, state)
+    identity = compose_identity(configuration, state.path, reactor, daemon)
+    registry, authenticator = identity.registry, identity.authenticator
     display = _display(configuration, state, reactor, daemon)
     hold = Hold()
 
-    def admit(principal: str) -> ISeat:
+    def admit(principal: Principal) -> ISeat:
         return Seat(display, registry.admit(principal, DESKTOP), hold)
 
     roster = Roster()
@@ -98,9 +107,21 @@ def compose(configuration: Configuration, reactor: Any) -> MultiService:
         handshake_time=limits.handshake_seconds,
         patience=limits.stalled_viewer_seconds,
         max_viewers=limits.viewers,
+        frame=1 / configuration.encoding.max_frame_rate,
     )
     Farewell(roster).setServiceParent(daemon)
     tls = _certificate(configuration, state, reactor)
+    origins = parse_origins(configuration.site.allowed_origins)
+    api = KasmvncApi(
+        reactor,
+        accounts=identity.accounts,
+        roster=roster,
+        seat_of=partial(_seat, display, hold),
+        hashing=ThreadWorker(reactor),
+        work=ThreadWorker(reactor),
+        downloads=configuration.server.advanced.downloads_directory,
+        allowed_origins=origins,
+    )
     site = make_site(
         reactor,
         authenticator=authenticator,
@@ -108,8 +129,11 @@ def compose(configuration: Configuration, reactor: Any) -> MultiService:
         roster=roster,
         make_viewer=partial(_viewer, around),
         mounts=_mounts(configuration),
+        more=api.routes(),
+        entrance=identity.entrance,
+        proxies=Proxies(configuration.network.trusted_proxies),
         headers=configuration.server.http.headers,
-        allowed_origins=parse_origins(configuration.site.allowed_origins),
+        allowed_origins=origins,
         target=DESKTOP,
         tls=tls,
         plain=Plain(configuration.site.plain_http),
@@ -119,14 +143,13 @@ def compose(configuration: Configuration, reactor: Any) -> MultiService:
     return daemon
 
 
-def _accounts(configuration: Configuration, state: StateDirectory, reactor: Any) -> FileAccounts:
-    """Give the password file's accounts; with no file at all, one is made."""
+def _first_account(configuration: Configuration, state: StateDirectory) -> None:
+    """Say where the accounts are; with no file at all, one is made."""
     path = configuration.server.advanced.kasm_password_file
     if os.path.exists(path):
         _tell(f"accounts are in {path}")
     else:
         _tell(*first_account(path, state.path))
-    return FileAccounts(reactor, path)
 
 
 def _display(configuration: Configuration, state: StateDirectory, reactor: Any,
@@ -180,10 +203,18 @@ def _mounts(configuration: Configuration) -> tuple[Mount, ...]:
     if folder is not None:
         return (Mount(b"/", Path(folder)),)
     novnc = configuration.site.novnc_directory
-    return page_mounts(find_novnc(Path(novnc) if novnc else None))
+    policy = content_policy(configuration.site.frame_ancestors)
+    return page_mounts(find_novnc(Path(novnc) if novnc else None), policy=policy)
 
 
-def _viewer(around: Surroundings, transport: IViewerTransport, principal: Optional[str]) -> Viewer:
+def _seat(display: X11Display, hold: Hold, request: Request) -> ISeat:
+    """Give the seat of one who asks over HTTP; it has nothing to leave but its grant."""
+    assert request.grant is not None, "the route needs a grant"
+    return Seat(display, request.grant, hold)
+
+
+def _viewer(around: Surroundings, transport: IViewerTransport,
+            principal: Optional[Principal]) -> Viewer:
     return Viewer(transport, principal, around)
 
 
@@ -222,7 +253,8 @@ def _listen_natively(configuration: Configuration, around: Surroundings, tls: Ce
         _tell(f"native viewers, VeNCrypt: {address}::{port.number}")
     # Last: nothing fails after it, so a start in vain leaves no socket behind.
     if native.unix_socket:
-        factory = ViewerFactory(make_viewer, native.unix_account, {}, reactor)
+        principal = Principal(native.unix_account or "")
+        factory = ViewerFactory(make_viewer, principal, {}, reactor)
         Listening.unix(reactor, native.unix_socket, factory).setServiceParent(daemon)
         _tell(f"native viewers, as {native.unix_account}: {native.unix_socket}")
 

@@ -12,7 +12,6 @@ _KEYS: dict[str, str] = {
     "pointer": "enabled game_mode",
     "runtime_configuration": "allow_client_to_override_kasm_server_settings"
     " allow_override_standard_vnc_server_settings allow_override_list",
-    "logging": "log_writer_name log_dest level",
     "data_loss_prevention": "visible_region.top visible_region.left visible_region.right"
     " visible_region.bottom visible_region.concealed_region.allow_click_down"
     " visible_region.concealed_region.allow_click_release"

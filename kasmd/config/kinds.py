@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Callable, Mapping, Optional, TypeVar, Union
 from urllib.parse import urlsplit
 
@@ -79,6 +79,19 @@ def address(raw: Raw) -> str:
         raise ValueError("must be an IP address") from None
 
 
+def networks(raw: Raw) -> tuple[str, ...]:
+    """An IP address or a network with its prefix length, or a list of them."""
+    items = [raw] if isinstance(raw, str) else raw
+    for item in items:
+        try:
+            ip_network(item)
+        except ValueError:
+            raise ValueError(
+                f"must be a list of addresses or networks, such as 10.0.0.0/8, not {item!a}"
+            ) from None
+    return tuple(items)
+
+
 def choice(*words: str) -> Kind[str]:
     """One of a few words."""
 
@@ -142,6 +155,17 @@ def origins(raw: Raw) -> tuple[str, ...]:
     for item in items:
         if not _is_origin(item):
             raise ValueError(f"must be a list of https://host[:port], which {item!a} is not")
+    return tuple(item.lower() for item in items)
+
+
+def framers(raw: Raw) -> tuple[str, ...]:
+    """Whose pages may frame ours: ``self`` and origins, or ``none`` alone (CSP 3)."""
+    items = [raw] if isinstance(raw, str) else raw
+    if items == ["none"]:
+        return ("none",)
+    others = [item for item in items if item != "self"]
+    if not items or not all(_is_origin(item) for item in others):
+        raise ValueError("must be none, or a list of self and https://host[:port]")
     return tuple(item.lower() for item in items)
 
 

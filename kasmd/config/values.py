@@ -3,7 +3,7 @@
 A field's place is its key: ``configuration.network.ssl.pem_key`` is
 ``network.ssl.pem_key`` in the file.  What each one means, for people, is in
 etc/kasmd.yaml, which has them all.  The keys of network, desktop, security,
-server, encoding and legacy are KasmVNC's.
+server, encoding, logging and legacy are KasmVNC's.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from kasmd.config.kinds import (
     choice,
     command,
     either,
+    framers,
     headers,
     integer,
+    networks,
     optional,
     origins,
     path,
@@ -58,6 +60,7 @@ class Network:
     websocket_port: int = option(8443, either({AUTO: 8443}, _port))
     use_ipv4: bool = option(True, boolean)
     use_ipv6: bool = option(True, boolean)
+    trusted_proxies: tuple[str, ...] = option((), networks)
     ssl: Ssl = section(Ssl)
 
 
@@ -75,6 +78,7 @@ class Advanced:
 
     kasm_password_file: str = option(AUTO, _auto_path)
     x_authority_file: Optional[str] = option(None, either({AUTO: None}, optional(path)))
+    downloads_directory: str = option("~/Downloads", either({AUTO: "~/Downloads"}, path))
 
 
 @dataclass(frozen=True)
@@ -94,9 +98,19 @@ class BruteForceProtection:
 
 
 @dataclass(frozen=True)
-class Security:
-    """Against guessing."""
+class Sessions:
+    """How long a log-in's cookie is good, and how many one account may have."""
 
+    idle_seconds: float = option(28800.0, seconds(60, 86400 * 365))
+    life_seconds: float = option(604800.0, seconds(60, 86400 * 365))
+    per_account: int = option(32, integer(1, 1000))
+
+
+@dataclass(frozen=True)
+class Security:
+    """Against guessing, and how long a log-in lasts."""
+
+    sessions: Sessions = section(Sessions)
     brute_force_protection: BruteForceProtection = section(BruteForceProtection)
 
 
@@ -151,10 +165,13 @@ class Display:
 
 @dataclass(frozen=True)
 class Site:
-    """Connections without TLS, pages of other sites, and where noVNC is."""
+    """Connections without TLS, the log-in, pages of other sites, and where noVNC is."""
 
     plain_http: str = option(AUTO, choice(AUTO, "refuse", "redirect", "serve"))
+    login: str = option("basic", choice("basic", "page"))
     allowed_origins: tuple[str, ...] = option((), origins)
+    frame_ancestors: tuple[str, ...] = option(("self",), framers)
+    embedding: bool = option(False, boolean)
     novnc_directory: Optional[str] = option(None, optional(path))
 
 
@@ -173,6 +190,16 @@ class Native:
     unix_socket: Optional[str] = option(None, optional(path))
     unix_account: Optional[str] = option(None, optional(text))
     vencrypt: Vencrypt = section(Vencrypt)
+
+
+@dataclass(frozen=True)
+class Logging:
+    """What is written down, in whose format; ``logfile`` is where twistd's log goes."""
+
+    format: str = option("kasmvnc", choice("kasmvnc", "json"))
+    level: int = option(30, integer(0, 100))
+    log_writer_name: str = option("all", choice("all"))
+    log_dest: str = option("logfile", choice("logfile", "syslog"))
 
 
 @dataclass(frozen=True)
@@ -199,4 +226,5 @@ class Configuration:
     display: Display = section(Display)
     site: Site = section(Site)
     native: Native = section(Native)
+    logging: Logging = section(Logging)
     limits: Limits = section(Limits)

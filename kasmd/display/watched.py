@@ -5,8 +5,10 @@ from __future__ import annotations
 from itertools import count
 from typing import Any, Callable, Sequence
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
+from kasmd.interfaces import ClipboardContent
 from kasmd.screen.cursor import INVISIBLE, Cursor
 from kasmd.screen.framebuffer import Framebuffer, Identity, Pixels, Snapshot
 from kasmd.screen.geometry import Rect, Screen
@@ -70,6 +72,23 @@ class WatchedDisplay:
                 self._shared[rect] = snapshot
                 self._shared_bytes += pixels.nbytes
         return snapshot
+
+    def screenshot(self) -> Deferred[Snapshot]:
+        """Copy all of the picture, which is always of now here."""
+        return succeed(self.snapshot(Rect(0, 0, *self.size)))
+
+    def offer_clipboard(self, content: ClipboardContent) -> None:
+        """Own the desktop's clipboard (see IDisplay)."""
+        raise NotImplementedError
+
+    def clear_clipboard(self) -> None:
+        """Forget what was copied, and tell everybody."""
+        self._drop_clipboard()
+        self._tell("clipboard_offered", {})
+
+    def _drop_clipboard(self) -> None:
+        """Forget what the desktop's programs copied."""
+        self.offer_clipboard({})
 
     def _audience_changed(self) -> None:
         """Hear that an observer came or went."""

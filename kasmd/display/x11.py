@@ -11,7 +11,7 @@ import xcffib.xfixes
 import xcffib.xkb
 import xcffib.xproto
 from twisted.internet.base import DelayedCall
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -27,7 +27,8 @@ from kasmd.display.x11_resize import resize_screen
 from kasmd.display.x11_server import CORE_KEYBOARD, Server, prepare
 from kasmd.errors import DisplayLost
 from kasmd.interfaces import ClipboardContent, IDisplay
-from kasmd.screen.geometry import Screen
+from kasmd.screen.framebuffer import Snapshot
+from kasmd.screen.geometry import Rect, Screen
 
 #: For an X server to take the last requests.
 LEAVE_SECONDS = 1.0
@@ -98,6 +99,13 @@ class X11Display(WatchedDisplay):
         """Let go of all keys and leave the display alone; fires when that is done."""
         return self._leave("disconnected")
 
+    def screenshot(self) -> Deferred[Snapshot]:
+        """Read what was drawn until now, and copy all."""
+        if self._session is None:
+            return fail(DisplayLost(f"{self.where} cannot be reached"))
+        read = self._session.capture.catch_up()
+        return read.addCallback(lambda _: self.snapshot(Rect(0, 0, *self.size)))
+
     def key(self, keysym: int, keycode: int, down: bool) -> None:
         """Press or release a key; dropped while there is no X server."""
         if self._session is not None:
@@ -114,6 +122,10 @@ class X11Display(WatchedDisplay):
         """Own the desktop's clipboard; dropped while there is no X server."""
         if self._session is not None:
             self._session.clipboard.offer(content)
+
+    def _drop_clipboard(self) -> None:
+        if self._session is not None:
+            self._session.clipboard.clear()
 
     def resize(self, width: int, height: int, screens: Sequence[Screen]) -> Deferred[int]:
         """Change the size; one screen that covers all is what there can be."""

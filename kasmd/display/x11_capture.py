@@ -147,6 +147,7 @@ class Capture:
         self._size = server.size
         self._wanted = False
         self._damaged = self._stale = True
+        self._awaiting: list[Deferred[None]] = []
         self._busy = False
         self._next_at = 0.0
         self._timer: Optional[DelayedCall] = None
@@ -173,16 +174,27 @@ class Capture:
         self._damaged = self._stale = True
         self._consider()
 
+    def catch_up(self) -> Deferred[None]:
+        """Fire when all that was drawn until now is delivered (DisplayLost)."""
+        awaiting: Deferred[None] = Deferred()
+        self._awaiting.append(awaiting)
+        self.damaged()
+        return awaiting
+
     def close(self) -> None:
         """End; the connection must be closed already."""
         self._images.close()
         self._damaged = self._stale = False
+        awaiting, self._awaiting = self._awaiting, []
+        for each in awaiting:
+            each.errback(DisplayLost("the connection to the X server is closed"))
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
 
     def _consider(self) -> None:
         """Read now, later or not at all."""
-        if self._busy or self._timer or not self._damaged or not (self._wanted or self._stale):
+        wanted = self._wanted or self._stale or self._awaiting
+        if self._busy or self._timer or not self._damaged or not wanted:
             return
         wait = self._next_at - self._reactor.seconds()
         if wait > 0:
@@ -199,6 +211,7 @@ class Capture:
         self._next_at = self._reactor.seconds() + self._interval
         size, stale = self._size, self._stale
         self._damaged = self._stale = False
+        awaited = len(self._awaiting)
         try:
             damage = await self._take_damage()
             screen = Rect(0, 0, *size)
@@ -206,6 +219,7 @@ class Capture:
             if region:
                 patches = await self._images.read(region.coarsened(MAX_RECTS).rects)
                 self._deliver(size, patches)
+            self._caught_up(awaited)
         except XError as error:
             self.log.info("reading the screen failed, trying again: {error}", error=error)
             self._damaged = self._stale = True
@@ -215,6 +229,12 @@ class Capture:
         finally:
             self._busy = False
         self._consider()
+
+    def _caught_up(self, count: int) -> None:
+        """Tell the first ``count`` who await what was drawn before they asked."""
+        done, self._awaiting = self._awaiting[:count], self._awaiting[count:]
+        for each in done:
+            each.callback(None)
 
     async def _take_damage(self) -> Region:
         """Give what was drawn since the last time."""

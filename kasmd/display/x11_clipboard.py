@@ -57,6 +57,14 @@ class Clipboard:
         core.SetSelectionOwner(owner, self._server.atoms["CLIPBOARD"], xcffib.CurrentTime)
         self._connection.flush()
 
+    def clear(self) -> None:
+        """Take what was copied, and what was selected, from whoever has it."""
+        self.offer({})
+        self._connection.core.SetSelectionOwner(
+            _NOBODY, xcffib.xproto.Atom.PRIMARY, xcffib.CurrentTime
+        )
+        self._connection.flush()
+
     def close(self) -> None:
         """End; the connection must be closed already."""
         self._giver.close()

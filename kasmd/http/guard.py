@@ -1,21 +1,33 @@
-"""Proof to grant: HTTP Basic on every request, no session, no cookie."""
+"""Proof to grant: Basic, a bearer token, or the session's cookie, in this order.
+
+An Authorization header counts alone, whatever cookies come with it.  A person
+who came by Basic gets a cookie as well: not every browser gives its websockets
+the password (Safari's do not).
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from typing import NamedTuple, Optional, Protocol
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.python.failure import Failure
 
 from kasmd.errors import LockedOut, LoginRefused, ProtocolError, UnknownPrincipal
-from kasmd.http.headers import Credentials, basic_credentials
-from kasmd.http.problems import Problem
+from kasmd.http.cookies import SessionCookie
+from kasmd.http.headers import basic_credentials, bearer_token
+from kasmd.http.problems import Headers, Problem
+from kasmd.http.proxies import is_loopback
 from kasmd.http.server import Request
-from kasmd.interfaces import IPermissionRegistry
+from kasmd.interfaces import IPermissionRegistry, Principal
 from kasmd.permission.checkers import TooManyWaiting
+from kasmd.permission.proofs import Proofs
+from kasmd.permission.registry import PASSWORD
 
 CHALLENGE = (b"WWW-Authenticate", b'Basic realm="kasmd", charset="UTF-8"')
+BAD_TOKEN = (b"WWW-Authenticate", b'Bearer realm="kasmd", error="invalid_token"')
+#: Inside another site's page a password prompt would pass for that site's.
+_FRAMES = (b"iframe", b"frame", b"embed", b"object")
 
 
 class Authenticates(Protocol):
@@ -25,56 +37,133 @@ class Authenticates(Protocol):
         """Fire with the account's name, or fail with LoginRefused or LockedOut."""
 
 
-class Guard:
-    """Puts the grant of whoever asks on each request, or raises a `Problem`.
+class Sessions(NamedTuple):
+    """What a guard needs to take more than passwords."""
 
-    Only the connection's own address counts for the lock-out: no header can
-    name another one, and a request without credentials is not an attempt.
+    proofs: Proofs
+    cookie: SessionCookie
+    #: Whether browsers are asked for a password with their own prompt.
+    prompt: bool = True
+
+
+class Guard:
+    """Puts the principal and the grant of whoever asks on each request, or raises a `Problem`.
+
+    A request without credentials is not an attempt, and does not count for the
+    lock-out; nor does a cookie or a token, which nobody guesses.
     """
 
     def __init__(
-        self, authenticator: Authenticates, registry: IPermissionRegistry, target: str
+        self,
+        authenticator: Authenticates,
+        registry: IPermissionRegistry,
+        target: str,
+        sessions: Optional[Sessions] = None,
     ) -> None:
         self._authenticator = authenticator
         self._registry = registry
         self._target = target
+        self._sessions = sessions
 
     def admit(self, request: Request) -> Deferred[Request]:
         """Fire with the request once it holds a grant."""
+        return self._proven(request).addCallback(self._grant, request)
+
+    def _proven(self, request: Request) -> Deferred[Principal]:
+        value = request.value(b"Authorization")
         try:
-            name, password = self._credentials(request)
+            credentials = basic_credentials(value)
+            token = bearer_token(value)
         except ProtocolError as error:
-            raise Problem(401, f"Not understood: {error}.", [CHALLENGE]) from None
-        proof = maybeDeferred(self._authenticator.authenticate, name, password, request.address)
-        return proof.addCallbacks(self._grant, self._refused, (request,))
+            raise Problem(401, f"Not understood: {error}.", self._challenge(request)) from None
+        if credentials is not None:
+            proof = maybeDeferred(self._authenticator.authenticate, *credentials, request.address)
+            return proof.addCallbacks(Principal, self._refused, errbackArgs=(request,))
+        if token is not None:
+            return succeed(self._by_token(token))
+        return succeed(self._by_cookie(request))
 
-    def _credentials(self, request: Request) -> Credentials:
-        credentials = basic_credentials(request.value(b"Authorization"))
-        if credentials is None:
-            raise Problem(401, "A name and a password are needed.", [CHALLENGE])
-        return credentials
+    def _refused(self, failure: Failure, request: Request) -> Principal:
+        raise refusal(failure, self._challenge(request))
 
-    def _grant(self, name: str, request: Request) -> Request:
+    def _by_token(self, token: str) -> Principal:
+        sessions = self._sessions
+        principal = sessions.proofs.tokens.principal(token) if sessions is not None else None
+        if principal is None:
+            text = "This token is not valid, or not any more."
+            raise Problem(401, text, [CHALLENGE, BAD_TOKEN])
+        return principal
+
+    def _by_cookie(self, request: Request) -> Principal:
+        sessions = self._sessions
+        secret = sessions.cookie.read(request) if sessions is not None else ""
+        if sessions is None or not secret:
+            raise Problem(401, "A name and a password are needed.", self._challenge(request))
+        principal = sessions.proofs.by_cookie(secret)
+        if principal is None:
+            text = "Your session has ended; log in again."
+            raise Problem(401, text, self._challenge(request, stale=True))
+        return principal
+
+    def _grant(self, principal: Principal, request: Request) -> Request:
         if request._disconnected:
             raise Problem(408, "The client went away.")
         try:
-            request.grant = self._registry.admit(name, self._target)
+            request.grant = self._registry.admit(principal, self._target)
         except UnknownPrincipal:
-            raise Problem(401, "This account is gone.", [CHALLENGE]) from None
+            raise Problem(401, "This account is gone.", self._challenge(request)) from None
+        request.principal = principal
+        if principal.kind == PASSWORD and navigates(request):
+            self._begin_session(principal, request)
         return request
 
-    def _refused(self, failure: Failure) -> Request:
-        error = failure.value
-        if isinstance(error, LockedOut):
-            wait = max(1, math.ceil(error.seconds))
-            raise Problem(
-                429,
-                f"Too many wrong passwords from your address; try again in {wait} seconds.",
-                [(b"Retry-After", b"%d" % wait)],
-            )
-        if isinstance(error, TooManyWaiting):
-            raise Problem(503, "Many people are logging in; try again.", [(b"Retry-After", b"1")])
-        if isinstance(error, LoginRefused):
-            raise Problem(401, "The name and the password do not belong together.", [CHALLENGE])
-        failure.raiseException()
-        raise error
+    def _begin_session(self, principal: Principal, request: Request) -> None:
+        """Give a page that came by Basic a cookie too, unless it has its own already."""
+        sessions = self._sessions
+        if sessions is None or not (request.secure or is_loopback(request.address)):
+            return
+        known = sessions.proofs.by_cookie(sessions.cookie.read(request))
+        if known is None or known.name != principal.name:
+            secret = sessions.proofs.logins.start(principal.name)
+            request.cookies.append(sessions.cookie.begin(request, secret))
+
+    def _challenge(self, request: Request, stale: bool = False) -> Headers:
+        """Give the header that makes a browser prompt, where its prompt is wanted.
+
+        It is not inside a frame, nor when a page's session ended: the page says
+        so itself.  What is no browser is always told what is wanted.
+        """
+        navigating = navigates(request)
+        if request.value(b"Sec-Fetch-Dest") in _FRAMES:
+            return []
+        if request.values(b"Sec-Fetch-Mode") or navigating:
+            wanted = self._sessions is None or self._sessions.prompt
+            return [CHALLENGE] if wanted and (navigating or not stale) else []
+        return [CHALLENGE]
+
+
+def navigates(request: Request) -> bool:
+    """Tell whether a browser asks for a page, to show it."""
+    if request.method not in (b"GET", b"HEAD"):
+        return False
+    mode = request.value(b"Sec-Fetch-Mode")
+    html = any(b"text/html" in value for value in request.values(b"Accept"))
+    return html and mode in (b"navigate", b"")
+
+
+def refusal(failure: Failure, challenge: Headers) -> Problem:
+    """Give the answer to a log-in that failed; failures of our own go through."""
+    error = failure.value
+    if isinstance(error, LockedOut):
+        wait = max(1, math.ceil(error.seconds))
+        return Problem(
+            429,
+            f"Too many wrong passwords; try again in {wait} seconds.",
+            [(b"Retry-After", b"%d" % wait)],
+        )
+    if isinstance(error, TooManyWaiting):
+        return Problem(503, "Many people are logging in; try again.", [(b"Retry-After", b"1")])
+    if isinstance(error, LoginRefused):
+        return Problem(401, "The name and the password do not belong together.", challenge)
+    failure.raiseException()
+    raise error

@@ -22,6 +22,7 @@ MAX_RANGE = 128
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?\Z")
 _BASIC = re.compile(rb"basic +([A-Za-z0-9+/]*={0,2})\Z", re.IGNORECASE)
+_BEARER = re.compile(rb"bearer +([A-Za-z0-9._~+/-]+=*)\Z", re.IGNORECASE)
 _RANGE = re.compile(rb"bytes=(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))\Z")
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 
@@ -57,6 +58,16 @@ def basic_credentials(value: bytes) -> Optional[Credentials]:
     if not colon or _CONTROL.search(text):
         raise ProtocolError("the Authorization header holds no name:password")
     return Credentials(name, password)
+
+
+def bearer_token(value: bytes) -> Optional[str]:
+    """Read an Authorization value (RFC 6750); None where it is of another scheme."""
+    if not value[:7].lower() == b"bearer ":
+        return None
+    match = _BEARER.match(value) if len(value) <= MAX_AUTHORIZATION else None
+    if match is None:
+        raise ProtocolError("the Authorization header holds no bearer token")
+    return match[1].decode("ascii")
 
 
 def valid_host(value: bytes) -> bool:

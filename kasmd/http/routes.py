@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Callable, NamedTuple, Sequence
+import enum
+from typing import Callable, NamedTuple, Optional, Sequence, Union
 
 from kasmd.errors import PermissionDenied
 from kasmd.http.problems import Problem
 from kasmd.http.server import Answer, Request
+from kasmd.log.asking import asked_by
 from kasmd.rights import NOTHING, Right
+
+
+class Public(enum.Enum):
+    """What a route needs that answers to anybody: nothing, and that said aloud."""
+
+    PUBLIC = "public"
+
+
+PUBLIC = Public.PUBLIC
 
 
 class Route(NamedTuple):
     """One thing that is published; ``needs`` has no default.
 
     ``path`` is matched whole, or as a prefix where it ends with ``*``.  A route
-    for GET answers HEAD too.
+    for GET answers HEAD too.  ``body`` is how many bytes of one it reads, and
+    ``denied`` what those hear who do not hold what it needs (else PermissionDenied).
     """
 
     method: bytes
     path: bytes
-    needs: Right
+    needs: Union[Right, Public]
     handle: Callable[[Request], Answer]
+    body: int = 0
+    denied: Optional[Callable[[], Problem]] = None
 
 
 class Routes:
@@ -50,8 +64,9 @@ class Routes:
     def dispatch(self, request: Request) -> Answer:
         """Check the right, then let the route answer."""
         methods = self._methods(request.path)
-        method = b"GET" if request.method == b"HEAD" else request.method
-        route = methods.get(method)
+        route = methods.get(_method(request))
+        if route is not None and isinstance(route.needs, Public):
+            return self._handle(route, request)
         grant = request.grant
         if grant is None or not grant.holds(Right.ENTER):
             raise PermissionDenied("the grant is gone")
@@ -60,8 +75,33 @@ class Routes:
             raise Problem(
                 405, "This method is not for this address.", [(b"Allow", b", ".join(allowed))]
             )
-        grant.require(route.needs)
-        return route.handle(request)
+        needs = route.needs
+        assert isinstance(needs, Right), "a public route was answered above"
+        if route.denied is not None and not grant.holds(needs):
+            raise route.denied()
+        grant.require(needs)
+        request.note_route()
+        return self._handle(route, request)
+
+    def _handle(self, route: Route, request: Request) -> Answer:
+        with asked_by(request):
+            return route.handle(request)
+
+    def is_public(self, request: Request) -> bool:
+        """Tell whether a request is to be dispatched without asking who sent it."""
+        try:
+            route = self._methods(request.path).get(_method(request))
+        except Problem:
+            return False
+        return route is not None and isinstance(route.needs, Public)
+
+    def room(self, method: bytes, path: bytes) -> int:
+        """Give how many bytes of a body the route for this reads."""
+        try:
+            route = self._methods(path).get(method)
+        except Problem:
+            return 0
+        return 0 if route is None else route.body
 
     def _methods(self, path: bytes) -> dict[bytes, Route]:
         exact = self._exact.get(path)
@@ -71,3 +111,7 @@ class Routes:
             if path.startswith(prefix):
                 return methods
         raise Problem(404, "There is nothing at this address.")
+
+
+def _method(request: Request) -> bytes:
+    return b"GET" if request.method == b"HEAD" else request.method

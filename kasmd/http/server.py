@@ -6,11 +6,11 @@ A `Respond` is called with each request and gives a `Response`, raises a
 
 from __future__ import annotations
 
-from typing import Callable, NamedTuple, Optional, Union
+from typing import Any, Callable, NamedTuple, Optional, Union
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime, ISSLTransport
 from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -20,9 +20,20 @@ from twisted.web.http import datetimeToString
 
 from kasmd.errors import PermissionDenied
 from kasmd.http.headers import valid_host
-from kasmd.http.log import log_access
+from kasmd.http.log import (
+    Access,
+    accepted_request_id,
+    log_access,
+    new_request_id,
+    next_connection,
+    note,
+    note_route,
+)
 from kasmd.http.problems import CLOSE, Headers, Problem
-from kasmd.interfaces import IGrant
+from kasmd.http.proxies import Proxies
+from kasmd.http.query import Query
+from kasmd.interfaces import IGrant, Principal
+from kasmd.log.asking import asked_by
 
 _log = Logger(namespace="kasmd.http")
 
@@ -41,10 +52,18 @@ class Limits(NamedTuple):
     head_timeout: int = 30
     #: Seconds between a polite close and a rude one.
     abort_timeout: int = 5
-    #: Bytes of a request's body; no route of the site reads one yet.
+    #: Bytes of a body that no route reads, which is dropped.
     body: int = 65536
+    #: Bytes of all bodies that are kept at one time for the routes that read them.
+    bodies: int = 64 << 20
+    #: Seconds in which a client that still sends its body can take the refusal.
+    linger: float = 1.0
     #: Connections at one time, websockets among them.
     connections: int = 2000
+
+
+#: What the log has for a request whose client did not wait for the answer (nginx's number).
+CLIENT_GONE = 499
 
 
 class Response(NamedTuple):
@@ -60,20 +79,54 @@ class Request(TwistedRequest):
 
     channel: Channel
     grant: Optional[IGrant] = None
+    principal: Optional[Principal] = None
+    request_id = ""
     started = 0.0
+    _head_length = 0
     _body_length = 0
+    _room = 0
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._body: list[bytes] = []
+
+    @property
+    def body(self) -> bytes:
+        """All of the body, for the routes that have room for one; else nothing."""
+        return b"".join(self._body)
+
+    @property
+    def query(self) -> Query:
+        """What follows the question mark (ProtocolError)."""
+        return Query(self.uri.partition(b"?")[2])
 
     @property
     def address(self) -> str:
-        """The peer's IP address, or an empty text for a unix socket."""
-        peer = self.client
-        return peer.host if isinstance(peer, (IPv4Address, IPv6Address)) else ""
+        """The client's IP address, or an empty text for a unix socket.
+
+        Behind a trusted proxy it is what the proxy says.
+        """
+        proxies = self.channel.factory.proxies
+        return proxies.client(self._peer_address, self.values(b"X-Forwarded-For"))
+
+    @property
+    def secure(self) -> bool:
+        """Whether the client speaks TLS, to us or to a trusted proxy."""
+        proxies = self.channel.factory.proxies
+        proto = self.values(b"X-Forwarded-Proto")
+        return bool(self.isSecure()) or proxies.is_secure(self._peer_address, proto)
 
     @property
     def peer(self) -> str:
-        """The peer's address and port, for people and logs."""
+        """The client's address and the connection's port, for people and logs."""
         peer = self.client
-        return f"{self.address}:{peer.port}" if self.address else "unix socket"
+        known = isinstance(peer, (IPv4Address, IPv6Address))
+        return f"{self.address}:{peer.port}" if known else "unix socket"
+
+    @property
+    def _peer_address(self) -> str:
+        peer = self.client
+        return peer.host if isinstance(peer, (IPv4Address, IPv6Address)) else ""
 
     def values(self, name: bytes) -> list[bytes]:
         """Give every value of a request header, in order."""
@@ -92,45 +145,56 @@ class Request(TwistedRequest):
         """Nothing here reads cookies."""
 
     def gotLength(self, length: Optional[int]) -> None:
-        self._count_body(length or 0)
+        if length != 0:
+            channel = self.channel
+            self._room = channel.factory.room(channel._command, _path_of(channel._path))
+            self._count_body(length or 0)
 
     def handleContentChunk(self, data: bytes) -> None:
         self._body_length += len(data)
         self._count_body(self._body_length)
+        if self._room and not self.channel.refused:
+            self._body.append(data)
+            self.channel.factory.bodies += len(data)
 
     def _count_body(self, length: int) -> None:
-        """Refuse what is too large; what is not is dropped, for no route reads it."""
-        if length > self.channel.factory.limits.body:
-            self.channel.refuse(413, b"The body is too large.")
+        """Refuse what is too large; what no route reads is dropped."""
+        factory = self.channel.factory
+        if length > (self._room or factory.limits.body):
+            self.channel.refuse(413, b"The body is too large.", factory.limits.linger)
+        elif self._room and factory.bodies + length - self._body_length > factory.limits.bodies:
+            text = b"Too many bodies are on their way; try again."
+            self.channel.refuse(503, text, factory.limits.linger)
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         self.method, self.uri, self.clientproto = command, path, version
-        self.path = path.partition(b"?")[0]
+        self.path = _path_of(path)
         if not self.channel.refused:
             self.process()
 
     def process(self) -> None:
         factory = self.channel.factory
         self.started = factory.reactor.seconds()
-        done = maybeDeferred(self._respond, factory.respond)
+        self.request_id = self._request_id()
+        with asked_by(self):
+            done = maybeDeferred(self._respond, factory.respond)
         done.addCallbacks(self.answer, self._failed)
         done.addErrback(self._broke)
 
+    def _request_id(self) -> str:
+        """Take a trusted proxy's id for this request, or make one."""
+        given = self.values(b"X-Request-Id")
+        if len(given) == 1 and self.channel.factory.proxies.trusts(self._peer_address):
+            return accepted_request_id(given[0])
+        return new_request_id()
+
     def _respond(self, respond: Respond) -> Answer:
-        self._take_absolute_form()
         host = self.value(b"Host")
         if not (valid_host(host) or (not host and self.clientproto == b"HTTP/1.0")):
             raise Problem(400, "The Host header does not name a host.", [CLOSE])
         if not self.path.startswith(b"/"):
             raise Problem(400, "The request target is not a path.", [CLOSE])
         return respond(self)
-
-    def _take_absolute_form(self) -> None:
-        """Reduce http://host/path to /path (RFC 9112 3.2.2)."""
-        for scheme in (b"http://", b"https://"):
-            if self.path.lower().startswith(scheme):
-                _, slash, path = self.path[len(scheme) :].partition(b"/")
-                self.path = slash + path
 
     # Answers.
 
@@ -163,20 +227,25 @@ class Request(TwistedRequest):
         if length is not None and status not in NO_BODY_CODES:
             lines.append(b"Content-Length: %d" % length)
         lines += [b"%s: %s" % header for header in headers]
+        lines += [b"Set-Cookie: " + cookie for cookie in self.cookies]
         if CLOSE in headers:
             self.channel.persistent = 0
         elif not self.channel.persistent:
             lines.append(b"%s: %s" % CLOSE)
-        lines += (b"", b"")
-        return b"\r\n".join(lines)
+        lines += (b"X-Request-Id: " + self.request_id.encode("ascii"), b"", b"")
+        head = b"\r\n".join(lines)
+        self._head_length = len(head)
+        return head
 
     def _failed(self, failure: Failure) -> None:
         problem = failure.value
         if isinstance(problem, PermissionDenied):
             problem = Problem(403, "You may not do this.")
         if not isinstance(problem, Problem):
-            _log.failure("A request broke its route", failure)
+            _log.failure("A request broke its route", failure, request_id=self.request_id)
             problem = Problem(500, "The server made a mistake; its log says which.")
+        if problem.status == 401:
+            self.note(f"Authentication attempt failed, {problem.detail}")
         accept = b",".join(self.values(b"Accept"))
         content_type, body = problem.rendered(accept)
         headers = (
@@ -187,33 +256,83 @@ class Request(TwistedRequest):
         self.answer(Response(problem.status, headers, body))
 
     def _broke(self, failure: Failure) -> None:
-        _log.failure("An answer could not be sent", failure)
+        _log.failure("An answer could not be sent", failure, request_id=self.request_id)
         self.channel.forceAbortClient()
 
     # The end.
 
     def finish(self) -> None:
+        factory = self.channel.factory
         super().finish()
-        self._release()
+        self._release(factory)
 
     def connectionLost(self, reason: Failure) -> None:
+        if self.started and not self.finished:
+            if not self.startedWriting:
+                self.code = CLIENT_GONE
+            self.channel.factory.log(self)
+        factory = self.channel.factory
         super().connectionLost(reason)
-        self._release()
+        self._release(factory)
+
+    @property
+    def access(self) -> Access:
+        """What the log says of this request once it is answered."""
+        return Access(
+            self.channel.number,
+            self._peer_address,
+            self.address,
+            self.principal.name if self.principal is not None else "",
+            self.method,
+            self.path,
+            self.uri.partition(b"?")[2],
+            self.clientproto,
+            self.code,
+            self._head_length + self.sentLength,
+            self.channel.factory.reactor.seconds() - self.started,
+        )
+
+    def note_route(self) -> None:
+        """Write what was asked for and by what it was let in, where steps are wanted."""
+        proof = self.principal.kind if self.principal is not None else ""
+        query = self.uri.partition(b"?")[2]
+        note_route(self.channel.number, proof, self.path, query, self.request_id)
+
+    def note(self, text: str) -> None:
+        """Write a step of this request, where steps are wanted."""
+        note(self.channel.number, text, self.request_id)
 
     def hand_over(self, protocol: Protocol) -> None:
         """Give the connection to ``protocol``; the request and its grant are over."""
+        self.note("using protocol HyBi/IETF 6455 13")
+        self.note("connecting to VNC target")
         self.channel.factory.log(self)
         self.channel.hand_over(protocol)
-        self._release()
+        self._release(self.channel.factory)
 
-    def _release(self) -> None:
+    def _release(self, factory: HttpFactory) -> None:
+        factory.bodies -= sum(map(len, self._body))
+        self._body.clear()
         grant, self.grant = self.grant, None
         if grant is not None:
             grant.release()
 
 
-Answer = Union[Optional[Response], Deferred[Optional[Response]]]
+def _path_of(target: bytes) -> bytes:
+    """Give the path of a request target, /path?query or http://host/path (RFC 9112 3.2)."""
+    path = target.partition(b"?")[0]
+    for scheme in (b"http://", b"https://"):
+        if path.lower().startswith(scheme):
+            _, slash, rest = path[len(scheme) :].partition(b"/")
+            return slash + rest
+    return path
+
+
+#: A Deferred fires with a `Response`, or None.
+Answer = Union[Optional[Response], Deferred[Any]]
 Respond = Callable[[Request], Answer]
+#: Gives how many bytes of a body the route for a method and a path reads.
+Room = Callable[[bytes, bytes], int]
 
 
 class Channel(HTTPChannel):
@@ -223,10 +342,12 @@ class Channel(HTTPChannel):
     factory: HttpFactory
     refused = False
     _successor: Optional[Protocol] = None
+    _lingering: Optional[IDelayedCall] = None
 
     def __init__(self, factory: HttpFactory) -> None:
         super().__init__()
         self.factory = factory
+        self.number = next_connection()
         self.timeOut = factory.limits.head_timeout
         self.abortTimeout = factory.limits.abort_timeout
 
@@ -237,13 +358,24 @@ class Channel(HTTPChannel):
     def connectionMade(self) -> None:
         self.factory.connections += 1
         super().connectionMade()
+        secure = ISSLTransport.providedBy(self.transport)
+        note(self.number, f"got client connection from {self._peer_address()}")
+        note(self.number, "using SSL socket" if secure else "using plain (not SSL) socket")
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.factory.connections -= 1
+        if self._lingering is not None and self._lingering.active():
+            self._lingering.cancel()
         if self._successor is None:
             super().connectionLost(reason)
+            note(self.number, "No connection after handshake")
         else:
             self._successor.connectionLost(reason)
+        note(self.number, "handler exit")
+
+    def _peer_address(self) -> str:
+        peer = self.getPeer()
+        return peer.host if isinstance(peer, (IPv4Address, IPv6Address)) else ""
 
     def resetTimeout(self) -> None:
         """Time is given to a whole request, not to each of its bytes."""
@@ -273,17 +405,36 @@ class Channel(HTTPChannel):
         if early:
             protocol.dataReceived(early)
 
-    def refuse(self, status: int, text: bytes) -> None:
-        """Answer a request that is not worth parsing further, and close."""
+    def refuse(self, status: int, text: bytes, linger: float = 0) -> None:
+        """Answer a request that is not worth parsing further, and close.
+
+        To close on one who still sends would take the answer from it, so what
+        it sends can be dropped for ``linger`` seconds.
+        """
         if self.refused:
             return
         self.refused = True
         lines = [b"HTTP/1.1 %d %s" % (status, RESPONSES[status])]
         lines += self.factory.lines
         lines += [b"Content-Type: text/plain", b"Content-Length: %d" % len(text)]
+        request_id = new_request_id()
+        lines += [b"X-Request-Id: " + request_id.encode("ascii")]
         lines += [b"Connection: close", b"", text]
-        self.write(b"\r\n".join(lines))
-        self.loseConnection()
+        answer = b"\r\n".join(lines)
+        self.write(answer)
+        peer = self._peer_address()
+        nothing = (b"-", b"-", b"", b"HTTP/1.1")
+        access = Access(self.number, peer, peer, "", *nothing, status, len(answer), 0.0)
+        log_access(access, request_id)
+        if linger:
+            self.setTimeout(None)
+            self._lingering = self.callLater(linger, self.loseConnection)
+        else:
+            self.loseConnection()
+
+    def _send100Continue(self) -> None:
+        if not self.refused:
+            super()._send100Continue()
 
     def lineLengthExceeded(self, line: bytes) -> None:
         self._respondToBadRequestAndDisconnect()
@@ -298,14 +449,24 @@ class HttpFactory(ServerFactory[Channel]):
     noisy = False
 
     def __init__(
-        self, reactor: IReactorTime, respond: Respond, headers: Headers, limits: Limits
+        self,
+        reactor: IReactorTime,
+        respond: Respond,
+        headers: Headers,
+        limits: Limits,
+        room: Room = lambda method, path: 0,
+        proxies: Proxies = Proxies(),
     ) -> None:
         self.reactor = reactor
         self.respond = respond
+        self.room = room
+        self.proxies = proxies
         #: The header lines that every answer of this face has.
         self.lines = [b"%s: %s" % header for header in (*OWN_HEADERS, *headers)]
         self.limits = limits
         self.connections = 0
+        #: Bytes of the bodies that are kept.
+        self.bodies = 0
 
     def buildProtocol(self, addr: Optional[IAddress]) -> Optional[Channel]:
         if self.connections >= self.limits.connections:
@@ -315,12 +476,4 @@ class HttpFactory(ServerFactory[Channel]):
 
     def log(self, request: Request) -> None:
         """Write the access line; called by the request when it is answered."""
-        log_access(
-            request.address,
-            request.grant.name if request.grant is not None else "",
-            request.method,
-            request.path,
-            request.code,
-            request.sentLength,
-            self.reactor.seconds() - request.started,
-        )
+        log_access(request.access, request.request_id)

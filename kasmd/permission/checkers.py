@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from hashlib import blake2b
 from secrets import token_bytes
-from typing import Callable, NamedTuple
+from typing import Callable, NamedTuple, Optional
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
@@ -22,8 +22,9 @@ from twisted.python.failure import Failure
 
 from kasmd.errors import LockedOut, LoginRefused
 from kasmd.interfaces import IAccounts, IWorker
+from kasmd.log.asking import Asking, asked_by, now_asking
 from kasmd.permission.kasmpasswd import DUMMY_SECRET, verify
-from kasmd.permission.lockout import Lockout
+from kasmd.permission.lockout import AccountLockout, Lockout
 
 #: Proofs remembered at once; the one that was unused longest is forgotten.
 PROOFS = 1024
@@ -53,20 +54,29 @@ class _Check(NamedTuple):
     proof: bytes
     known: bool
     waiters: list[_Waiter]
+    #: The first of those who wait, for the log.
+    asking: Optional[Asking]
 
 
 class Authenticator:
-    """Checks passwords against ``accounts``, on ``worker``, unless ``lockout`` says no.
+    """Checks passwords against ``accounts``, on ``worker``, unless a lock-out says no.
 
-    ``clock`` gives seconds and never jumps (``time.monotonic``; a reactor's
-    ``seconds`` is the wall clock).
+    ``lockout`` is for addresses, ``guarded`` for accounts.  ``clock`` gives
+    seconds and never jumps (``time.monotonic``; a reactor's ``seconds`` is the
+    wall clock).
     """
 
     def __init__(
-        self, accounts: IAccounts, lockout: Lockout, worker: IWorker, clock: Callable[[], float]
+        self,
+        accounts: IAccounts,
+        lockout: Lockout,
+        worker: IWorker,
+        clock: Callable[[], float],
+        guarded: Optional[AccountLockout] = None,
     ) -> None:
         self._accounts = accounts
         self._lockout = lockout
+        self._guarded = guarded or AccountLockout(0, 0)
         self._worker = worker
         self._clock = clock
         self._key = token_bytes(32)
@@ -83,7 +93,7 @@ class Authenticator:
         A refusal counts against the address, once for all requests that
         carried the same wrong guess at the same time.
         """
-        left = self._lockout.seconds_left(address, self._clock())
+        left = self._seconds_left(name, address)
         if left:
             return fail(LockedOut(address, left))
         account = self._accounts.accounts().get(name)
@@ -94,7 +104,8 @@ class Authenticator:
             return succeed(name)
         if not name or not password:
             return fail(self._refuse(name, address))
-        return self._wait(_Check(name, password, secret, proof, account is not None, []), address)
+        known, asking = account is not None, now_asking()
+        return self._wait(_Check(name, password, secret, proof, known, [], asking), address)
 
     def _wait(self, check: _Check, address: str) -> Deferred[str]:
         if check.proof not in self._waiting and len(self._waiting) >= WAITING:
@@ -123,14 +134,19 @@ class Authenticator:
 
     def _turn_away(self, check: _Check) -> None:
         """Refuse those whose address was locked out while they waited."""
-        now = self._clock()
         for waiter in list(check.waiters):
-            left = self._lockout.seconds_left(waiter.address, now)
+            left = self._seconds_left(check.name, waiter.address)
             if left:
                 check.waiters.remove(waiter)
                 waiter.answer.errback(LockedOut(waiter.address, left))
 
     def _checked(self, result: object, check: _Check) -> None:
+        with asked_by(check.asking):
+            self._decide(result, check)
+        self._busy = False
+        self._next()
+
+    def _decide(self, result: object, check: _Check) -> None:
         del self._waiting[check.proof]
         addresses = dict.fromkeys(waiter.address for waiter in check.waiters)
         if isinstance(result, Failure):
@@ -140,12 +156,11 @@ class Authenticator:
             self._remember(check.proof)
             for address in addresses:
                 self._lockout.succeeded(address)
+                self._guarded.succeeded(check.name, address)
             self._answer(check, {})
         else:
             refusals = {address: self._refuse(check.name, address) for address in addresses}
             self._answer(check, refusals)
-        self._busy = False
-        self._next()
 
     def _answer(self, check: _Check, refusals: dict[str, LoginRefused]) -> None:
         for waiter in check.waiters:
@@ -158,7 +173,16 @@ class Authenticator:
         _log.warn("log-in as {name} from {address} refused", name=_shown(name), address=address)
         if self._lockout.failed(address, self._clock()):
             _log.warn("{address} is locked out: too many refused log-ins", address=address)
+        if self._guarded.failed(name, self._clock()):
+            _log.warn("{name} is locked for unfamiliar addresses", name=_shown(name))
         return LoginRefused("the name and the password do not belong together")
+
+    def _seconds_left(self, name: str, address: str) -> float:
+        now = self._clock()
+        return max(
+            self._lockout.seconds_left(address, now),
+            self._guarded.seconds_left(name, address, now),
+        )
 
     def _current(self, check: _Check) -> bool:
         account = self._accounts.accounts().get(check.name)

@@ -39,24 +39,25 @@ def read(path: str) -> Optional[bytes]:
 
 
 @contextmanager
-def exclusive(path: str) -> Iterator[None]:
+def exclusive(path: str, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     """Keep other writers of ``path`` out, by a lock on ``path``.lock, which stays.
 
-    Raises TimeoutError (an OSError) after LOCK_SECONDS.
+    Raises TimeoutError (an OSError) after ``seconds``.
     """
     fd = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        _lock(fd)
+        _lock(fd, seconds)
         yield
     finally:
         os.close(fd)
 
 
-def replace(path: str, content: bytes) -> None:
+def replace(path: str, content: bytes, signature: str = "") -> None:
     """Replace a file by ``content``, mode 0600, so that a power cut leaves old or new.
 
-    Call it under `exclusive`.  Raises OSError; then the old file is untouched
-    and nothing is left beside it.
+    Call it under `exclusive` where others write too.  Raises OSError; then the
+    old file is untouched and nothing is left beside it.  `signed` gives the
+    ``signature`` until somebody else writes the file.
     """
     if len(content) > SIZE_LIMIT:
         raise OSError(f"larger than {SIZE_LIMIT} bytes")
@@ -64,6 +65,8 @@ def replace(path: str, content: bytes) -> None:
     new = os.path.join(directory, f".{name}.new")
     try:
         _write(new, content)
+        if signature:
+            _sign(path, new, signature)
         os.rename(new, path)
     except OSError:
         _unlink(new)
@@ -71,8 +74,30 @@ def replace(path: str, content: bytes) -> None:
     _sync_directory(directory or ".")
 
 
-def _lock(fd: int) -> None:
-    deadline = time.monotonic() + LOCK_SECONDS
+def signed(path: str) -> str:
+    """Give the signature of whoever wrote the file as it is now, if there is one."""
+    try:
+        identity, _, signature = (read(f"{path}.lock") or b"").partition(b" ")
+        if identity != _identity(path):
+            return ""
+    except OSError:
+        return ""
+    return signature.decode("utf-8", "replace")
+
+
+def _sign(path: str, new: str, signature: str) -> None:
+    # Into the lock, which only its holder writes, and before the rename, which keeps the identity.
+    with open(f"{path}.lock", "wb", buffering=0) as file:
+        file.write(_identity(new) + b" " + signature.encode("utf-8", "replace"))
+
+
+def _identity(path: str) -> bytes:
+    status = os.stat(path)
+    return b"%d.%d" % (status.st_ino, status.st_mtime_ns)
+
+
+def _lock(fd: int, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
     while True:
         try:
             return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -7,21 +7,24 @@ from typing import Callable
 from zope.interface import implementer
 
 from kasmd.errors import PermissionDenied
-from kasmd.interfaces import IGrant
+from kasmd.interfaces import IGrant, Principal
 from kasmd.permission.callbacks import Callbacks
 from kasmd.rights import NOTHING, Right
 
 
 @implementer(IGrant)
 class Grant:
-    """What ``name`` may do now.
+    """What ``principal`` may do now.
 
     ``update`` and ``tell`` are for the registry that made it and are no part
     of `IGrant`.  To ask for nothing is a mistake and is refused.
     """
 
-    def __init__(self, name: str, rights: Right, forget: Callable[[Grant], None]) -> None:
-        self.name = name
+    def __init__(
+        self, principal: Principal, rights: Right, forget: Callable[[Grant], None]
+    ) -> None:
+        self.principal = principal
+        self.name = principal.name
         self._held = rights.value
         self._forget = forget
         self._released = False

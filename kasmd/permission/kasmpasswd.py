@@ -16,7 +16,7 @@ from typing import Mapping, NamedTuple, Optional
 from passlib.hash import sha256_crypt
 
 from kasmd.interfaces import Account
-from kasmd.rights import OWNER, READ, WRITE, Right, rights_from_letters
+from kasmd.rights import Right, letters_from_rights, rights_from_letters
 
 #: KasmVNC keeps names and secrets in 128 bytes, the last of them NUL.
 FIELD_LIMIT = 127
@@ -31,7 +31,6 @@ DUMMY_SECRET = "$5$kasm$" + "." * 43
 _SALT = "kasm"
 _ROUNDS = 5000
 _UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
-_LETTERS: tuple[tuple[str, Right], ...] = (("r", READ), ("w", WRITE), ("o", OWNER))
 
 
 class Problem(NamedTuple):
@@ -117,7 +116,7 @@ def render(file: PasswordFile) -> str:
 def canonical(account: Account) -> Account:
     """Give ``account`` as the file will give it back (ValueError if it cannot)."""
     complaint = _complaint(account.name, account.secret)
-    rights = rights_from_letters(_letters(account.rights))
+    rights = rights_from_letters(letters_from_rights(account.rights))
     if not complaint and rights != account.rights | Right.ENTER:
         complaint = f"{account.rights} cannot be said with the letters r, w and o"
     if complaint:
@@ -182,12 +181,8 @@ def _complaint(name: str, secret: str) -> str:
     return ""
 
 
-def _letters(rights: Right) -> str:
-    return "".join(letter for letter, needed in _LETTERS if needed in rights)
-
-
 def _line(account: Account) -> str:
-    return f"{account.name}:{account.secret}:{_letters(account.rights)}"
+    return f"{account.name}:{account.secret}:{letters_from_rights(account.rights)}"
 
 
 def _size(text: str) -> int:

@@ -63,6 +63,48 @@ class Lockout:
         self._records.pop(_subscriber(address), None)
 
 
+#: Wrong passwords for one account, from wherever, for each that one address may give.
+ACCOUNT_FACTOR = 4
+
+
+class AccountLockout:
+    """Slows those who guess one account's password from many addresses.
+
+    Once an account has had ACCOUNT_FACTOR times ``threshold`` refusals, addresses
+    that never logged in to it wait ``timeout`` seconds, and then it starts afresh.
+    Those that did are not kept waiting, so nobody can shut the owner of an
+    account out of where he usually is.  Names without an account count alike.
+    """
+
+    def __init__(self, threshold: int, timeout: float, capacity: int = CAPACITY) -> None:
+        self._names = Lockout(threshold * ACCOUNT_FACTOR, timeout, capacity)
+        self._capacity = capacity
+        #: Who logged in to what, the one unused longest first.
+        self._familiar: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    def seconds_left(self, name: str, address: str, now: float) -> float:
+        """Give how long ``address`` is kept from ``name``, 0.0 if it is not."""
+        left = self._names.seconds_left(_account(name), now)
+        return 0.0 if left and (name, _subscriber(address)) in self._familiar else left
+
+    def failed(self, name: str, now: float) -> bool:
+        """Count a wrong password; tell whether it locked the account."""
+        return self._names.failed(_account(name), now)
+
+    def succeeded(self, name: str, address: str) -> None:
+        """Let ``address`` be familiar to ``name`` from now on."""
+        pair = name, _subscriber(address)
+        self._familiar[pair] = None
+        self._familiar.move_to_end(pair)
+        if len(self._familiar) > self._capacity:
+            self._familiar.popitem(last=False)
+
+
+def _account(name: str) -> str:
+    # Not to be taken for an address; cut, for anybody may send one.
+    return f"account {name[:128]}"
+
+
 @lru_cache(maxsize=1024)
 def _subscriber(address: str) -> str:
     """Give what one subscriber holds: an IPv4 address, a /64, or what is no IP as it is."""

@@ -1,44 +1,82 @@
 """Who may do what: gives out grants and keeps every one of them current.
 
-The end of an account is the end of its grants: they lose everything and do not
-come back to life when somebody makes another account of the same name.
+The end of an account, a login, a token or an invitation is the end of its
+grants: they lose everything and do not come back to life when somebody makes
+another of the same name.
 """
 
 from __future__ import annotations
 
-from typing import Mapping, Optional
+from typing import Callable, Mapping, Optional, Protocol
 from weakref import WeakSet
 
 from zope.interface import implementer
 
 from kasmd.errors import UnknownPrincipal
-from kasmd.interfaces import IAccounts, IPermissionRegistry
+from kasmd.interfaces import IAccounts, IPermissionRegistry, Principal
 from kasmd.permission.grant import Grant
 from kasmd.rights import NOTHING, Right
 
+PASSWORD, LOGIN, TOKEN, INVITATION = "password", "login", "token", "invitation"
+#: What a proof does not narrow.
+EVERYTHING = ~NOTHING
+
+
+class Proof(Protocol):
+    """Where proofs of one kind are kept, and what each is good for."""
+
+    def ceiling(self, ident: str) -> Optional[Right]:
+        """Give the rights that ``ident`` may carry, or None once it has ended."""
+
+    def when_changed(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call ``callback`` after each change until the answer is called."""
+
 
 class _LiveGrants:
-    """The grants that are out; one that nobody holds any more is forgotten."""
+    """The grants that are out; one that nobody holds any more is forgotten.
 
-    def __init__(self) -> None:
+    ``proofs`` has whatever keeps the proofs of a kind.  A password is no such
+    proof: nothing is kept of it, and it carries all that its account has.
+    """
+
+    def __init__(self, proofs: Mapping[str, Proof]) -> None:
         self._live: WeakSet[Grant] = WeakSet()
+        self._proofs = proofs
+        for proof in proofs.values():
+            proof.when_changed(self.recompute)
 
     def __len__(self) -> int:
         """The number of grants that are out."""
         return len(self._live)
 
-    def rights_of(self, name: str) -> Optional[Right]:
-        """Give the rights of ``name``, or None if there is no such account."""
+    def account_rights(self, name: str) -> Optional[Right]:
+        """Give the rights of the account ``name``, or None if there is no such account."""
         raise NotImplementedError
 
-    def admit(self, principal: str, target: str) -> Grant:
+    def rights_of(self, principal: Principal) -> Optional[Right]:
+        """Give what ``principal`` may do, or None where he or his proof is gone."""
+        ceiling: Optional[Right] = EVERYTHING
+        if principal.kind != PASSWORD:
+            proof = self._proofs.get(principal.kind)
+            ceiling = proof.ceiling(principal.ident) if proof is not None else None
+        # A guest needs no account.
+        guest = principal.kind == INVITATION
+        own = EVERYTHING if guest else self.account_rights(principal.name)
+        return None if ceiling is None or own is None else ceiling & own
+
+    def admit(self, principal: Principal, target: str) -> Grant:
         """Give a live grant; every target means the same, for there is one desktop."""
         rights = self.rights_of(principal)
         if rights is None:
-            raise UnknownPrincipal(f"there is no account {principal!a}")
+            what = "account" if principal.kind == PASSWORD else f"{principal.kind} any more for"
+            raise UnknownPrincipal(f"there is no {what} {principal.name!a}")
         grant = Grant(principal, rights, self._live.discard)
         self._live.add(grant)
         return grant
+
+    def present(self) -> set[tuple[str, str]]:
+        """Give (kind, ident) of each who holds a grant."""
+        return {(grant.principal.kind, grant.principal.ident) for grant in list(self._live)}
 
     def recompute(self) -> None:
         """Bring every grant up to date, and only then tell their holders."""
@@ -47,7 +85,7 @@ class _LiveGrants:
             grant.tell()
 
     def _refresh(self, grant: Grant) -> bool:
-        rights = self.rights_of(grant.name)
+        rights = self.rights_of(grant.principal)
         if rights is None:
             self._live.discard(grant)
         return grant.update(NOTHING if rights is None else rights)
@@ -61,27 +99,37 @@ class Registry(_LiveGrants):
     ``desktop.allow_resize`` is.
     """
 
-    def __init__(self, accounts: IAccounts, withheld: Right = NOTHING) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        accounts: IAccounts,
+        withheld: Right = NOTHING,
+        proofs: Mapping[str, Proof] = {},
+    ) -> None:
+        super().__init__(proofs)
         self._accounts = accounts
         self._withheld = withheld
         accounts.when_changed(self.recompute)
 
-    def rights_of(self, name: str) -> Optional[Right]:
+    def account_rights(self, name: str) -> Optional[Right]:
         """Give the rights that the account has now."""
         account = self._accounts.accounts().get(name)
-        return account.rights & ~self._withheld if account is not None else None
+        return account.rights if account is not None else None
+
+    def rights_of(self, principal: Principal) -> Optional[Right]:
+        """Give what ``principal`` may do on this desktop."""
+        rights = super().rights_of(principal)
+        return None if rights is None else rights & ~self._withheld
 
 
 @implementer(IPermissionRegistry)
 class MemoryRegistry(_LiveGrants):
     """Answers from a mapping of names to rights; ``ENTER`` is always added."""
 
-    def __init__(self, rights: Mapping[str, Right]) -> None:
-        super().__init__()
+    def __init__(self, rights: Mapping[str, Right], proofs: Mapping[str, Proof] = {}) -> None:
+        super().__init__(proofs)
         self._rights = {name: right | Right.ENTER for name, right in rights.items()}
 
-    def rights_of(self, name: str) -> Optional[Right]:
+    def account_rights(self, name: str) -> Optional[Right]:
         """Give what was set last."""
         return self._rights.get(name)
 

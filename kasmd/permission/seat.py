@@ -39,6 +39,9 @@ NEEDS: Mapping[str, Right] = {
     "pointer": Right.POINTER,
     "offer_clipboard": Right.CLIPBOARD_IN,
     "resize": Right.RESIZE,
+    # The owner's, who in KasmVNC needs no right to read for them.
+    "screenshot": Right.MANAGE,
+    "clear_clipboard": Right.MANAGE,
     # Outward.
     "changed": Right.VIEW,
     "resized": Right.VIEW,
@@ -146,6 +149,21 @@ class Seat:
             return succeed(PROHIBITED)
         resizing: Deferred[int] = self._display.resize(width, height, screens)
         return resizing
+
+    def screenshot(self) -> Deferred[Snapshot]:
+        """Copy all of the picture as it is now (PermissionDenied, also if the right goes)."""
+        self.grant.require(NEEDS["screenshot"])
+        taking: Deferred[Snapshot] = self._display.screenshot()
+        return taking.addCallback(self._still_allowed)
+
+    def _still_allowed(self, snapshot: Snapshot) -> Snapshot:
+        self.grant.require(NEEDS["screenshot"])
+        return snapshot
+
+    def clear_clipboard(self) -> None:
+        """Forget what was copied (PermissionDenied)."""
+        self.grant.require(NEEDS["clear_clipboard"])
+        self._display.clear_clipboard()
 
     def leave(self) -> None:
         """Let go of all that is held, tell nobody anything more, release the grant."""

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Callable
 
 from twisted.logger import Logger
@@ -119,6 +120,18 @@ class Conversation:
     def _paste(self, event: said.ClipboardProvided) -> None:
         self._seat.offer_clipboard(event.content)
 
+    # What it costs.
+
+    def repaint(self) -> None:
+        """Send all of the picture again."""
+        self._painter.repaint()
+
+    def _tell_scores(self, event: said.StatsRequested) -> None:
+        self._session.send_stats(json.dumps(self._painter.scores()))
+
+    def _take_figures(self, event: said.FrameStatsReceived) -> None:
+        self._painter.measures.answered(event.received, event.rendered)
+
     # Kasm's, as far as it must be answered for its client to go on.
 
     def _name_video_encoders(self, event: said.VideoEncodersRequested) -> None:
@@ -142,4 +155,6 @@ class Conversation:
         said.RelaySubscribed: _refuse_relay,
         said.VideoEncodersRequested: _name_video_encoders,
         said.LatencyProbed: _probe,
+        said.StatsRequested: _tell_scores,
+        said.FrameStatsReceived: _take_figures,
     }

@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from kasmd.errors import ConfigError
-from kasmd.interfaces import IViewer, IViewerTransport, MakeViewer
+from kasmd.interfaces import IViewer, IViewerTransport, MakeViewer, Principal
 
 #: A TLS context for each kind that VeNCrypt has: by whether it has a certificate.
 Contexts = Mapping[bool, Union[ContextFactory, IOpenSSLServerConnectionCreator]]
@@ -37,7 +37,7 @@ class ViewerStream(Protocol):
 
     transport: Connection
 
-    def __init__(self, make_viewer: MakeViewer, principal: Optional[str],
+    def __init__(self, make_viewer: MakeViewer, principal: Optional[Principal],
                  contexts: Contexts, clock: IReactorTime) -> None:
         self._make_viewer = make_viewer
         self._principal = principal
@@ -98,7 +98,7 @@ class ViewerFactory(Factory):
 
     noisy = False
 
-    def __init__(self, make_viewer: MakeViewer, principal: Optional[str],
+    def __init__(self, make_viewer: MakeViewer, principal: Optional[Principal],
                  contexts: Contexts, clock: IReactorTime) -> None:
         self._arguments = make_viewer, principal, contexts, clock
 

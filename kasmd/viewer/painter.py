@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import Callable, Optional, Sequence
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -21,6 +22,7 @@ from kasmd.screen.framebuffer import Snapshot
 from kasmd.screen.geometry import Move, Rect, Screen
 from kasmd.screen.pixels import BGRX, PixelFormat
 from kasmd.screen.region import Region
+from kasmd.viewer.measures import Measures, Scores
 from kasmd.viewer.outbox import Outbox
 from kasmd.viewer.pacing import Pacing
 from kasmd.viewer.pseudo import PseudoRectangles
@@ -45,7 +47,8 @@ class Painter:
 
     def __init__(self, seat: ISeat, session: ServerSession, outbox: Outbox,
                  encodings: Encodings, clock: IReactorTime, patience: float,
-                 failed: Callable[[str], None]) -> None:
+                 failed: Callable[[str], None], measures: Measures) -> None:
+        self.measures = measures
         self._seat = seat
         self._session = session
         self._outbox = outbox
@@ -153,7 +156,18 @@ class Painter:
         """A fence came back."""
         if payload == _PROBE:
             self._pacing.echoed(self._clock.seconds())
+            self.measures.linked(self._pacing.round_trip, self._pacing.rate)
             self.pump()
+
+    def repaint(self) -> None:
+        """Owe all of the picture again."""
+        self._owed.everything(*self._pseudo.size)
+        self._counting = False
+        self.pump()
+
+    def scores(self) -> Scores:
+        """Give how well this viewer is served."""
+        return self.measures.scores(self._clock.seconds())
 
     def latency_probed(self, ident: int) -> None:
         """Say ``ident`` back behind the next update."""
@@ -193,6 +207,7 @@ class Painter:
         with self._log.failuresHandled("a viewer could not be served") as serving:
             self._say()
             self._paint()
+            self.measures.link(self._held_back, self._clock.seconds())
         if serving.failed:
             self._failed("internal error; the log has more")
 
@@ -222,6 +237,12 @@ class Painter:
     @property
     def _screen(self) -> Rect:
         return Rect(0, 0, *self._pseudo.size)
+
+    @property
+    def _held_back(self) -> bool:
+        """Tell whether the link is what keeps a picture from leaving."""
+        due = self._update is not None or (bool(self._owed) and self._wish.area is not None)
+        return due and (self._outbox.paused or not self._pacing.may_send())
 
     def _begin(self) -> bool:
         """Begin an update, if one is wanted, allowed, and there is something to send."""
@@ -271,7 +292,9 @@ class Painter:
 
     def _give_slice(self) -> None:
         assert self._update is not None
+        began = perf_counter()
         data, shown = self._update.next_slice(self._look)
+        self.measures.encoded(perf_counter() - began)
         if self._counting:
             self._owed.sent(shown)
         last = self._update.done
@@ -282,6 +305,7 @@ class Painter:
 
     def _updated(self) -> None:
         """An update is complete: ask for an echo of it."""
+        self.measures.updated(self._clock.seconds())
         if self._probe is not None:
             self._session.send_latency(self._probe)
             self._probe = None

@@ -19,13 +19,15 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from kasmd.errors import KasmdError, ProtocolError
-from kasmd.interfaces import IRoster, ISeat, IViewer, IViewerTransport
+from kasmd.interfaces import IRoster, ISeat, IViewer, IViewerTransport, Principal
 from kasmd.rfb import messages as said
+from kasmd.rfb.dialect import Dialect
 from kasmd.rfb.limits import Limits
 from kasmd.rfb.numbers import SecurityType
 from kasmd.rfb.server import ServerSession
 from kasmd.rights import Right
 from kasmd.viewer.conversation import Conversation
+from kasmd.viewer.measures import Figures, Measures
 from kasmd.viewer.outbox import Outbox
 from kasmd.viewer.painter import Painter
 from kasmd.viewer.sharing import Encodings
@@ -43,7 +45,7 @@ Authenticate = Callable[[str, str, str], Deferred[str]]
 class Surroundings(NamedTuple):
     """What every viewer of one desktop shares."""
 
-    admit: Callable[[str], ISeat]
+    admit: Callable[[Principal], ISeat]
     authenticate: Authenticate
     roster: IRoster
     encodings: Encodings
@@ -53,6 +55,8 @@ class Surroundings(NamedTuple):
     handshake_time: float
     patience: float
     max_viewers: int
+    #: Seconds that a frame lasts.
+    frame: float = 1 / 60
 
 
 @implementer(IViewer)
@@ -61,12 +65,13 @@ class Viewer:
 
     _log = Logger()
 
-    def __init__(self, transport: IViewerTransport, principal: Optional[str],
+    def __init__(self, transport: IViewerTransport, principal: Optional[Principal],
                  around: Surroundings) -> None:
         security = SecurityType.VENCRYPT if principal is None else SecurityType.NONE
-        self.name = principal or ""
+        self._principal = principal or Principal("")
         self.peer = transport.peer
         self.connected_at = time.time()
+        self.measures = Measures(around.frame)
         self._transport = transport
         self._around = around
         self._session = ServerSession([security], around.limits)
@@ -80,11 +85,32 @@ class Viewer:
         )
         self._flush()
 
+    @property
+    def name(self) -> str:
+        """The person's name, empty before it is known."""
+        return self._principal.name
+
     def received(self, data: bytes) -> None:
         """Bytes came from the person."""
         if not self._over:
             self._session.receive_data(data)
             self._listen()
+
+    def repaint(self) -> None:
+        """Send all of the picture again, as far as it may be seen."""
+        if self._conversation is not None and not self._over:
+            self._conversation.repaint()
+
+    def ask_client(self) -> Optional[Deferred[Figures]]:
+        """Ask for the client's own figures; only Kasm's clients know the question."""
+        if self._conversation is None or self._over or self._session.dialect is not Dialect.KASM:
+            return None
+        answer = self.measures.asked()
+        if answer is not None:
+            self._session.send_frame_stats_request()
+            self._flush()
+            self.repaint()
+        return answer
 
     def disconnect(self, code: int, reason: str) -> None:
         """End in order, with a reason for those who can show it."""
@@ -160,9 +186,9 @@ class Viewer:
         proven.addCallbacks(self._proven, self._refused)
         proven.addErrback(self._log_in_failed)
 
-    def _proven(self, principal: str) -> None:
+    def _proven(self, name: str) -> None:
         if not self._over:
-            self.name = principal
+            self._principal = Principal(name)
             self._session.accept()
             self._listen()
 
@@ -182,10 +208,10 @@ class Viewer:
         if len(around.roster.viewers()) >= around.max_viewers:
             self.disconnect(TRY_AGAIN_LATER, f"there are {around.max_viewers} viewers already")
             return
-        seat = around.admit(self.name)
+        seat = around.admit(self._principal)
         painter = Painter(
             seat, self._session, self._outbox, around.encodings, around.clock,
-            around.patience, partial(self.disconnect, INTERNAL_ERROR),
+            around.patience, partial(self.disconnect, INTERNAL_ERROR), self.measures,
         )
         self._conversation = Conversation(seat, self._session, painter)
         self._deadline.cancel()
@@ -202,7 +228,9 @@ class Viewer:
         if seat.grant.holds(Right.ENTER):
             self._conversation.rights_changed()
         else:
-            self.disconnect(POLICY_VIOLATION, "this account may not be here any more")
+            guest = self._principal.kind != Principal._field_defaults["kind"]
+            what = "session is over" if guest else "account may not be here any more"
+            self.disconnect(POLICY_VIOLATION, f"this {what}")
 
     _HANDSHAKE: dict[type[said.Event], Callable[[Viewer, Any], None]] = {
         said.TlsRequested: _start_tls,

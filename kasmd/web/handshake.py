@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Collection, Optional
+from typing import Optional
 
-from kasmd.errors import ProtocolError
-from kasmd.http.headers import Origin, parse_origin, same_origin, tokens
+from kasmd.http.headers import tokens
 from kasmd.http.problems import Problem
 from kasmd.http.server import Request
 
@@ -48,21 +47,3 @@ def choose_subprotocol(request: Request) -> Optional[bytes]:
     if SUBPROTOCOL not in offered:
         raise Problem(400, "None of the offered subprotocols is spoken here, only binary.")
     return SUBPROTOCOL
-
-
-def check_origin(request: Request, allowed: Collection[Origin]) -> None:
-    """Refuse the pages of other sites, which would bring the person's credentials.
-
-    A client that is no browser sends no Origin, and is not bound by it.
-    """
-    value = request.value(b"Origin").decode("latin-1")
-    if not value and not request.values(b"Origin"):
-        return
-    try:
-        origin = parse_origin(value)
-    except ProtocolError as error:
-        raise Problem(403, f"Refused: {error}.") from None
-    if origin in allowed:
-        return
-    if not same_origin(origin, request.value(b"Host"), bool(request.isSecure())):
-        raise Problem(403, f"Refused: pages of {value} may not connect; see allowed_origins.")

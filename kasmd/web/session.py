@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Callable, Optional
 
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
@@ -36,10 +37,11 @@ class Session:
         self._roster = roster
         self._streams: dict[str, int] = {}
 
-    def document(self, grant: IGrant) -> bytes:
+    def document(self, proof: str, grant: IGrant) -> bytes:
         """Give what a person may know, as JSON on one line."""
         value = {
             "name": grant.name,
+            "proof": proof,
             "rights": [str(right.name).lower() for right in Right if grant.holds(right)],
             "viewers": [
                 {"name": name, "since": since, "you": name == grant.name}
@@ -53,7 +55,7 @@ class Session:
 
     def me(self, request: Request) -> Response:
         """Answer GET /api/v1/me."""
-        return Response(200, _JSON, self.document(_grant_of(request)))
+        return Response(200, _JSON, self.document(_proof_of(request), _grant_of(request)))
 
     def events(self, request: Request) -> None:
         """Answer GET /api/v1/me/events for as long as the person stays."""
@@ -67,7 +69,8 @@ class Session:
         if request.method == b"HEAD":
             request.finish()
         else:
-            EventStream(self._reactor, request, self.document, self._roster).start()
+            document = partial(self.document, _proof_of(request))
+            EventStream(self._reactor, request, document, self._roster).start()
 
     def _ended(self, _: object, name: str) -> None:
         self._streams[name] -= 1
@@ -153,6 +156,11 @@ class EventStream:
 
     def stopProducing(self) -> None:
         self._paused = True
+
+
+def _proof_of(request: Request) -> str:
+    """Give what proved who asks; only a session can be ended by log-out."""
+    return request.principal.kind if request.principal is not None else ""
 
 
 def _grant_of(request: Request) -> IGrant:

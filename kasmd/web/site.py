@@ -5,8 +5,9 @@ from __future__ import annotations
 import enum
 import re
 from pathlib import Path
-from typing import Collection, Optional, Sequence
+from typing import Any, Collection, Optional, Sequence
 
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import (
     IOpenSSLServerConnectionCreator,
     IProtocolFactory,
@@ -17,31 +18,19 @@ from kasmd.errors import ConfigError, ProtocolError
 from kasmd.http.guard import Authenticates, Guard
 from kasmd.http.headers import Origin, parse_origin
 from kasmd.http.problems import CLOSE, Problem
+from kasmd.http.proxies import Proxies
 from kasmd.http.routes import Route, Routes
 from kasmd.http.server import Answer, HttpFactory, Limits, Request
 from kasmd.http.sniff import SniffingFactory
 from kasmd.http.tls import TlsFactory
 from kasmd.interfaces import IPermissionRegistry, IRoster, MakeViewer
 from kasmd.rights import Right
+from kasmd.web.entrance import Entrance
 from kasmd.web.session import Session
 from kasmd.web.static import Mount, StaticFiles
 from kasmd.web.websockify import Timing, Websockify
 
 PAGE = Path(__file__).with_name("page")
-#: No inline script or style; noVNC draws cursors from data: and images from blob:.
-CONTENT_SECURITY_POLICY = b"; ".join(
-    (
-        b"default-src 'none'",
-        b"script-src 'self'",
-        b"style-src 'self'",
-        b"img-src 'self' data: blob:",
-        b"connect-src 'self'",
-        b"base-uri 'none'",
-        b"form-action 'none'",
-        b"frame-ancestors 'self'",
-    )
-)
-_STRICT = ((b"Content-Security-Policy", CONTENT_SECURITY_POLICY),)
 #: The library changes with its package only; the page with every edit.
 _LIBRARY_CACHE = b"private, max-age=3600"
 
@@ -54,11 +43,35 @@ class Plain(enum.Enum):
     REFUSE = "refuse"
 
 
-def page_mounts(novnc: Path, page: Path = PAGE) -> tuple[Mount, ...]:
+def content_policy(ancestors: Sequence[str] = ("self",), form: str = "none") -> bytes:
+    """Give the Content-Security-Policy of our pages: no inline script or style.
+
+    noVNC draws cursors from data: and images from blob:.  ``ancestors`` has who may
+    show the page in a frame: ``self``, ``none`` or origins; ``form`` where its
+    form may go.
+    """
+    framing = " ".join(f"'{word}'" if word in ("self", "none") else word for word in ancestors)
+    rules = (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data: blob:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        f"form-action '{form}'",
+        f"frame-ancestors {framing}",
+    )
+    return "; ".join(rules).encode("ascii")
+
+
+def page_mounts(
+    novnc: Path, page: Path = PAGE, policy: bytes = content_policy()
+) -> tuple[Mount, ...]:
     """Give the mounts of our own page over the noVNC package at ``novnc``."""
+    strict = ((b"Content-Security-Policy", policy),)
     return (
-        Mount(b"/", page, headers=_STRICT),
-        Mount(b"/novnc/", novnc, _LIBRARY_CACHE, _STRICT),
+        Mount(b"/", page, headers=strict),
+        Mount(b"/novnc/", novnc, _LIBRARY_CACHE, strict),
     )
 
 
@@ -79,7 +92,9 @@ def parse_origins(values: Collection[str]) -> frozenset[Origin]:
         raise ConfigError(f"allowed_origins: {error}: {', '.join(values)}") from None
 
 
-def site_routes(static: StaticFiles, session: Session, websockify: Websockify) -> Routes:
+def site_routes(
+    static: StaticFiles, session: Session, websockify: Websockify, more: Sequence[Route] = ()
+) -> Routes:
     """Give all that the site publishes, and to whom."""
     return Routes(
         (
@@ -87,6 +102,7 @@ def site_routes(static: StaticFiles, session: Session, websockify: Websockify) -
             Route(b"GET", b"/api/v1/me", Right.ENTER, session.me),
             Route(b"GET", b"/api/v1/me/events", Right.ENTER, session.events),
             Route(b"GET", b"/*", Right.ENTER, static.get),
+            *more,
         )
     )
 
@@ -99,6 +115,9 @@ def make_site(
     roster: IRoster,
     make_viewer: MakeViewer,
     mounts: Sequence[Mount],
+    more: Sequence[Route] = (),
+    entrance: Optional[Entrance] = None,
+    proxies: Proxies = Proxies(),
     headers: Sequence[tuple[str, str]] = (),
     allowed_origins: Collection[Origin] = (),
     target: str = "desktop",
@@ -110,20 +129,28 @@ def make_site(
     """Give what listens on the site's port.
 
     Without ``tls`` only plain connections are understood.  ``headers`` go on
-    every answer, the refusals too.
+    every answer, the refusals too.  ``more`` is what else is published; without
+    an ``entrance`` there are passwords only.
     """
-    guard = Guard(authenticator, registry, target)
+    sessions = entrance.sessions if entrance is not None else None
+    guard = Guard(authenticator, registry, target, sessions)
     routes = site_routes(
         StaticFiles(reactor, mounts),
         Session(reactor, roster),
         Websockify(reactor, make_viewer, allowed_origins, timing),
+        (*more, *(entrance.routes() if entrance is not None else ())),
     )
 
     def respond(request: Request) -> Answer:
-        return guard.admit(request).addCallback(routes.dispatch)
+        if routes.is_public(request):
+            return routes.dispatch(request)
+        admitted: Deferred[Any] = maybeDeferred(guard.admit, request)
+        if entrance is None:
+            return admitted.addCallback(routes.dispatch)
+        return admitted.addCallbacks(routes.dispatch, entrance.instead, errbackArgs=(request,))
 
     extra = [_header(name, value) for name, value in headers]
-    served = HttpFactory(reactor, respond, extra, limits)
+    served = HttpFactory(reactor, respond, extra, limits, routes.room, proxies)
     if tls is None:
         return served
     refusal = {Plain.REDIRECT: _redirect, Plain.REFUSE: _refuse}.get(plain)

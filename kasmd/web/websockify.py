@@ -19,10 +19,12 @@ from zope.interface import implementer
 
 from kasmd.errors import KasmdError
 from kasmd.http.headers import Origin
+from kasmd.http.log import note
 from kasmd.http.problems import Problem
+from kasmd.http.same_site import check_same_site
 from kasmd.http.server import Request
-from kasmd.interfaces import IViewer, IViewerTransport, MakeViewer
-from kasmd.web.handshake import check_origin, check_upgrade, choose_subprotocol
+from kasmd.interfaces import IViewer, IViewerTransport, MakeViewer, Principal
+from kasmd.web.handshake import check_upgrade, choose_subprotocol
 
 _log = Logger(namespace="kasmd.web")
 
@@ -66,11 +68,13 @@ class Websocket(WebSocketServerProtocol):
     _watch: Optional[IDelayedCall] = None
     _heard = 0.0
 
-    def __init__(self, factory: WebsocketFactory, principal: str, peer: str) -> None:
+    def __init__(self, factory: WebsocketFactory, principal: Principal, request: Request) -> None:
         super().__init__()
         self.factory = factory
         self._principal = principal
-        self._peer = peer
+        self._peer = request.peer
+        self._connection = request.channel.number
+        self._request_id = request.request_id
 
     # IViewerTransport.
 
@@ -97,8 +101,9 @@ class Websocket(WebSocketServerProtocol):
 
     # What Autobahn calls.
 
-    def onConnect(self, request: Any) -> Optional[str]:
-        return request.protocols[0] if request.protocols else None
+    def onConnect(self, request: Any) -> tuple[Optional[str], dict[str, str]]:
+        subprotocol = request.protocols[0] if request.protocols else None
+        return subprotocol, {"X-Request-Id": self._request_id}
 
     def onOpen(self) -> None:
         self.peer = self._peer
@@ -129,6 +134,9 @@ class Websocket(WebSocketServerProtocol):
     def onClose(self, wasClean: bool, code: Optional[int], reason: Optional[str]) -> None:
         if self._watch is not None and self._watch.active():
             self._watch.cancel()
+        who = "target" if self.closedByMe or self.failedByMe else "client"
+        how = "sent orderly close frame" if wasClean and who == "client" else "closed connection"
+        note(self._connection, f"{who} {how}")
         viewer, self._viewer = self._viewer, None
         if viewer is not None:
             viewer.lost(f"{reason} ({code})" if reason else f"closed ({code or 'no code'})")
@@ -199,7 +207,7 @@ class Websockify:
         """Take the request over, or raise a `Problem` that says why not."""
         try:
             key = check_upgrade(request)
-            check_origin(request, self._allowed)
+            check_same_site(request, self._allowed)
             subprotocol = choose_subprotocol(request)
         except Problem as problem:
             _log.info(
@@ -208,8 +216,8 @@ class Websockify:
                 reason=problem.detail,
             )
             raise
-        assert request.grant is not None, "the route needs a grant"
-        websocket = Websocket(self._factory, request.grant.name, request.peer)
+        assert request.principal is not None, "the route needs a principal"
+        websocket = Websocket(self._factory, request.principal, request)
         request.setResponseCode(101)
         request.hand_over(websocket)
         websocket.dataReceived(_handshake(request.value(b"Host"), key, subprotocol))

@@ -62,3 +62,27 @@ def test_origins(raw: str) -> None:
 def test_what_is_no_origin(raw: str) -> None:
     with pytest.raises(ValueError, match="is not"):
         kinds.origins([raw])
+
+
+@pytest.mark.parametrize("raw", ["10.0.0.0/8", "::1", ["192.0.2.1", "2001:db8::/32"], []])
+def test_networks(raw: kinds.Raw) -> None:
+    assert kinds.networks(raw) == tuple([raw] if isinstance(raw, str) else raw)
+
+
+@pytest.mark.parametrize("raw", ["", "proxy", "10.0.0.1/8", "10.0.0.0/33", "*", ["::1", "x"]])
+def test_what_is_no_network(raw: kinds.Raw) -> None:
+    with pytest.raises(ValueError, match="addresses or networks"):
+        kinds.networks(raw)
+
+
+@pytest.mark.parametrize("raw", ["self", "none", ["self", "https://a:1"], ["https://a"]])
+def test_framers(raw: kinds.Raw) -> None:
+    assert kinds.framers(raw) == tuple([raw] if isinstance(raw, str) else raw)
+
+
+@pytest.mark.parametrize(
+    "raw", [[], ["none", "self"], "*", "https:", "self; script-src *", ["'self'"]]
+)
+def test_what_frames_nothing(raw: kinds.Raw) -> None:
+    with pytest.raises(ValueError, match="must be none"):
+        kinds.framers(raw)

@@ -16,6 +16,7 @@ from zope.interface.verify import verifyObject
 from kasmd.errors import AccountsError, UnknownPrincipal
 from kasmd.interfaces import Account, IAccounts
 from kasmd.permission.accounts import FileAccounts, MemoryAccounts
+from kasmd.permission.features import FeaturedAccounts, Features
 from kasmd.rights import NOTHING, OWNER, READ, WRITE, Right
 
 ANN = Account("ann", "$5$kasm$x", Right.ENTER | WRITE)
@@ -32,7 +33,11 @@ def in_a_file(folder: Path) -> Any:
     return FileAccounts(Clock(), str(folder / "kasmpasswd"))
 
 
-MAKERS: list[Callable[[Path], Any]] = [in_memory, in_a_file]
+def in_two_files(folder: Path) -> Any:
+    return FeaturedAccounts(in_a_file(folder), Features(Clock(), str(folder / "features.json")))
+
+
+MAKERS: list[Callable[[Path], Any]] = [in_memory, in_a_file, in_two_files]
 
 
 @pytest.fixture(params=MAKERS)
@@ -89,8 +94,6 @@ def test_remove_unknown(accounts: Any) -> None:
         ANN._replace(secret="a:b"),
         ANN._replace(secret="a\nb"),
         ANN._replace(secret="x" * 128),
-        ANN._replace(rights=Right.KEYBOARD),
-        ANN._replace(rights=READ | Right.UPLOAD),
     ],
 )
 def test_what_the_file_cannot_say_is_refused(accounts: Any, account: Account) -> None:
@@ -100,6 +103,49 @@ def test_what_the_file_cannot_say_is_refused(accounts: Any, account: Account) ->
     with pytest.raises(AccountsError):
         accounts.put(account)
     assert told == [] and dict(accounts.accounts()) == {"bob": BOB}
+
+
+@pytest.mark.parametrize("rights", [Right.KEYBOARD, READ | Right.UPLOAD, WRITE & ~Right.VIEW])
+def test_what_letters_cannot_say(accounts: Any, rights: Right) -> None:
+    accounts.put(BOB)
+    if isinstance(accounts, FeaturedAccounts):
+        accounts.put(BOB._replace(rights=rights))
+        assert accounts.accounts()["bob"].rights == rights | Right.ENTER
+    else:
+        with pytest.raises(AccountsError):
+            accounts.put(BOB._replace(rights=rights))
+        assert dict(accounts.accounts()) == {"bob": BOB}
+
+
+def test_several_changes_at_once(accounts: Any) -> None:
+    told: list[list[str]] = []
+    accounts.put(ANN)
+    accounts.when_changed(lambda: told.append(list(accounts.accounts())))
+    eve = Account("eve", "", Right.ENTER)
+    accounts.edit(lambda found: {"bob": BOB, "eve": eve, "ann": None})
+    assert dict(accounts.accounts()) == {"bob": BOB, "eve": eve}
+    accounts.edit(lambda found: {name: value._replace(secret="n") for name, value in found.items()})
+    assert [account.secret for account in accounts.accounts().values()] == ["n", "n"]
+    accounts.edit(lambda found: {})
+    assert told == [["bob", "eve"], ["bob", "eve"]]
+
+
+@pytest.mark.parametrize(
+    "changes, error",
+    [
+        ({"ann": None, "eve": BOB._replace(name="e:e")}, AccountsError),
+        ({"eve": BOB._replace(name="eve"), "nobody": None}, UnknownPrincipal),
+    ],
+)
+def test_several_changes_or_none(accounts: Any, changes: Any, error: type[Exception]) -> None:
+    accounts.put(ANN)
+    told: list[None] = []
+    accounts.when_changed(lambda: told.append(None))
+    with pytest.raises(error):
+        accounts.edit(lambda found: changes)
+    with pytest.raises(ZeroDivisionError):
+        accounts.edit(lambda found: {"eve": BOB._replace(name=str(1 // 0))})
+    assert told == [] and dict(accounts.accounts()) == {"ann": ANN}
 
 
 def test_longest_names(accounts: Any) -> None:
@@ -152,7 +198,10 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         self.folder = TemporaryDirectory()
         self.path = Path(self.folder.name) / "kasmpasswd"
-        self.subjects = [make(Path(self.folder.name)) for make in MAKERS]
+        folders = [Path(self.folder.name) / str(number) for number in range(len(MAKERS))]
+        for folder in folders:
+            folder.mkdir()
+        self.subjects = [make(folder) for make, folder in zip(MAKERS, folders)]
         self.model: dict[str, Account] = {}
 
     def teardown(self) -> None:
@@ -174,9 +223,30 @@ class Life(RuleBasedStateMachine):
                 with pytest.raises(UnknownPrincipal):
                     subject.remove(name)
 
+    @rule(changed=st.dictionaries(names, st.none() | st.sampled_from(RIGHTS)))
+    def edit(self, changed: dict[str, Any]) -> None:
+        changes: dict[str, Any] = {
+            name: None if rights is None else Account(name, "", rights)
+            for name, rights in changed.items()
+        }
+        unknown = [name for name, rights in changed.items()
+                   if rights is None and name not in self.model]
+        for subject in self.subjects:
+            if unknown:
+                with pytest.raises(UnknownPrincipal):
+                    subject.edit(lambda found: changes)
+            else:
+                subject.edit(lambda found: changes)
+        for name, account in changes.items() if not unknown else ():
+            if account is None:
+                del self.model[name]
+            else:
+                self.model[name] = account
+
     @rule()
     def restart(self) -> None:
-        self.subjects[1] = in_a_file(Path(self.folder.name))
+        self.subjects[1] = in_a_file(Path(self.folder.name) / "1")
+        self.subjects[2] = in_two_files(Path(self.folder.name) / "2")
 
     @invariant()
     def same(self) -> None:

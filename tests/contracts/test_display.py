@@ -14,7 +14,7 @@ from kasmd.display.memory import MemoryDisplay
 from kasmd.display.recorder import Recorder
 from kasmd.display.service import DesktopService, DesktopSettings
 from kasmd.display.x11 import X11Display
-from kasmd.interfaces import IDisplay, IDisplayObserver
+from kasmd.interfaces import IDisplay, IDisplayObserver, Principal
 from kasmd.permission.registry import MemoryRegistry
 from kasmd.permission.seat import Seat
 from kasmd.rights import OWNER, WRITE
@@ -80,6 +80,20 @@ class Contract:
         again = self.display.snapshot(rect)
         self.assertEqual(again.identity, snapshot.identity)
         self.assertEqual(again.pixels.tobytes(), snapshot.pixels.tobytes())
+
+    async def test_a_screenshot_is_all_of_the_picture(self) -> None:
+        """As a snapshot would be, and observed or not."""
+        taken = await self.display.screenshot()
+        whole = Rect(0, 0, 640, 480)
+        self.assertEqual(taken.rect, whole)
+        self.assertEqual(taken.pixels.tobytes(), self.display.snapshot(whole).pixels.tobytes())
+
+    async def test_the_clipboard_is_cleared_for_everyone(self) -> None:
+        """Who was offered something is offered nothing instead."""
+        told = self.told("clipboard_offered")
+        self.display.offer_clipboard({"text/plain": b"secret"})
+        self.display.clear_clipboard()
+        self.assertEqual(await told, ({},))
 
     def test_snapshots_outside_are_refused(self) -> None:
         """With ValueError."""
@@ -159,7 +173,7 @@ class SeatTests(Contract, TestCase):
 
     async def make(self) -> Any:
         """Give a full-rights seat."""
-        grant = MemoryRegistry({"all": WRITE | OWNER}).admit("all", "desktop")
+        grant = MemoryRegistry({"all": WRITE | OWNER}).admit(Principal("all"), "desktop")
         seat = Seat(MemoryDisplay(640, 480), grant)
         self.addCleanup(seat.leave)
         return seat

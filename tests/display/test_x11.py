@@ -11,7 +11,7 @@ from typing import Any, Optional
 import numpy as np
 import xcffib.xproto
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import LoopingCall
 from twisted.trial.unittest import TestCase
 
@@ -180,6 +180,34 @@ class X11DisplayTests(TestCase):
         self.addCleanup(self.display.observe(self.recorder))
         self.assertEqual(await changed, (Region([Rect(50, 50, 10, 10)]), ()))
         self.assertEqual(self.colour_at(55, 55), 0x00FF00)
+
+    async def test_a_screenshot_is_of_now_though_nobody_watches(self) -> None:
+        """Also twice at once, and of a screen that stands still."""
+        self.end()
+        rect = Rect(50, 50, 10, 10)
+        self.painter.fill(rect, 0x00FF00)
+        await self.painter.connection.sync()
+        first, second = await gatherResults(
+            [self.display.screenshot(), self.display.screenshot()]
+        )
+        self.assertEqual(first.rect, Rect(0, 0, 640, 480))
+        self.assertEqual(first.pixels[55, 55].tolist(), [0, 255, 0, 0])
+        self.assertIs(first.pixels, second.pixels)
+        self.painter.fill(rect, 0x0000FF)
+        await self.painter.connection.sync()
+        third = await self.display.screenshot().addTimeout(SECONDS, reactor)
+        self.assertEqual(third.pixels[55, 55].tolist(), [255, 0, 0, 0])
+        await self.display.screenshot().addTimeout(SECONDS, reactor)
+
+    async def test_no_screenshot_of_a_display_that_is_gone(self) -> None:
+        """DisplayLost, at once or when it goes."""
+        self.signal_xvfb(signal.SIGSTOP)
+        coming = self.display.screenshot()
+        self.signal_xvfb(signal.SIGKILL)
+        with self.assertRaises(DisplayLost):
+            await coming.addTimeout(SECONDS, reactor)
+        with self.assertRaises(DisplayLost):
+            await X11Display(reactor, ":no").screenshot()
 
     async def test_an_observer_that_fails_does_not_disturb_the_others(self) -> None:
         """Its exception is logged."""

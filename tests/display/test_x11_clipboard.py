@@ -161,6 +161,20 @@ class ClipboardTests(TestCase):
         await self.offer()
         self.assertEqual(await self.paste(), b"")
 
+    async def test_clearing_takes_it_from_programs_too(self) -> None:
+        """The selection as well; xclip ends when it has lost what it gave."""
+        told = self.offered()
+        copied = self.xclip("-in", "-quiet", given=b"copied")
+        await told
+        selected = self.xclip("-in", "-quiet", "-selection", "primary", given=b"selected")
+        while await self.paste("-selection", "primary") != b"selected":
+            pass
+        told = self.offered()
+        self.display.clear_clipboard()
+        self.assertEqual(await told, ({},))
+        await copied.done
+        await selected.done
+
     async def test_a_program_that_stops_taking_is_given_up(self) -> None:
         """Its transfer ends, so that others have its place."""
         self.patch(x11_selection, "STALL_SECONDS", 0.2)

@@ -4,7 +4,8 @@ import pytest
 
 from kasmd.errors import PermissionDenied
 from kasmd.http.problems import Problem
-from kasmd.http.routes import Route, Routes
+from kasmd.http.routes import PUBLIC, Route, Routes
+from kasmd.interfaces import Principal
 from kasmd.permission.registry import MemoryRegistry
 from kasmd.rights import NOTHING, READ, Right
 
@@ -14,6 +15,9 @@ class Asked:
 
     def __init__(self, method, path, grant):
         self.method, self.path, self.grant = method, path, grant
+
+    def note_route(self):
+        """Write no log."""
 
 
 def named(name):
@@ -32,7 +36,7 @@ ROUTES = Routes(
 
 @pytest.fixture
 def grant():
-    return MemoryRegistry({"ann": READ}).admit("ann", "desktop")
+    return MemoryRegistry({"ann": READ}).admit(Principal("ann"), "desktop")
 
 
 @pytest.mark.parametrize(
@@ -53,6 +57,26 @@ def test_the_longest_path_answers(grant, method, path, answer):
 def test_the_right_is_checked_before_the_route_answers(grant):
     with pytest.raises(PermissionDenied):
         ROUTES.dispatch(Asked(b"POST", b"/api/x", grant))
+
+
+def test_what_they_hear_who_may_not(grant):
+    def refused():
+        return Problem(401, "No.")
+
+    routes = Routes([Route(b"GET", b"/a", Right.MANAGE, named("a"), 0, refused)])
+    with pytest.raises(Problem) as caught:
+        routes.dispatch(Asked(b"GET", b"/a", grant))
+    assert caught.value.status == 401
+
+
+def test_room_for_a_body():
+    routes = Routes([
+        Route(b"POST", b"/a", Right.MANAGE, named("a"), 7),
+        Route(b"GET", b"/*", Right.ENTER, named("b")),
+    ])
+    assert [routes.room(*asked) for asked in (
+        (b"POST", b"/a"), (b"GET", b"/a"), (b"POST", b"/b"), (b"POST", b""),
+    )] == [7, 0, 0, 0]
 
 
 def test_a_wrong_method_names_the_right_ones(grant):
@@ -89,3 +113,22 @@ def test_a_route_is_published_once():
     route = Route(b"GET", b"/a*", Right.ENTER, named("x"))
     with pytest.raises(ValueError):
         Routes([route, route])
+
+
+def test_a_public_route_answers_anybody_and_nothing_else_does():
+    routes = Routes([
+        Route(b"GET", b"/login", PUBLIC, named("page")),
+        Route(b"GET", b"/*", Right.ENTER, named("files")),
+    ])
+    for method, path, public in (
+        (b"GET", b"/login", True), (b"HEAD", b"/login", True), (b"POST", b"/login", False),
+        (b"GET", b"/login/", False), (b"GET", b"/loginx", False), (b"TRACE", b"/login", False),
+    ):
+        asked = Asked(method, path, None)
+        assert routes.is_public(asked) is public
+        if public:
+            assert routes.dispatch(asked) == "page"
+        else:
+            with pytest.raises(PermissionDenied):
+                routes.dispatch(asked)
+    assert not Routes([]).is_public(Asked(b"GET", b"/", None))

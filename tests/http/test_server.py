@@ -5,11 +5,13 @@ import socket
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from kasmd.http.problems import CLOSE, Problem
 from kasmd.http.server import HttpFactory, Limits, Response
+from kasmd.interfaces import Principal
 from kasmd.permission.registry import MemoryRegistry
 from kasmd.rights import READ
 
@@ -52,11 +54,11 @@ class ServerTests(TestCase):
     def respond(self, request):
         self.seen.append((request.method, request.path, request.address))
         if request.path == b"/echo":
-            request.grant = self.registry.admit("ann", "desktop")
+            request.grant = self.registry.admit(Principal("ann"), "desktop")
             self.echo = Echo()
             return request.hand_over(self.echo)
         if request.path == b"/grant":
-            request.grant = self.registry.admit("ann", "desktop")
+            request.grant = self.registry.admit(Principal("ann"), "desktop")
         if request.path == b"/broken":
             raise RuntimeError("on purpose")
         if request.path == b"/last":
@@ -131,6 +133,40 @@ class ServerTests(TestCase):
             self.assertEqual(answer[:12], b"HTTP/1.1 413")
             self.assertEqual(answer.count(b"HTTP/1.1 "), 1)
         self.assertEqual(self.seen, [])
+
+    async def test_a_body_is_kept_for_a_route_that_has_room(self):
+        self.factory.room = lambda method, path: 200 if path == b"/room" else 0
+        self.factory.respond = lambda request: Response(200, [], b"<%s>" % request.body)
+        head = b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 150\r\n\r\n"
+        for target in (b"/room", b"/room?a", b"http://a/room"):
+            answer = await self.send(b"POST " + target + head, b"x" * 75, b"y" * 75)
+            self.assertTrue(answer.endswith(b"\r\n\r\n<" + b"x" * 75 + b"y" * 75 + b">"), answer)
+        self.assertEqual((await self.send(b"POST /rooms" + head))[:12], b"HTTP/1.1 413")
+        small = head.replace(b"150", b"5")
+        answer = await self.send(b"POST /rooms" + small, b"xxxxx")
+        self.assertTrue(answer.endswith(b"\r\n\r\n<>"), answer)
+        self.assertEqual(self.factory.bodies, 0)
+
+    async def test_all_bodies_together_are_bounded(self):
+        self.factory.limits = self.limits._replace(bodies=1000, linger=0.1)
+        self.factory.room = lambda method, path: 900
+        head = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 800\r\n\r\n"
+        waiting = Deferred()
+        self.factory.respond = lambda request: waiting
+        first = self.send(head, b"x" * 800)
+        while self.factory.bodies < 800:
+            await deferLater(reactor, 0)
+        self.assertEqual((await self.send(head))[:12], b"HTTP/1.1 503")
+        waiting.callback(Response(200, [], b"done"))
+        self.assertTrue((await first).endswith(b"done"))
+        self.assertEqual(self.factory.bodies, 0)
+
+    async def test_a_refused_body_is_not_asked_for(self):
+        answer = await self.send(
+            b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 101\r\n\r\n"
+        )
+        self.assertEqual(answer.count(b"HTTP/1.1 "), 1)
+        self.assertEqual(answer[:12], b"HTTP/1.1 413")
 
     async def test_a_body_in_a_second_segment_is_one_request(self):
         answer = await self.send(

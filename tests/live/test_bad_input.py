@@ -148,7 +148,7 @@ def test_bad_lines_in_the_password_file(tmp_path: Path) -> None:
             f"writer:{SECRET}:rw\nnonsense\na:b:c:d\n:{SECRET}:r\nowner:{SECRET}:o\n"
         )
         for line in (2, 3, 4):
-            daemon.wait_for(rf"#warn\] {daemon.passwords}:{line}: \S")
+            daemon.wait_for(rf"\[PRIO\] permission.accounts: {daemon.passwords}:{line}: \S")
         assert (status(port, "writer"), status(port, "owner")) == (200, 200)
         assert status(port, "nonsense") == 401
         daemon.passwords.unlink()

@@ -42,7 +42,7 @@ native:
 #: After the last service has stopped, twistd ends by the signal that it was sent.
 IN_ORDER = -signal.SIGTERM
 #: What stays in the state directory when the daemon ends.
-KEPT = {"self-signed.pem"}
+KEPT = {"self-signed.pem", "invitation-key"}
 PLACE = (64, 96)
 
 

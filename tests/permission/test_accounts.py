@@ -16,7 +16,8 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from kasmd.errors import AccountsError, UnknownPrincipal
-from kasmd.interfaces import Account
+from kasmd.interfaces import Account, Principal
+from kasmd.log.asking import asked_by
 from kasmd.permission.accounts import FileAccounts, load, rewrite
 from kasmd.permission.durable import SIZE_LIMIT
 from kasmd.rights import READ, Right
@@ -275,3 +276,56 @@ class LiveTests(TestCase):
         self.assertEqual(list(self.accounts.accounts()), ["ann"])
         self.accounts.startService()
         self.assertEqual(list(self.accounts.accounts()), ["bob"])
+
+
+class AuditTests(SynchronousTestCase):
+    """Who changed which account, as the log has it."""
+
+    def setUp(self) -> None:
+        self.path = scratch(self) / "kasmpasswd"
+        self.path.write_text("ann:a:r\nbob:b:rw\n")
+        self.accounts = FileAccounts(Clock(), str(self.path))
+
+    def audited(self, call: Callable[[], object]) -> list[str]:
+        """Give the lines of what ``call`` changes, on behalf of a request."""
+        with capturedLogs() as events, asked_by(Owner()):
+            call()
+        return [str(e["record"]) for e in events if e["log_namespace"] == "kasmd.audit"]
+
+    def test_what_was_there_at_the_start_is_no_change(self) -> None:
+        self.assertEqual(self.audited(lambda: FileAccounts(Clock(), str(self.path))), [])
+
+    def test_a_request_is_named_with_what_it_changed(self) -> None:
+        by = ', by "own" from 10.0.0.1 through api'
+        put = self.accounts.put
+        for account, line in (
+            (ANN._replace(name="eve"), '"eve": made - -> r'),
+            (ANN._replace(rights=Right.ENTER), '"ann": rights r -> none'),
+            (ANN._replace(rights=Right.ENTER, secret="s"), '"ann": password'),
+        ):
+            self.assertEqual(self.audited(lambda: put(account)), [f"account {line}{by}"])
+        self.assertEqual(self.audited(lambda: put(account)), [])
+        removed = self.audited(lambda: self.accounts.remove("bob"))
+        self.assertEqual(removed, [f'account "bob": removed rw -> -{by}'])
+
+    def test_an_edit_just_before_is_not_the_asker_s(self) -> None:
+        self.path.write_text("ann:a:r\n")
+        self.assertEqual(self.audited(lambda: self.accounts.put(ANN._replace(secret="s"))), [
+            'account "bob": removed rw -> -, by "" from - through file',
+            'account "ann": password, by "own" from 10.0.0.1 through api',
+        ])
+
+    def test_who_signed_the_file_is_named(self) -> None:
+        rewrite(str(self.path), lambda file: file.without("bob"), signature="kasmvncpasswd ann")
+        self.assertEqual(
+            self.audited(self.accounts._edited),
+            ['account "bob": removed rw -> -, by "ann" from - through kasmvncpasswd'],
+        )
+
+
+class Owner:
+    """A request, as the log sees it."""
+
+    request_id = "p-1"
+    principal = Principal("own")
+    address = "10.0.0.1"

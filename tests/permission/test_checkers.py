@@ -17,7 +17,7 @@ from kasmd.permission import checkers
 from kasmd.permission.accounts import MemoryAccounts
 from kasmd.permission.checkers import Authenticator, TooManyWaiting
 from kasmd.permission.kasmpasswd import hash_password
-from kasmd.permission.lockout import Lockout
+from kasmd.permission.lockout import AccountLockout, Lockout
 from kasmd.rights import READ
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
@@ -201,6 +201,41 @@ class AuthenticatorTests(SynchronousTestCase):
         self.refused("ann", "")
         self.refused("", "x")
         self.locked_out()
+
+    def guard_accounts(self) -> None:
+        """Let every third guess be from somewhere else, four times three of them lock."""
+        self.authenticator = Authenticator(
+            self.accounts, self.lockout, self.bench, self.clock.seconds, AccountLockout(3, 10)
+        )
+
+    def test_guesses_from_everywhere_slow_the_unfamiliar_only(self) -> None:
+        self.guard_accounts()
+        self.successResultOf(self.login("ann", "ann's", HERE))
+        for number in range(12):
+            self.refused("ann", f"guess {number}", f"198.51.100.{number}")
+        count = self.bench.count
+        self.assertEqual(self.locked_out("ann", "ann's", THERE), 10.0)
+        self.assertEqual(self.locked_out("ann", "guess", "198.51.100.77"), 10.0)
+        self.assertEqual(self.bench.count, count)
+        self.successResultOf(self.login("ann", "ann's", HERE))
+        self.successResultOf(self.login("bob", "bob's", THERE))
+        self.clock.advance(10)
+        self.successResultOf(self.login("ann", "ann's", THERE))
+
+    def test_a_name_without_an_account_is_locked_alike(self) -> None:
+        self.guard_accounts()
+        for number in range(12):
+            self.refused("nobody", "x", f"198.51.100.{number}")
+        self.assertEqual(self.locked_out("nobody", "x", THERE), 10.0)
+
+    def test_guesses_from_everywhere_sent_at_once_gain_nothing(self) -> None:
+        self.guard_accounts()
+        self.bench.idle = True
+        guesses = [self.login("ann", f"{number}", f"198.51.100.{number}") for number in range(20)]
+        self.bench.work()
+        kinds = [LoginRefused] * 12 + [LockedOut] * 8
+        for answer, kind in zip(guesses, kinds):
+            self.failureResultOf(answer, kind)
 
     def test_success_resets_the_count(self) -> None:
         for _ in range(3):

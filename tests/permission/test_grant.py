@@ -7,12 +7,13 @@ from itertools import combinations
 import pytest
 
 from kasmd.errors import PermissionDenied
+from kasmd.interfaces import Principal
 from kasmd.permission.grant import Grant
 from kasmd.rights import NOTHING, READ, WRITE, Right
 
 
 def grant(rights: Right) -> Grant:
-    return Grant("ann", rights, lambda grant: None)
+    return Grant(Principal("ann"), rights, lambda grant: None)
 
 
 def test_every_pair_of_rights() -> None:
@@ -44,5 +45,5 @@ def test_nothing_brings_a_released_grant_back() -> None:
 
 def test_hostile_names_do_not_reach_the_text() -> None:
     with pytest.raises(PermissionDenied) as caught:
-        Grant("a\n\x1b[2J", NOTHING, lambda grant: None).require(Right.VIEW)
+        Grant(Principal("a\n\x1b[2J"), NOTHING, lambda grant: None).require(Right.VIEW)
     assert str(caught.value).isprintable()

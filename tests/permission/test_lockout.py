@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kasmd.permission.lockout import Lockout
+from kasmd.permission.lockout import AccountLockout, Lockout
 
 
 def fail(lockout: Lockout, address: str, times: int, now: float = 0.0) -> None:
@@ -89,3 +89,54 @@ def test_nobody_waits_longer_than_the_timeout(events: list[tuple[str, float, boo
             lockout.failed(address, now)
         assert 0.0 <= lockout.seconds_left(address, now) <= 10.0
         assert len(lockout) <= 4
+
+
+def guess(lockout: AccountLockout, name: str, times: int, now: float = 0.0) -> None:
+    for _ in range(times):
+        lockout.failed(name, now)
+
+
+def test_an_account_is_guarded_against_guesses_from_everywhere() -> None:
+    lockout = AccountLockout(2, 10)
+    guess(lockout, "ann", 7)
+    assert lockout.seconds_left("ann", "192.0.2.1", 0.0) == 0.0
+    assert lockout.failed("ann", 0.0)
+    assert lockout.seconds_left("ann", "192.0.2.1", 4.0) == 6.0
+    assert lockout.seconds_left("bob", "192.0.2.1", 4.0) == 0.0
+    assert lockout.seconds_left("ann", "192.0.2.1", 10.0) == 0.0
+
+
+def test_nobody_is_shut_out_of_where_he_usually_is() -> None:
+    lockout = AccountLockout(1, 10)
+    lockout.succeeded("ann", "2001:db8::1")
+    for now in range(0, 1000, 10):
+        guess(lockout, "ann", 4, float(now))
+        assert lockout.seconds_left("ann", "2001:db8::1", float(now)) == 0.0
+        assert lockout.seconds_left("ann", "2001:db8::ffff", float(now)) == 0.0
+        assert lockout.seconds_left("ann", "192.0.2.1", float(now)) == 10.0
+    assert lockout.seconds_left("bob", "2001:db8::1", 0.0) == 0.0
+    guess(lockout, "bob", 4, 990.0)
+    assert lockout.seconds_left("bob", "2001:db8::1", 990.0) == 10.0
+
+
+def test_names_like_addresses_are_names() -> None:
+    lockout = AccountLockout(1, 10)
+    guess(lockout, "2001:db8::1", 4)
+    assert lockout.seconds_left("2001:db8::2", "x", 0.0) == 0.0
+
+
+def test_accounts_and_familiar_addresses_are_bounded() -> None:
+    lockout = AccountLockout(1, 10, capacity=3)
+    for number in range(10):
+        lockout.succeeded("ann", f"192.0.2.{number}")
+        guess(lockout, "x" * 10_000 + str(number), 1)
+    assert len(lockout._familiar) == 3 and len(lockout._names) <= 3
+    guess(lockout, "ann", 4)
+    assert lockout.seconds_left("ann", "192.0.2.0", 0.0) == 10.0
+    assert lockout.seconds_left("ann", "192.0.2.9", 0.0) == 0.0
+
+
+def test_without_a_threshold_no_account_is_guarded() -> None:
+    lockout = AccountLockout(0, 10)
+    guess(lockout, "ann", 1000)
+    assert lockout.seconds_left("ann", "192.0.2.1", 0.0) == 0.0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from twisted.internet.task import Clock
 
-from kasmd.interfaces import Account
+from kasmd.interfaces import Account, Principal
 from kasmd.permission.accounts import FileAccounts, MemoryAccounts
 from kasmd.permission.registry import Registry
 from kasmd.rights import READ, WRITE, Right
@@ -17,7 +17,7 @@ def test_the_owner_removes_himself(tmp_path: Path) -> None:
     path.write_text("root:x:o\n")
     accounts = FileAccounts(Clock(), str(path))
     registry = Registry(accounts)
-    grant = registry.admit("root", "desktop")
+    grant = registry.admit(Principal("root"), "desktop")
     assert grant.holds(Right.MANAGE) and not grant.holds(Right.VIEW)
     accounts.remove("root")
     assert not grant.holds(Right.MANAGE) and not grant.holds(Right.ENTER)
@@ -28,7 +28,7 @@ def test_a_new_password_leaves_the_session(tmp_path: Path) -> None:
     path = tmp_path / "kasmpasswd"
     path.write_text("ann:x:rw\n")
     accounts = FileAccounts(Clock(), str(path))
-    grant = Registry(accounts).admit("ann", "desktop")
+    grant = Registry(accounts).admit(Principal("ann"), "desktop")
     told: list[None] = []
     grant.when_changed(lambda: told.append(None))
     accounts.put(accounts.accounts()["ann"]._replace(secret="y"))
@@ -37,6 +37,6 @@ def test_a_new_password_leaves_the_session(tmp_path: Path) -> None:
 
 def test_what_is_withheld_nobody_holds() -> None:
     accounts = MemoryAccounts([Account("ann", "x", READ)])
-    grant = Registry(accounts, Right.RESIZE).admit("ann", "desktop")
+    grant = Registry(accounts, Right.RESIZE).admit(Principal("ann"), "desktop")
     accounts.put(Account("ann", "x", WRITE))
     assert {right for right in Right if not grant.holds(right)} == {Right.RESIZE, Right.MANAGE}

@@ -13,7 +13,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from kasmd.errors import PermissionDenied
-from kasmd.interfaces import ClipboardContent, IDisplay, IDisplayObserver, ISeat
+from kasmd.interfaces import ClipboardContent, IDisplay, IDisplayObserver, ISeat, Principal
 from kasmd.permission.registry import MemoryRegistry
 from kasmd.permission.seat import HELD_LIMIT, NEEDS, PROHIBITED, Hold, Seat
 from kasmd.rights import NOTHING, OWNER, READ, WRITE, Right
@@ -62,6 +62,12 @@ class Desk:
         self.told.append(("resize", width, height, screens))
         return succeed(0)
 
+    def screenshot(self) -> Deferred[Snapshot]:
+        return succeed(self.snapshot(RECT))
+
+    def clear_clipboard(self) -> None:
+        self.told.append(("clear_clipboard",))
+
 
 @implementer(IDisplayObserver)
 class Eye:
@@ -99,6 +105,8 @@ INWARD: dict[str, tuple[Any, ...]] = {
     "offer_clipboard": (TEXT,),
     "resize": (8, 6, SCREENS),
 }
+#: What the owner does by the API; a screenshot ends in the display's own snapshot.
+OWNERS: dict[str, tuple[Any, ...]] = {"screenshot": (), "clear_clipboard": ()}
 OUTWARD: dict[str, tuple[Any, ...]] = {
     "changed": (REGION, ()),
     "resized": (4, 3, SCREENS),
@@ -123,7 +131,7 @@ class Room:
         self.eye = Eye()
 
     def sit(self, name: str) -> Seat:
-        return Seat(self.desk, self.registry.admit(name, "desktop"), self.hold)
+        return Seat(self.desk, self.registry.admit(Principal(name), "desktop"), self.hold)
 
     def look(self) -> Callable[[], None]:
         end = self.seat.observe(self.eye)
@@ -154,8 +162,9 @@ def test_interfaces() -> None:
 def test_every_member_and_event_has_a_declared_right() -> None:
     members = {name for face in (ISeat, IDisplayObserver) for name in face.names(all=True)}
     assert members == set(NEEDS)
-    assert set(INWARD) | set(OUTWARD) | {"size", "name", "grant", "leave", "observe"} == members
-    assert all(NEEDS[name] for name in (*INWARD, *OUTWARD))
+    named = set(INWARD) | set(OWNERS) | set(OUTWARD)
+    assert named | {"size", "name", "grant", "leave", "observe"} == members
+    assert all(NEEDS[name] for name in (*INWARD, *OWNERS, *OUTWARD))
 
 
 @pytest.mark.parametrize("right", Right)
@@ -172,6 +181,33 @@ def test_inward_matrix(member: str, right: Right) -> None:
     call(room.seat, member)
     passed = any(told[0] == member for told in room.desk.told)
     assert passed is (right != NEEDS[member])
+
+
+@pytest.mark.parametrize("right", Right)
+@pytest.mark.parametrize("member", OWNERS)
+def test_what_is_the_owners(member: str, right: Right) -> None:
+    room = Room()
+    for rights in (right, ~right):
+        room.seat.grant.update(rights)
+        room.desk.told.clear()
+        if rights & Right.MANAGE:
+            getattr(room.seat, member)()
+        else:
+            with pytest.raises(PermissionDenied, match="MANAGE"):
+                getattr(room.seat, member)()
+        assert bool(room.desk.told) is (Right.MANAGE in rights)
+
+
+def test_a_screenshot_that_comes_after_the_right_went_is_not_given() -> None:
+    room = Room(OWNER)
+    coming: Deferred[Snapshot] = Deferred()
+    room.desk.screenshot = lambda: coming  # type: ignore
+    taken = room.seat.screenshot()
+    room.registry.set("ann", WRITE)
+    coming.callback(room.desk.snapshot(RECT))
+    failures: list[Any] = []
+    taken.addErrback(failures.append)
+    assert failures[0].check(PermissionDenied)
 
 
 @pytest.mark.parametrize("right", Right)

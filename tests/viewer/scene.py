@@ -18,7 +18,7 @@ from kasmd.codec import copyrect, hextile, raw, tight, zrle
 from kasmd.codec.base import Reading, complete
 from kasmd.codec.deflate import Inflater
 from kasmd.display.memory import MemoryDisplay
-from kasmd.interfaces import IViewerTransport
+from kasmd.interfaces import IViewerTransport, Principal
 from kasmd.permission.registry import MemoryRegistry
 from kasmd.permission.seat import Hold, Seat
 from kasmd.rfb.client import (
@@ -168,7 +168,7 @@ class Watcher:
         self._kasm = kasm
         self._formats: dict[bytes, PixelFormat] = {}
         self._tight, self._inflater = tight.TightDecoder(), Inflater()
-        self.viewer = Viewer(self.line, name, around)
+        self.viewer = Viewer(self.line, Principal(name), around)
         self.exchange()
         if encodings:
             self.client.send_encodings(encodings)
@@ -296,7 +296,7 @@ class Scene:
         self.login: Deferred[str] = Deferred()
         hold = Hold()
         self.around = Surroundings(
-            admit=lambda name: Seat(self.display, self.registry.admit(name, "desktop"), hold),
+            admit=lambda who: Seat(self.display, self.registry.admit(who, "desktop"), hold),
             authenticate=self._authenticate,
             roster=self.roster,
             encodings=self.encodings,

@@ -319,10 +319,16 @@ class KasmTests(Case):
             [(5, 6, 0), (5, 6, down), (5, 6, 0), (5, 6, down), (5, 6, 0)],
         )
 
+    def test_the_scores_are_told(self) -> None:
+        """Message 178 is answered with KasmVNC's four numbers."""
+        watcher = self.scene.watch(*self.kinds, kasm=True)
+        self.ask(watcher, b"\xb2\0\0\0")
+        self.assertEqual(watcher.kasm_told(178), [b"\0\0\0[10.0, 10.0, 10.0, 10.0]"])
+
     def test_what_needs_no_deed_does_no_harm(self) -> None:
         watcher = self.scene.watch(*self.kinds, kasm=True)
         for message in (
-            b"\xb2\0\0\0", b"\xb3" + bytes(11), b"\xb5\0\0", b"\xb7\x01a\0\0\0\0", b"\xb9",
+            b"\xb3" + bytes(11), b"\xb5\0\0", b"\xb7\x01a\0\0\0\0", b"\xb9",
             b"\xbc" + bytes(9), b"\xbe\0\0\0", b"\xbf\0\0\0", b"\xfc" + bytes(4),
         ):
             self.ask(watcher, message)

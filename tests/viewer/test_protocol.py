@@ -7,7 +7,7 @@ import struct
 from twisted.trial.unittest import TestCase
 
 from kasmd.errors import LockedOut, LoginRefused
-from kasmd.interfaces import IViewer
+from kasmd.interfaces import IViewer, Principal
 from kasmd.viewer.protocol import Viewer
 from tests.viewer.scene import HANDSHAKE, MAX_VIEWERS, Line, Scene
 
@@ -21,7 +21,7 @@ class EntranceTests(TestCase):
         self.scene, self.line = Scene(), Line()
 
     def enter(self, name: str = "writer") -> Viewer:
-        return Viewer(self.line, name, self.scene.around)
+        return Viewer(self.line, Principal(name), self.scene.around)
 
     def test_is_a_viewer(self) -> None:
         viewer = self.enter()

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from functools import partial
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -10,6 +11,7 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from kasmd.http.server import HttpFactory, Limits
+from kasmd.interfaces import Principal
 from kasmd.permission.registry import MemoryRegistry
 from kasmd.rights import NOTHING, READ, WRITE
 from kasmd.viewer.roster import Roster
@@ -59,7 +61,8 @@ class SessionTests(TestCase):
 
     def respond(self, request):
         name, _, what = request.path[1:].decode().partition("/")
-        request.grant = self.registry.admit(name, "desktop")
+        request.principal = Principal(name)
+        request.grant = self.registry.admit(request.principal, "desktop")
         return {"me": self.session.me, "events": self.session.events}[what](request)
 
     async def open(self, path):
@@ -75,6 +78,7 @@ class SessionTests(TestCase):
             json.loads(client.file.read()),
             {
                 "name": "ann",
+                "proof": "password",
                 "rights": ["enter", "view"],
                 "viewers": [{"name": "ann", "since": 12.5, "you": True}],
             },
@@ -136,9 +140,9 @@ class SlowRequest:
 class SlowTests(TestCase):
     def test_what_is_not_taken_is_not_queued(self):
         clock, roster = Clock(), Roster()
-        request = SlowRequest(MemoryRegistry({"ann": READ}).admit("ann", "desktop"))
+        request = SlowRequest(MemoryRegistry({"ann": READ}).admit(Principal("ann"), "desktop"))
         session = Session(clock, roster)
-        EventStream(clock, request, session.document, roster).start()
+        EventStream(clock, request, partial(session.document, "login"), roster).start()
         request.producer.pauseProducing()
         for number in range(100):
             roster.joined(Present(f"guest {number}", 1.0))

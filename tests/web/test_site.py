@@ -73,7 +73,7 @@ class Passwords:
 
 class Viewer:
     def __init__(self, transport, principal):
-        transport.send(b"hello " + principal.encode())
+        transport.send(b"hello " + principal.name.encode())
 
     def received(self, data):
         pass

@@ -14,7 +14,7 @@ from zope.interface.verify import verifyObject
 
 from kasmd.errors import UnknownPrincipal
 from kasmd.http.server import HttpFactory, Limits
-from kasmd.interfaces import IViewerTransport
+from kasmd.interfaces import IViewerTransport, Principal
 from kasmd.permission.registry import MemoryRegistry
 from kasmd.rights import READ
 from kasmd.web.websockify import Timing, Websockify, frame_header
@@ -139,11 +139,12 @@ class Served:
         self.number = port.getHost().port
 
     def respond(self, request):
-        request.grant = self.registry.admit("ann", "desktop")
+        request.principal = Principal("ann")
+        request.grant = self.registry.admit(request.principal, "desktop")
         return self.websockify.connect(request)
 
     def make_viewer(self, transport, principal):
-        self.assertEqual(principal, "ann")
+        self.assertEqual(principal, Principal("ann"))
         self.viewers.append(Viewer(transport))
         return self.viewers[-1]
 
@@ -186,7 +187,7 @@ class WebsockifyTests(Served, TestCase):
         client = await self.connect(b"Origin: https://evil.example")
         self.assertTrue(client.head.startswith(b"HTTP/1.1 403 "))
         body = [await deferToThread(client.file.readline) for _ in range(2)]
-        self.assertIn(b"pages of https://evil.example may not connect", body[1])
+        self.assertIn(b"pages of https://evil.example may not do this", body[1])
         self.assertEqual(self.viewers, [])
 
     async def test_one_item_is_one_message_at_every_boundary(self):

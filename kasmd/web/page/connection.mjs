@@ -4,7 +4,7 @@
 //   connecting   a try is under way
 //   connected    the desktop is there
 //   waiting      lost; the next try is in `seconds`
-//   stopped      ended for good, until someone asks to connect
+//   stopped      ended for good, until someone asks to connect; `login`: or logs in again
 // and "rfb" with each new RFB object.
 
 import RFB from "./novnc/core/rfb.js";
@@ -72,14 +72,15 @@ export class Connection extends EventTarget {
         const wasThere = this.#since > 0;
         this.#since = 0;
         let reason = sentence(said || close?.reason || "");
+        let login = close?.code === POLICY;
         if (!reason && !wasThere) {
-            reason = await whyNot();
+            ({ reason, login } = await whyNot());
         }
         if (!reason) {
             reason = close?.code === NO_CLOSE_FRAME ? "The network connection broke." : "The desktop closed the connection.";
         }
-        if (close?.code === POLICY) {
-            this.#say("stopped", reason);
+        if (login) {
+            this.#say("stopped", reason, 0, login);
         } else {
             this.#wait(reason);
         }
@@ -104,7 +105,7 @@ export class Connection extends EventTarget {
         }
     }
 
-    #say(state, reason = "", seconds = 0) {
-        this.dispatchEvent(new CustomEvent("state", { detail: { state, reason, seconds } }));
+    #say(state, reason = "", seconds = 0, login = false) {
+        this.dispatchEvent(new CustomEvent("state", { detail: { state, reason, seconds, login } }));
     }
 }

@@ -4,7 +4,7 @@ import { Clipboard } from "./clipboard.mjs";
 import { Connection } from "./connection.mjs";
 import { Keys } from "./keys.mjs";
 import { Panel } from "./panel.mjs";
-import { Session } from "./session.mjs";
+import { Session, logOut } from "./session.mjs";
 import { setting } from "./settings.mjs";
 
 const element = (id) => document.getElementById(id);
@@ -92,6 +92,7 @@ function draw(detail) {
         element("curtain-title").textContent = title;
         element("curtain-text").textContent = text;
         element("curtain-retry").hidden = state === "connecting";
+        element("curtain-login").hidden = !detail.login;
         if (wasConnected || state === "stopped") {
             say(`${title}. ${reason}`);
         }
@@ -121,6 +122,7 @@ session.addEventListener("change", (event) => {
     clipboard.permit(me.rights);
     panel.showRights(me.rights);
     panel.showPeople(me.viewers);
+    element("log-out").hidden = me.proof !== "login" && me.proof !== "invitation";
     apply();
 });
 panel.addEventListener("settings", apply);
@@ -135,6 +137,7 @@ element("keyboard").addEventListener("click", () => {
     panel.open(false);
     element("typing").focus();
 });
+element("log-out").addEventListener("click", logOut);
 element("curtain-retry").addEventListener("click", () => connection.connect());
 
 connection.connect();

@@ -1,6 +1,6 @@
 // Who I am, what I may do and who else is here, as the server tells it.
 //
-// Fires "change" with detail {name, rights: Set, viewers}.
+// Fires "change" with detail {name, proof, rights: Set, viewers}.
 
 const RETRY = 5000;
 
@@ -40,15 +40,21 @@ export class Session extends EventTarget {
     }
 }
 
-// Say in a sentence why the server does not let us in.
+// End the session that the cookie carries; the server closes all that it opened.
+export async function logOut() {
+    await fetch("logout", { method: "POST" });
+    location.assign("login");
+}
+
+// Say in a sentence why the server does not let us in, and whether to log in helps.
 export async function whyNot() {
     try {
         const answer = await fetch("api/v1/me", { headers: { Accept: "application/json" }, cache: "no-store" });
         if (answer.ok) {
-            return "The desktop did not take the connection.";
+            return { reason: "The desktop did not take the connection.", login: false };
         }
-        return (await answer.json()).detail;
+        return { reason: (await answer.json()).detail, login: answer.status === 401 };
     } catch {
-        return "The server does not answer.";
+        return { reason: "The server does not answer.", login: false };
     }
 }

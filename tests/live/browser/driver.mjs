@@ -66,7 +66,12 @@ async function stroke({ key, code }) {
 async function wait({ js, seconds = 20 }) {
     const end = Date.now() + seconds * 1000;
     while (Date.now() < end) {
-        const value = await page.evaluate(`(${js})()`);
+        // A page that is on its way to another one has no value yet.
+        const value = await page.evaluate(`(${js})()`).catch((error) => {
+            if (!/context was destroyed/.test(error)) {
+                throw error;
+            }
+        });
         if (value) {
             return value;
         }

@@ -1,0 +1,104 @@
+"""Composition of all that knows who comes: accounts, proofs, the registry, the door."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from twisted.application.internet import TimerService
+from twisted.application.service import MultiService
+
+from kasmd.config.values import Configuration
+from kasmd.http.cookies import SessionCookie
+from kasmd.http.guard import Sessions
+from kasmd.interfaces import IAccounts
+from kasmd.permission.accounts import FileAccounts
+from kasmd.permission.checkers import Authenticator
+from kasmd.permission.features import FeaturedAccounts, Features
+from kasmd.permission.invitations import Invitations, load_key
+from kasmd.permission.lockout import AccountLockout, Lockout
+from kasmd.permission.logins import Logins
+from kasmd.permission.proofs import Proofs
+from kasmd.permission.registry import Registry
+from kasmd.permission.sessions import Lifetime
+from kasmd.permission.tokens import Tokens
+from kasmd.rights import NOTHING, Right
+from kasmd.viewer.worker import ThreadWorker
+from kasmd.web.entrance import Entrance
+from kasmd.web.site import PAGE, content_policy, parse_origins
+
+#: Seconds within which a time that is over ends what hangs on it.
+PUNCTUALITY = 1.0
+
+
+class Identity(NamedTuple):
+    """Who may come in, and what each may do."""
+
+    accounts: IAccounts
+    proofs: Proofs
+    registry: Registry
+    authenticator: Authenticator
+    entrance: Entrance
+
+
+def compose_identity(
+    configuration: Configuration, state: Path, reactor: Any, daemon: MultiService
+) -> Identity:
+    """Make it of these values; its services are ``daemon``'s (AccountsError, ConfigError)."""
+    accounts = _accounts(configuration, state, reactor, daemon)
+    proofs = _proofs(configuration, state, accounts)
+    withheld = NOTHING if configuration.desktop.allow_resize else Right.RESIZE
+    registry = Registry(accounts, withheld, proofs.kinds)
+    protection = configuration.security.brute_force_protection
+    limits = protection.blacklist_threshold, protection.blacklist_timeout
+    authenticator = Authenticator(
+        accounts, Lockout(*limits), ThreadWorker(reactor), time.monotonic, AccountLockout(*limits)
+    )
+
+    def expire() -> None:
+        proofs.expire(registry.present())
+        registry.recompute()
+
+    punctual = TimerService(PUNCTUALITY, expire)
+    punctual.clock = reactor
+    punctual.setServiceParent(daemon)
+    site = configuration.site
+    entrance = Entrance(
+        PAGE,
+        content_policy(site.frame_ancestors, form="self"),
+        authenticator,
+        Sessions(proofs, SessionCookie(site.embedding), site.login == "basic"),
+        registry.present,
+        parse_origins(site.allowed_origins),
+    )
+    return Identity(accounts, proofs, registry, authenticator, entrance)
+
+
+def _accounts(
+    configuration: Configuration, state: Path, reactor: Any, daemon: MultiService
+) -> IAccounts:
+    file = FileAccounts(reactor, configuration.server.advanced.kasm_password_file)
+    features = Features(reactor, os.fspath(state / "features.json"))
+    file.setServiceParent(daemon)
+    features.setServiceParent(daemon)
+    accounts: IAccounts = FeaturedAccounts(file, features)
+    return accounts
+
+
+def _proofs(configuration: Configuration, state: Path, accounts: IAccounts) -> Proofs:
+    sessions = configuration.security.sessions
+    lifetime = Lifetime(sessions.idle_seconds, sessions.life_seconds, sessions.per_account)
+    return Proofs(
+        Logins(accounts, time.monotonic, lifetime),
+        Tokens(accounts, os.fspath(state / "tokens.json"), time.time),
+        Invitations(
+            accounts,
+            os.fspath(state / "invitations.json"),
+            load_key(os.fspath(state / "invitation-key")),
+            time.time,
+            time.monotonic,
+            lifetime,
+        ),
+    )

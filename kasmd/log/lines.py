@@ -1,0 +1,147 @@
+"""Events to lines: KasmVNC's, or JSON.
+
+KasmVNC 1.5.1 writes a space, local time, a level, a writer and the text; a line
+of a request has its id behind that::
+
+     2026-11-21 03:17:30,123 [INFO] websocket 7: ::1 ::1 ann "GET / HTTP/1.1" 200 9 id=3f-1
+     2026-11-21 03:17:30,456 [PRIO] permission.checkers: 10.0.0.9 is locked out
+
+An event may bring a `Record`, whose parts JSON gives one by one.  A failure's
+traceback follows its line, each line of it behind the same head and a bar.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Callable, Iterator, Mapping, NamedTuple, Protocol
+
+from twisted.logger import LogEvent, LogLevel, formatEvent
+from twisted.python.failure import Failure
+
+from kasmd.log.asking import now_asking
+from kasmd.log.text import neutral
+
+#: KasmVNC's numbers for the levels: what is above ``logging.level`` is not written.
+ERROR, STATUS, INFO, DEBUG = 0, 10, 30, 100
+_NUMBERS = {
+    LogLevel.critical: ERROR,
+    LogLevel.error: ERROR,
+    LogLevel.warn: STATUS,
+    LogLevel.info: INFO,
+    LogLevel.debug: DEBUG,
+}
+_KASMVNC = {ERROR: "PRIO", STATUS: "PRIO", INFO: "INFO", DEBUG: "DEBUG"}
+_JSON = {ERROR: "error", STATUS: "status", INFO: "info", DEBUG: "debug"}
+#: What Twisted calls the lines of its older log.
+_RENAMED = {"log_legacy": "twisted"}
+#: Lines of a traceback that are written.
+_TRACEBACK_LIMIT = 100
+
+
+class Record(Protocol):
+    """Something that an event tells as a whole; its text is harmless already."""
+
+    @property
+    def writer(self) -> str:
+        """Who writes it, in one or two words."""
+
+    @property
+    def fields(self) -> Mapping[str, object]:
+        """Give its parts, as JSON has them."""
+
+
+class Told(NamedTuple):
+    """An event, ready to be written in whatever format."""
+
+    time: float
+    level: int
+    writer: str
+    text: str
+    fields: Mapping[str, object]
+    request_id: str
+    traceback: tuple[str, ...]
+
+
+Format = Callable[[Told], str]
+
+
+def level_of(event: LogEvent) -> int:
+    """Give KasmVNC's number for an event's level."""
+    return _NUMBERS.get(event.get("log_level", LogLevel.info), INFO)
+
+
+def tell(event: LogEvent) -> Told:
+    """Take from an event what is written of it."""
+    record = event.get("record")
+    if record is not None:
+        writer, text, fields = record.writer, str(record), record.fields
+    else:
+        writer = _writer(event.get("log_namespace") or "")
+        text, fields = neutral(formatEvent(event)), {}
+    request_id = event.get("request_id") or _asking_id()
+    traceback = _traceback(event.get("log_failure"))
+    return Told(event["log_time"], level_of(event), writer, text, fields, request_id, traceback)
+
+
+def _asking_id() -> str:
+    asking = now_asking()
+    return asking.request_id if asking is not None else ""
+
+
+def _writer(namespace: str) -> str:
+    """Give the module, without the package's name and the class's."""
+    parts = _RENAMED.get(namespace, namespace).removeprefix("kasmd.").split(".")
+    return ".".join(part for part in parts if not part[:1].isupper()) or "kasmd"
+
+
+def _traceback(failure: object) -> tuple[str, ...]:
+    if not isinstance(failure, Failure):
+        return ()
+    lines = failure.getTraceback().splitlines()
+    return tuple(neutral(line) for line in lines[-_TRACEBACK_LIMIT:])
+
+
+class Kasmvnc:
+    """KasmVNC's lines, in local time."""
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._stamp = ""
+
+    def __call__(self, told: Told) -> str:
+        """Give one line, or with a traceback several, each with its end."""
+        second = int(told.time)
+        if second != self._second:
+            self._stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
+            self._second = second
+        milliseconds = int((told.time - second) * 1000)
+        head = f" {self._stamp},{milliseconds:03d} [{_KASMVNC[told.level]}] {told.writer}:"
+        mark = f" id={told.request_id}" if told.request_id else ""
+        line = f"{head} {told.text}{mark}\n"
+        return line + "".join(f"{head} | {more}\n" for more in told.traceback)
+
+
+def as_json(told: Told) -> str:
+    """Give one JSON object on one line, in ASCII, the time in UTC (RFC 3339)."""
+    return json.dumps(dict(_members(told)), separators=(",", ":"), default=str) + "\n"
+
+
+def _members(told: Told) -> Iterator[tuple[str, object]]:
+    second = int(told.time)
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+    yield "time", f"{stamp}.{int((told.time - second) * 1000):03d}Z"
+    yield "level", _JSON[told.level]
+    yield "writer", told.writer
+    if told.request_id:
+        yield "request", told.request_id
+    if told.fields:
+        yield from told.fields.items()
+    else:
+        yield "text", told.text
+    if told.traceback:
+        yield "traceback", told.traceback
+
+
+#: By the word for it in the configuration.
+FORMATS: Mapping[str, Callable[[], Format]] = {"kasmvnc": Kasmvnc, "json": lambda: as_json}

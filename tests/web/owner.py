@@ -1,0 +1,163 @@
+"""The site with KasmVNC's owner API on a real port, over a desktop in memory."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import os
+import shutil
+import tempfile
+from typing import Any, NamedTuple, Optional
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
+
+from kasmd.display.memory import MemoryDisplay
+from kasmd.http.server import Limits
+from kasmd.interfaces import Account
+from kasmd.permission.accounts import FileAccounts
+from kasmd.permission.checkers import Authenticator
+from kasmd.permission.kasmpasswd import hash_password
+from kasmd.permission.lockout import Lockout
+from kasmd.permission.registry import Registry
+from kasmd.permission.seat import Hold, Seat
+from kasmd.rfb.limits import Limits as WireLimits
+from kasmd.rights import OWNER, READ, WRITE, Right
+from kasmd.viewer.protocol import Surroundings
+from kasmd.viewer.roster import Roster
+from kasmd.viewer.sharing import Encodings
+from kasmd.viewer.worker import InlineWorker, ThreadWorker
+from kasmd.web.kasmvnc_api import KasmvncApi
+from kasmd.web.site import PAGE, make_site, page_mounts
+
+PASSWORD = "secret"
+_HASH = hash_password(PASSWORD)
+
+#: The owner sees nothing himself; the rest are as their names say.
+ACCOUNTS = {
+    "own": Right.ENTER | OWNER,
+    "writer": Right.ENTER | WRITE,
+    "reader": Right.ENTER | READ,
+    "nobody": Right.ENTER,
+}
+
+
+class Answer(NamedTuple):
+    """What came back."""
+
+    status: int
+    type: str
+    body: bytes
+    headers: http.client.HTTPMessage
+
+    @property
+    def json(self) -> Any:
+        """The body's value."""
+        return json.loads(self.body)
+
+
+def basic(name: str, password: str = PASSWORD) -> str:
+    """Give an Authorization value."""
+    return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+
+
+def ask(port: int, method: str, target: str, body: Any, headers: dict[str, str]) -> Answer:
+    """Make one request."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request(method, target, body, headers)
+        response = connection.getresponse()
+        content = response.read()
+        return Answer(response.status, response.getheader("Content-Type", ""), content,
+                      response.headers)
+    finally:
+        connection.close()
+
+
+class Served:
+    """A site; ``port`` is where it listens."""
+
+    timeout = 60
+
+    def setUp(self) -> None:
+        """Listen."""
+        self.folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.folder)  # type: ignore[attr-defined]
+        self.downloads = os.path.join(self.folder, "Downloads")
+        os.mkdir(self.downloads)
+        self.path = os.path.join(self.folder, "kasmpasswd")
+        self.accounts = FileAccounts(reactor, self.path)
+        self.accounts.edit(
+            lambda found: {name: Account(name, _HASH, held) for name, held in ACCOUNTS.items()}
+        )
+        self.registry = Registry(self.accounts)
+        self.display = MemoryDisplay(320, 200)
+        self.roster = Roster()
+        hold = Hold()
+        self.around = Surroundings(
+            admit=lambda who: Seat(self.display, self.registry.admit(who, "desktop"), hold),
+            authenticate=lambda name, password, address: Deferred(),
+            roster=self.roster,
+            encodings=Encodings(),
+            clock=reactor,  # type: ignore[arg-type]
+            limits=WireLimits(),
+            handshake_time=10.0,
+            patience=30.0,
+            max_viewers=20,
+        )
+        self.api = KasmvncApi(
+            reactor,  # type: ignore[arg-type]
+            accounts=self.accounts,
+            roster=self.roster,
+            seat_of=lambda request: Seat(self.display, request.grant, hold),
+            hashing=InlineWorker(),
+            work=ThreadWorker(reactor),
+            downloads=self.downloads,
+        )
+        self.site: Any = make_site(
+            reactor,  # type: ignore[arg-type]
+            authenticator=Authenticator(
+                self.accounts, Lockout(100, 10.0), InlineWorker(), reactor.seconds  # type: ignore
+            ),
+            registry=self.registry,
+            roster=self.roster,
+            make_viewer=lambda transport, principal: None,
+            mounts=page_mounts(PAGE),
+            more=self.api.routes(),
+            limits=Limits(linger=0.2),
+        )
+        listening = reactor.listenTCP(0, self.site, interface="127.0.0.1")  # type: ignore
+        self.addCleanup(self._hung_up)  # type: ignore[attr-defined]
+        self.addCleanup(listening.stopListening)  # type: ignore[attr-defined]
+        self.port = listening.getHost().port
+
+    async def _hung_up(self) -> None:
+        """Wait until the site has seen its clients go."""
+        while self.site.connections:
+            await deferLater(reactor, 0)  # type: ignore[arg-type]
+
+    def ask(self, method: str, target: str, body: Any = None, name: Optional[str] = "own",
+            **headers: str) -> Deferred[Answer]:
+        """Make a request as ``name``; an underscore in a header's name is a hyphen."""
+        sent = {key.replace("_", "-"): value for key, value in headers.items()}
+        if name is not None:
+            sent["Authorization"] = basic(name)
+        return deferToThread(ask, self.port, method, target, body, sent)
+
+    def get(self, target: str, **more: Any) -> Deferred[Answer]:
+        """GET below /api/."""
+        return self.ask("GET", f"/api/{target}", **more)
+
+    def post(self, target: str, value: Any, **more: Any) -> Deferred[Answer]:
+        """POST a JSON value below /api/."""
+        body = value if isinstance(value, bytes) else json.dumps(value).encode()
+        return self.ask("POST", f"/api/{target}", body, **more)
+
+    def letters(self, name: str) -> str:
+        """Give the letters in the file, ``-`` for an account that is not there."""
+        with open(self.path, encoding="utf-8") as file:
+            lines = [line.rstrip("\n").split(":") for line in file]
+        return next((fields[2] for fields in lines if fields[0] == name), "-")
