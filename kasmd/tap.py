@@ -31,7 +31,7 @@ from kasmd.permission.seat import Hold, Seat
 from kasmd.rfb.limits import Limits as WireLimits
 from kasmd.rights import NOTHING, Right
 from kasmd.startup import Farewell, Listening, StateDirectory, Watching, first_account
-from kasmd.viewer.native import AnonymousTls, Contexts, ViewerFactory
+from kasmd.viewer.native import AnonymousTls, CertifiedTls, Contexts, ViewerFactory
 from kasmd.viewer.protocol import Surroundings, Viewer
 from kasmd.viewer.roster import Roster
 from kasmd.viewer.sharing import Encodings
@@ -212,7 +212,7 @@ def _listen_natively(configuration: Configuration, around: Surroundings, tls: Ce
     native = configuration.native
     make_viewer = partial(_viewer, around)
     if native.vencrypt.port is not None:
-        contexts: Contexts = {True: tls, False: AnonymousTls()}
+        contexts: Contexts = {True: CertifiedTls(tls), False: AnonymousTls()}
         factory = ViewerFactory(make_viewer, None, contexts, reactor)
         address = _address(native.vencrypt.interface, configuration.network)
         port = Listening.tcp(

@@ -30,6 +30,7 @@ from kasmd.viewer.updates import Owed, Wish
 
 #: The payload of the fences that measure the link (any byte but the session's would do).
 _PROBE = b"\x01"
+_LEFT_BEHIND = "cannot follow the desktop's change of size"
 #: The messages that carry what was copied.
 _CLIPBOARDS = ServerMessage.SERVER_CUT_TEXT, ServerMessage.BINARY_CLIPBOARD
 
@@ -53,6 +54,10 @@ class Painter:
         self._clock = clock
         self._patience = patience
         self._failed = failed
+        #: What the viewer was told at first; it can say that it follows changes of the
+        #: size only after that, but before it asks for a picture.
+        self._first_size = seat.size
+        self._asked = False
         self._owed = Owed()
         self._owed.everything(*seat.size)
         self._wish = Wish()
@@ -83,8 +88,8 @@ class Painter:
 
     def resized(self, width: int, height: int, screens: Sequence[Screen]) -> None:
         """Tell the new size, and owe all of the new picture."""
-        if (width, height) != self._pseudo.size and not self._pseudo.followed:
-            self._failed("cannot follow the desktop's change of size")
+        if self._asked and (width, height) != self._pseudo.size and not self._pseudo.followed:
+            self._failed(_LEFT_BEHIND)
             return
         self._pseudo.resized(width, height, screens)
         self._wish.resized(width, height)
@@ -131,6 +136,8 @@ class Painter:
 
     def requested(self, rect: Rect, incremental: bool) -> None:
         """Answer a FramebufferUpdateRequest, now or when there is something to say."""
+        if not self._keeps_up():
+            return
         wanted = rect.intersection(self._screen)
         if wanted is None:
             return
@@ -144,10 +151,20 @@ class Painter:
 
     def continuous_set(self, rect: Optional[Rect]) -> None:
         """Send updates of ``rect`` unasked; None: no more."""
+        if not self._keeps_up():
+            return
         self._wish.continuous_set(rect and rect.intersection(self._screen))
         if rect is None:
             self._session.send_end_of_continuous_updates()
         self.pump()
+
+    def _keeps_up(self) -> bool:
+        """Tell whether the viewer knows the size when it first asks; if not, that is the end."""
+        first, self._asked = not self._asked, True
+        if first and self._pseudo.size != self._first_size and not self._pseudo.followed:
+            self._failed(_LEFT_BEHIND)
+            return False
+        return True
 
     def echoed(self, payload: bytes) -> None:
         """A fence came back."""
@@ -167,9 +184,7 @@ class Painter:
     # What the grant says.
 
     def view_lost(self) -> None:
-        """Forget what was to be shown; the seat says anew what there is, if ever."""
-        self._owed.nothing()
-        self._pseudo.forget()
+        """Ring no more; all else waits for the right, and then the seat says all anew."""
         self._bell = False
 
     def clipboard_lost(self) -> None:

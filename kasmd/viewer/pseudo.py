@@ -58,12 +58,6 @@ class PseudoRectangles:
         """The lock keys changed."""
         self._leds, self._leds_due = leds, True
 
-    def forget(self) -> None:
-        """Tell nothing of all this, and keep nothing of it."""
-        self._sizes.clear()
-        self._cursor = None
-        self._cursor_due = self._leds_due = False
-
     def take_sizes(self) -> list[bytes]:
         """Give the rectangles that tell the size, which is then no longer due."""
         sizes, self._sizes = self._sizes, {}
