@@ -35,6 +35,7 @@ from kasmd.viewer.native import AnonymousTls, CertifiedTls, Contexts, ViewerFact
 from kasmd.viewer.protocol import Surroundings, Viewer
 from kasmd.viewer.roster import Roster
 from kasmd.viewer.sharing import Encodings
+from kasmd.viewer.turns import Turns
 from kasmd.viewer.worker import ThreadWorker
 from kasmd.web.certificate import self_signed
 from kasmd.web.site import Plain, find_novnc, make_site, page_mounts, parse_origins
@@ -93,6 +94,7 @@ def compose(configuration: Configuration, reactor: Any) -> MultiService:
         authenticate=authenticator.authenticate,
         roster=roster,
         encodings=Encodings(),
+        turns=Turns(reactor),
         clock=reactor,
         limits=WireLimits(cut_text=limits.clipboard_bytes, clipboard=limits.clipboard_bytes),
         handshake_time=limits.handshake_seconds,

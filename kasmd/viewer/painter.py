@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Callable, Optional, Sequence
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -25,11 +25,13 @@ from kasmd.viewer.outbox import Outbox
 from kasmd.viewer.pacing import Pacing
 from kasmd.viewer.pseudo import PseudoRectangles
 from kasmd.viewer.sharing import Encodings
+from kasmd.viewer.turns import Turns
 from kasmd.viewer.update import Update, parameters_of
 from kasmd.viewer.updates import Owed, Wish
 
 #: The payload of the fences that measure the link (any byte but the session's would do).
 _PROBE = b"\x01"
+_BROKEN = "internal error; the log has more"
 _LEFT_BEHIND = "cannot follow the desktop's change of size"
 #: The messages that carry what was copied.
 _CLIPBOARDS = ServerMessage.SERVER_CUT_TEXT, ServerMessage.BINARY_CLIPBOARD
@@ -45,12 +47,13 @@ class Painter:
     _log = Logger()
 
     def __init__(self, seat: ISeat, session: ServerSession, outbox: Outbox,
-                 encodings: Encodings, clock: IReactorTime, patience: float,
+                 encodings: Encodings, turns: Turns, clock: IReactorTime, patience: float,
                  failed: Callable[[str], None]) -> None:
         self._seat = seat
         self._session = session
         self._outbox = outbox
         self._encodings = encodings
+        self._turns = turns
         self._clock = clock
         self._patience = patience
         self._failed = failed
@@ -67,7 +70,6 @@ class Painter:
         #: while it is under way must follow it, whole.
         self._counting = True
         self._begun_at = 0
-        self._next_slice: Optional[IDelayedCall] = None
         self._format = BGRX
         self._parameters = parameters_of(session.capabilities, BGRX)
         self._stream: Optional[ZlibStream] = None
@@ -197,32 +199,33 @@ class Painter:
         """Send nothing more."""
         self._unobserve()
         self._outbox.close()
-        if self._next_slice is not None:
-            self._next_slice.cancel()
-            self._next_slice = None
+        self._turns.leave(self)
 
     # Sending.
 
     def pump(self) -> None:
-        """Send all that may leave now."""
+        """Send all that may leave now, or when it is this viewer's turn."""
         with self._log.failuresHandled("a viewer could not be served") as serving:
             self._say()
-            self._paint()
         if serving.failed:
-            self._failed("internal error; the log has more")
+            self._failed(_BROKEN)
+        else:
+            self._ask_turn()
 
-    def _paint(self) -> None:
-        while not self._outbox.stopped and self._next_slice is None:
-            if self._update is None and not self._begin():
+    def _take_turn(self) -> None:
+        """Send the next slice, and ask for another turn where there may be more."""
+        with self._log.failuresHandled("a viewer could not be served") as serving:
+            if self._outbox.stopped or not (self._update or self._begin()):
                 return
             self._give_slice()
-            if self._update is not None and not self._outbox.stopped:
-                # Others first: a slice takes a few milliseconds.
-                self._next_slice = self._clock.callLater(0, self._continue)
+        if serving.failed:
+            self._failed(_BROKEN)
+        else:
+            self._ask_turn()
 
-    def _continue(self) -> None:
-        self._next_slice = None
-        self.pump()
+    def _ask_turn(self) -> None:
+        if (self._update or self._owed or self._pseudo.news) and not self._outbox.stopped:
+            self._turns.ask(self, self._take_turn)
 
     def _say(self) -> None:
         """Send what the session has to say; the clipboard and the bell can wait."""

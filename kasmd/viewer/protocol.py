@@ -29,6 +29,7 @@ from kasmd.viewer.conversation import Conversation
 from kasmd.viewer.outbox import Outbox
 from kasmd.viewer.painter import Painter
 from kasmd.viewer.sharing import Encodings
+from kasmd.viewer.turns import Turns
 
 #: Websocket close codes (RFC 6455 section 7.4.1).
 GOING_AWAY = 1001
@@ -47,6 +48,7 @@ class Surroundings(NamedTuple):
     authenticate: Authenticate
     roster: IRoster
     encodings: Encodings
+    turns: Turns
     clock: IReactorTime
     limits: Limits
     #: Seconds for the handshake, and for a viewer to take what it is sent.
@@ -184,8 +186,8 @@ class Viewer:
             return
         seat = around.admit(self.name)
         painter = Painter(
-            seat, self._session, self._outbox, around.encodings, around.clock,
-            around.patience, partial(self.disconnect, INTERNAL_ERROR),
+            seat, self._session, self._outbox, around.encodings, around.turns,
+            around.clock, around.patience, partial(self.disconnect, INTERNAL_ERROR),
         )
         self._conversation = Conversation(seat, self._session, painter)
         self._deadline.cancel()

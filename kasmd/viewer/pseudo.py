@@ -37,6 +37,11 @@ class PseudoRectangles:
         """Tell whether the size must be told, in an update of its own (rfbproto)."""
         return bool(self._sizes) and self.followed
 
+    @property
+    def news(self) -> bool:
+        """Tell whether there may be something to tell; what it is depends on the viewer."""
+        return bool(self._sizes) or self._cursor_due or self._leds_due
+
     def resized(self, width: int, height: int, screens: Sequence[Screen]) -> None:
         """The display has this size and layout."""
         self.size, self._screens = (width, height), tuple(screens)

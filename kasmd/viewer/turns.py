@@ -32,11 +32,13 @@ class Turns:
         self._waiting: OrderedDict[Hashable, Callable[[], None]] = OrderedDict()
         self._next_round: Optional[IDelayedCall] = None
         self._left = ROUND
+        self._busy = False
 
     def ask(self, who: Hashable, work: Callable[[], None]) -> None:
         """Call ``work`` now if this round has time, else in one of the next.
 
-        Who asks again before its turn came has one turn for both.
+        Who asks again before its turn came has one turn for both; who asks in
+        its turn has another one in a later round.
         """
         if who in self._waiting:
             return
@@ -44,7 +46,7 @@ class Turns:
             # Whatever this costs is booked on the round that begins here.
             self._left = ROUND
             self._next_round = self._clock.callLater(0, self._begin_round)
-        if self._left > 0 and not self._waiting:
+        if self._left > 0 and not self._waiting and not self._busy:
             self._do(work)
         else:
             self._waiting[who] = work
@@ -54,10 +56,11 @@ class Turns:
         self._waiting.pop(who, None)
 
     def _do(self, work: Callable[[], None]) -> None:
-        began = self._elapsed()
+        began, self._busy = self._elapsed(), True
         try:
             work()
         finally:
+            self._busy = False
             self._left -= self._elapsed() - began
 
     def _begin_round(self) -> None:

@@ -64,9 +64,14 @@ def port(daemon: Daemon) -> int:
 
 @pytest.fixture
 def picture(daemon: Daemon, tmp_path: Path) -> Iterator[Pixels]:
-    """A picture that is shown on the desktop."""
-    with Painter(daemon.x_environment) as painter:
+    """A picture that is shown on the desktop, and has come to the daemon."""
+    with Painter(daemon.x_environment) as painter, watch(daemon) as viewer:
         painter.show(picture := known_picture(), tmp_path / "picture.npy")
+        height, width = picture.shape[:2]
+        viewer.wait_until(
+            lambda: np.array_equal(viewer.screen[:height, :width, :3], picture[..., :3]),
+            "the picture",
+        )
         yield picture
 
 
@@ -76,10 +81,15 @@ def vncdo(daemon: Daemon, *commands: str) -> None:
     run(program, "--nocursor", "-s", f"{daemon.folder}/viewers", "-t", str(PATIENCE), *commands)
 
 
+def watch(daemon: Daemon) -> RawViewer:
+    """Connect to the unix socket."""
+    return RawViewer(unix_socket(f"{daemon.folder}/viewers"))
+
+
 def wait_for_terminal(daemon: Daemon) -> None:
     """Wait until the terminal is to be seen."""
     x, y = IN_TERMINAL
-    with RawViewer(unix_socket(f"{daemon.folder}/viewers")) as viewer:
+    with watch(daemon) as viewer:
         viewer.wait_until(lambda: tuple(viewer.screen[y, x, 2::-1]) == BLUE, "a blue terminal")
 
 

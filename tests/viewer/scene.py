@@ -39,6 +39,7 @@ from kasmd.screen.region import Region
 from kasmd.viewer.protocol import Surroundings, Viewer
 from kasmd.viewer.roster import Roster
 from kasmd.viewer.sharing import Encodings
+from kasmd.viewer.turns import Turns
 
 Event = TypeVar("Event", bound=Said)
 
@@ -309,6 +310,7 @@ class Scene:
             authenticate=self._authenticate,
             roster=self.roster,
             encodings=self.encodings,
+            turns=Turns(self.clock, elapsed=lambda: 0.0),
             clock=self.clock,
             limits=Limits(),
             handshake_time=HANDSHAKE,
@@ -336,6 +338,7 @@ class Scene:
 
     def left_behind(self) -> tuple[int, int, int, int]:
         """Count delayed calls, observers, grants and viewers."""
+        self.clock.advance(0)
         calls = len(self.clock.getDelayedCalls())
         return calls, self.display.audience, len(self.registry), len(self.roster.viewers())
 

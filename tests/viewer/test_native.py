@@ -36,6 +36,7 @@ from kasmd.viewer.native import (
     ViewerStream,
 )
 from kasmd.viewer.protocol import Viewer
+from kasmd.viewer.turns import Turns
 from kasmd.web.certificate import self_signed
 from tests.viewer.scene import PATIENCE, Scene
 
@@ -110,6 +111,7 @@ class Case(TestCase):
 
     def setUp(self) -> None:
         self.scene = Scene()
+        self.turns = Turns(reactor)
         self.clock = Clock()
         self.streams: list[ViewerStream] = []
         self.folder = Path(tempfile.mkdtemp())
@@ -121,7 +123,8 @@ class Case(TestCase):
 
         def make_viewer(transport: Any, name: Optional[str]) -> Viewer:
             self.streams.append(transport)
-            return Viewer(transport, name, self.scene.around)
+            # Real connections go on in the reactor's own rounds.
+            return Viewer(transport, name, self.scene.around._replace(turns=self.turns))
 
         return ViewerFactory(make_viewer, principal, contexts, self.clock)
 

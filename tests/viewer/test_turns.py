@@ -76,6 +76,13 @@ class TurnsTests(TestCase):
         self.clock.next()
         self.assertEqual(self.done, ["a", "b"])
 
+    def test_one_who_asks_in_its_turn_comes_after_those_who_wait(self) -> None:
+        self.turns.ask("a", lambda: (self.work("a", 2 * ROUND), self.ask("a again")))
+        self.ask("b")
+        self.assertEqual(self.done, ["a"])
+        self.clock.next()
+        self.assertEqual(self.done, ["a", "a again", "b"])
+
     def test_one_who_left_has_no_turn(self) -> None:
         self.ask("a", 2 * ROUND)
         self.ask("b")
