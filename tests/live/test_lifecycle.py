@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import stat
 import time
 from pathlib import Path
@@ -73,8 +74,14 @@ def nobody_left(folder: Path) -> bool:
 
 
 def x_files(environment: dict[str, str]) -> list[Path]:
-    """Give the socket and the lock of a display, as far as they are there."""
+    """Give the socket and the lock of a display, as far as they are there and nobody's.
+
+    Another test's X server may have taken the number since.
+    """
     number = environment["DISPLAY"].lstrip(":")
+    with socket.socket(socket.AF_UNIX) as probe:
+        if probe.connect_ex(f"/tmp/.X11-unix/X{number}") == 0:
+            return []
     files = Path(f"/tmp/.X11-unix/X{number}"), Path(f"/tmp/.X{number}-lock")
     return [file for file in files if file.exists()]
 
