@@ -30,6 +30,8 @@ from kasmd.viewer.native import ListeningSocket
 FIRST_ACCOUNT = "kasm_user"
 #: Where its password is kept for whoever missed it on the terminal.
 FIRST_PASSWORD_FILE = "initial-password"
+#: Connections that may wait to be accepted: a crowd that comes at once.
+BACKLOG = 512
 #: A websocket close code (RFC 6455 section 7.4.1).
 GOING_AWAY = 1001
 
@@ -88,7 +90,7 @@ class Listening(Service):
             factory: IProtocolFactory) -> Listening:
         """Listen on TCP; ``key`` names the option to blame when that fails."""
         try:
-            return cls(reactor.listenTCP(number, factory, interface=interface))
+            return cls(reactor.listenTCP(number, factory, BACKLOG, interface))
         except CannotListenError as error:
             raise ConfigError(
                 f"{key}: cannot listen on {interface}, port {number}: {error.socketError.strerror}"
@@ -102,9 +104,8 @@ class Listening(Service):
         try:
             return cls(reactor.listenUNIX(path, factory, mode=0o600))
         except CannotListenError as error:
-            raise ConfigError(
-                f"native.unix_socket: {path}: {error.socketError.strerror}"
-            ) from None
+            reason = error.socketError.strerror or error.socketError
+            raise ConfigError(f"native.unix_socket: {path}: {reason}") from None
         finally:
             os.umask(before)
 

@@ -30,10 +30,11 @@ from kasmd.log.output import set_level
 from kasmd.permission.seat import Hold, Seat
 from kasmd.rfb.limits import Limits as WireLimits
 from kasmd.startup import Farewell, Listening, StateDirectory, Watching, first_account
-from kasmd.viewer.native import AnonymousTls, Contexts, ViewerFactory
+from kasmd.viewer.native import AnonymousTls, CertifiedTls, Contexts, ViewerFactory
 from kasmd.viewer.protocol import Surroundings, Viewer
 from kasmd.viewer.roster import Roster
 from kasmd.viewer.sharing import Encodings
+from kasmd.viewer.turns import Turns
 from kasmd.viewer.worker import ThreadWorker
 from kasmd.web.certificate import self_signed
 from kasmd.web.kasmvnc_api import KasmvncApi
@@ -102,6 +103,7 @@ def compose(configuration: Configuration, reactor: Any) -> MultiService:
         authenticate=authenticator.authenticate,
         roster=roster,
         encodings=Encodings(),
+        turns=Turns(reactor),
         clock=reactor,
         limits=WireLimits(cut_text=limits.clipboard_bytes, clipboard=limits.clipboard_bytes),
         handshake_time=limits.handshake_seconds,
@@ -243,7 +245,7 @@ def _listen_natively(configuration: Configuration, around: Surroundings, tls: Ce
     native = configuration.native
     make_viewer = partial(_viewer, around)
     if native.vencrypt.port is not None:
-        contexts: Contexts = {True: tls, False: AnonymousTls()}
+        contexts: Contexts = {True: CertifiedTls(tls), False: AnonymousTls()}
         factory = ViewerFactory(make_viewer, None, contexts, reactor)
         address = _address(native.vencrypt.interface, configuration.network)
         port = Listening.tcp(

@@ -177,9 +177,9 @@ class _Child(ProcessProtocol):
         """Tell that it is reaped; what it started may still hold its pipes."""
         self._signal_group(signal.SIGTERM)
         if isinstance(self.transport, Process):
-            for pipe in tuple(self.transport.pipes.values()):
+            for descriptor, pipe in tuple(self.transport.pipes.items()):
                 pipe.doRead()
-            self.transport.loseConnection()
+                self.transport.closeChildFD(descriptor)
         words = (*self._lines, self._rest)
         last_words = [line.decode("utf-8", "replace") for line in words if line]
         self._exited(self, _reason(reason), last_words)

@@ -11,6 +11,7 @@ from typing import Any, Optional
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from kasmd.display.programs import Program, check_installed
@@ -20,6 +21,9 @@ from kasmd.errors import DisplayLost
 
 _SOCKET = "/tmp/.X11-unix/X{}"
 _COOKIE_BYTES = 16
+#: How long a window manager may take to be there, and between two looks.
+_WINDOW_MANAGER_SECONDS = 3.0
+_LOOK_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -56,16 +60,16 @@ class DesktopService(Service):
         self._size = settings.width, settings.height
         self._number = b""
         self._xvfb = Program(reactor, self._xvfb_command(), self._xvfb_ended, self._xvfb_said)
-        self._clients = [
-            Program(reactor, argv)
-            for argv in (settings.window_manager, settings.terminal)
-            if argv
-        ]
+        manager, terminal = settings.window_manager, settings.terminal
+        self._window_manager = Program(reactor, manager) if manager else None
+        self._terminal = Program(reactor, terminal) if terminal else None
+        self._clients = [each for each in (self._window_manager, self._terminal) if each]
 
     @property
     def authority(self) -> str:
         """The path of the Xauthority file."""
-        return os.path.join(self._settings.runtime_dir, "Xauthority")
+        # Absolute, for programs may change their directory; openbox does.
+        return os.path.abspath(os.path.join(self._settings.runtime_dir, "Xauthority"))
 
     @property
     def pids(self) -> dict[str, Optional[int]]:
@@ -130,10 +134,25 @@ class DesktopService(Service):
             return
         self.log.info("desktop {where}, XAUTHORITY={authority}",
                       where=display.where, authority=self.authority)
-        for client in self._clients:
-            client.start(environment)
+        if self._window_manager is not None:
+            self._window_manager.start(environment)
+            await self._managed()
+        if self._terminal is not None and display.where == f":{number}" and self.running:
+            self._terminal.start(environment)
         if not self.ready.called:
             self.ready.callback(None)
+
+    async def _managed(self) -> None:
+        """Wait until windows are managed: one opened meanwhile might never be."""
+        try:
+            for _ in range(int(_WINDOW_MANAGER_SECONDS / _LOOK_SECONDS)):
+                if await self._display.is_managed():
+                    return
+                await deferLater(self._reactor, _LOOK_SECONDS)
+        except DisplayLost:
+            return
+        self.log.warn("no window manager is there after {seconds:.0f} s; going on without",
+                      seconds=_WINDOW_MANAGER_SECONDS)
 
     def _xvfb_ended(self) -> None:
         """The screen is gone: so are the programs on it, and what Xvfb may have left."""

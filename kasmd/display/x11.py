@@ -146,6 +146,18 @@ class X11Display(WatchedDisplay):
             pass
         return NO_RESOURCES
 
+    async def is_managed(self) -> bool:
+        """Tell whether a window manager has said that it is there (EWMH); DisplayLost."""
+        if self._session is None:
+            raise DisplayLost("not connected")
+        connection, server = self._session[:2]
+        check = server.atoms["_NET_SUPPORTING_WM_CHECK"]
+        window = xcffib.xproto.Atom.WINDOW
+        reply = await connection.request(
+            connection.core.GetProperty(False, server.root, check, window, 0, 1)
+        )
+        return bool(reply.value_len)
+
     async def _connect(self, attempt: int) -> None:
         try:
             xcb, server = await open_connection(

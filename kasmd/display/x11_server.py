@@ -16,11 +16,12 @@ import xcffib.xtest
 from kasmd.display.x11_connect import Xcb
 from kasmd.errors import DisplayLost
 
-#: The atoms of the clipboard: what it is, and what its content may be.
+#: The atoms of the clipboard: what it is, and what its content may be; and the one
+#: by which a window manager says that it is there (EWMH).
 ATOMS = (
     "CLIPBOARD", "TARGETS", "TIMESTAMP", "INCR", "KASMD_CLIPBOARD",
     "UTF8_STRING", "text/plain;charset=utf-8", "text/plain", "STRING",
-    "text/html", "image/png",
+    "text/html", "image/png", "_NET_SUPPORTING_WM_CHECK",
 )
 
 #: XKB's name for the keyboard that clients see.

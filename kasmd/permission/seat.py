@@ -125,6 +125,9 @@ class Seat:
             return
         # The keysym of one key may differ between press and release (Shift).
         key = ("keycode", keycode) if keycode else ("keysym", keysym)
+        if not down and key not in self._keys and ("keysym", keysym) in self._keys:
+            # It was pressed before the viewer knew that it may name keycodes.
+            keycode, key = 0, ("keysym", keysym)
         self._keys.pop(key, None)
         if down:
             if len(self._keys) >= HELD_LIMIT:

@@ -33,7 +33,6 @@ class Conversation:
         self._painter = painter
         self._wheel = Wheel()
         self._pointer = (0, 0, 0)
-        self._over = False
 
     def heard(self, event: said.Event) -> None:
         """Do what ``event`` asks for; what is not in the table needs no deed of ours."""
@@ -54,7 +53,6 @@ class Conversation:
 
     def close(self) -> None:
         """Say and do nothing more, and leave the seat."""
-        self._over = True
         self._painter.close()
         self._seat.leave()
 
@@ -93,8 +91,7 @@ class Conversation:
         return DesktopSizeResult.NO_RESOURCES
 
     def _tell_size(self, result: int) -> None:
-        if not self._over:
-            self._painter.tell_size(DesktopSizeReason.THIS_CLIENT, result)
+        self._painter.tell_size(DesktopSizeReason.THIS_CLIENT, result)
 
     # Keys, pointer, clipboard.
 

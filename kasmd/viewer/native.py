@@ -8,6 +8,7 @@ import stat
 from typing import Any, Mapping, Optional, Union
 
 from OpenSSL import SSL
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
     IAddress,
     IOpenSSLServerConnectionCreator,
@@ -18,6 +19,7 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.ssl import ContextFactory
 from twisted.internet.tcp import Connection
 from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -61,7 +63,7 @@ class ViewerStream(Protocol):
             self._closing.cancel()
         viewer, self._viewer = self._viewer, None
         if viewer is not None:
-            viewer.lost(reason.getErrorMessage())
+            viewer.lost(_end_text(reason))
 
     def send(self, data: bytes) -> None:
         """Write ``data``."""
@@ -109,6 +111,24 @@ class ViewerFactory(Factory):
         return stream
 
 
+@implementer(IOpenSSLServerConnectionCreator)
+class CertifiedTls:
+    """TLS with the certificate of ``tls``, as VeNCrypt's X509Plain wants it.
+
+    TigerVNC's viewer (1.12) sleeps on what comes right behind the session tickets
+    that TLS 1.3 sends after its handshake, so 1.2 is the newest.
+    """
+
+    def __init__(self, tls: IOpenSSLServerConnectionCreator) -> None:
+        self._tls = tls
+
+    def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
+        """Give a connection for one viewer."""
+        connection: SSL.Connection = self._tls.serverConnectionForTLS(tlsProtocol)
+        connection.set_options(SSL.OP_NO_TLSv1_3)
+        return connection
+
+
 class AnonymousTls(ContextFactory):
     """TLS without a certificate, as VeNCrypt's TLSPlain wants it.
 
@@ -154,6 +174,12 @@ class ListeningSocket:
             raise ConfigError(f"native.unix_socket: {self.path}: {reason}") from None
         else:
             raise ConfigError(f"native.unix_socket: {self.path} is in use by another process")
+
+
+def _end_text(reason: Failure) -> str:
+    if reason.check(ConnectionDone):
+        return "it closed the connection"
+    return "the connection broke" if reason.check(ConnectionLost) else reason.getErrorMessage()
 
 
 def _peer_text(transport: Any) -> str:

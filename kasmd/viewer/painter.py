@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Callable, Optional, Sequence
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -27,11 +27,14 @@ from kasmd.viewer.outbox import Outbox
 from kasmd.viewer.pacing import Pacing
 from kasmd.viewer.pseudo import PseudoRectangles
 from kasmd.viewer.sharing import Encodings
+from kasmd.viewer.turns import Turns
 from kasmd.viewer.update import Update, parameters_of
 from kasmd.viewer.updates import Owed, Wish
 
 #: The payload of the fences that measure the link (any byte but the session's would do).
 _PROBE = b"\x01"
+_BROKEN = "internal error; the log has more"
+_LEFT_BEHIND = "cannot follow the desktop's change of size"
 #: The messages that carry what was copied.
 _CLIPBOARDS = ServerMessage.SERVER_CUT_TEXT, ServerMessage.BINARY_CLIPBOARD
 
@@ -46,16 +49,21 @@ class Painter:
     _log = Logger()
 
     def __init__(self, seat: ISeat, session: ServerSession, outbox: Outbox,
-                 encodings: Encodings, clock: IReactorTime, patience: float,
+                 encodings: Encodings, turns: Turns, clock: IReactorTime, patience: float,
                  failed: Callable[[str], None], measures: Measures) -> None:
         self.measures = measures
         self._seat = seat
         self._session = session
         self._outbox = outbox
         self._encodings = encodings
+        self._turns = turns
         self._clock = clock
         self._patience = patience
         self._failed = failed
+        #: What the viewer was told at first; it can say that it follows changes of the
+        #: size only after that, but before it asks for a picture.
+        self._first_size = seat.size
+        self._asked = False
         self._owed = Owed()
         self._owed.everything(*seat.size)
         self._wish = Wish()
@@ -65,7 +73,6 @@ class Painter:
         #: while it is under way must follow it, whole.
         self._counting = True
         self._begun_at = 0
-        self._next_slice: Optional[IDelayedCall] = None
         self._format = BGRX
         self._parameters = parameters_of(session.capabilities, BGRX)
         self._stream: Optional[ZlibStream] = None
@@ -86,8 +93,8 @@ class Painter:
 
     def resized(self, width: int, height: int, screens: Sequence[Screen]) -> None:
         """Tell the new size, and owe all of the new picture."""
-        if (width, height) != self._pseudo.size and not self._pseudo.followed:
-            self._failed("cannot follow the desktop's change of size")
+        if self._asked and (width, height) != self._pseudo.size and not self._pseudo.followed:
+            self._failed(_LEFT_BEHIND)
             return
         self._pseudo.resized(width, height, screens)
         self._wish.resized(width, height)
@@ -134,6 +141,8 @@ class Painter:
 
     def requested(self, rect: Rect, incremental: bool) -> None:
         """Answer a FramebufferUpdateRequest, now or when there is something to say."""
+        if not self._keeps_up():
+            return
         wanted = rect.intersection(self._screen)
         if wanted is None:
             return
@@ -147,10 +156,20 @@ class Painter:
 
     def continuous_set(self, rect: Optional[Rect]) -> None:
         """Send updates of ``rect`` unasked; None: no more."""
+        if not self._keeps_up():
+            return
         self._wish.continuous_set(rect and rect.intersection(self._screen))
         if rect is None:
             self._session.send_end_of_continuous_updates()
         self.pump()
+
+    def _keeps_up(self) -> bool:
+        """Tell whether the viewer knows the size when it first asks; if not, that is the end."""
+        first, self._asked = not self._asked, True
+        if first and self._pseudo.size != self._first_size and not self._pseudo.followed:
+            self._failed(_LEFT_BEHIND)
+            return False
+        return True
 
     def echoed(self, payload: bytes) -> None:
         """A fence came back."""
@@ -181,9 +200,7 @@ class Painter:
     # What the grant says.
 
     def view_lost(self) -> None:
-        """Forget what was to be shown; the seat says anew what there is, if ever."""
-        self._owed.nothing()
-        self._pseudo.forget()
+        """Ring no more; all else waits for the right, and then the seat says all anew."""
         self._bell = False
 
     def clipboard_lost(self) -> None:
@@ -196,33 +213,34 @@ class Painter:
         """Send nothing more."""
         self._unobserve()
         self._outbox.close()
-        if self._next_slice is not None:
-            self._next_slice.cancel()
-            self._next_slice = None
+        self._turns.leave(self)
 
     # Sending.
 
     def pump(self) -> None:
-        """Send all that may leave now."""
+        """Send all that may leave now, or when it is this viewer's turn."""
         with self._log.failuresHandled("a viewer could not be served") as serving:
             self._say()
-            self._paint()
-            self.measures.link(self._held_back, self._clock.seconds())
         if serving.failed:
-            self._failed("internal error; the log has more")
+            self._failed(_BROKEN)
+        else:
+            self._ask_turn()
 
-    def _paint(self) -> None:
-        while not self._outbox.stopped and self._next_slice is None:
-            if self._update is None and not self._begin():
+    def _take_turn(self) -> None:
+        """Send the next slice, and ask for another turn where there may be more."""
+        with self._log.failuresHandled("a viewer could not be served") as serving:
+            if self._outbox.stopped or not (self._update or self._begin()):
                 return
             self._give_slice()
-            if self._update is not None and not self._outbox.stopped:
-                # Others first: a slice takes a few milliseconds.
-                self._next_slice = self._clock.callLater(0, self._continue)
+        if serving.failed:
+            self._failed(_BROKEN)
+        else:
+            self._ask_turn()
 
-    def _continue(self) -> None:
-        self._next_slice = None
-        self.pump()
+    def _ask_turn(self) -> None:
+        if (self._update or self._owed or self._pseudo.news) and not self._outbox.stopped:
+            self._turns.ask(self, self._take_turn)
+        self.measures.link(self._held_back, self._clock.seconds())
 
     def _say(self) -> None:
         """Send what the session has to say; the clipboard and the bell can wait."""

@@ -31,6 +31,7 @@ from kasmd.viewer.measures import Figures, Measures
 from kasmd.viewer.outbox import Outbox
 from kasmd.viewer.painter import Painter
 from kasmd.viewer.sharing import Encodings
+from kasmd.viewer.turns import Turns
 
 #: Websocket close codes (RFC 6455 section 7.4.1).
 GOING_AWAY = 1001
@@ -49,6 +50,7 @@ class Surroundings(NamedTuple):
     authenticate: Authenticate
     roster: IRoster
     encodings: Encodings
+    turns: Turns
     clock: IReactorTime
     limits: Limits
     #: Seconds for the handshake, and for a viewer to take what it is sent.
@@ -210,7 +212,7 @@ class Viewer:
             return
         seat = around.admit(self._principal)
         painter = Painter(
-            seat, self._session, self._outbox, around.encodings, around.clock,
+            seat, self._session, self._outbox, around.encodings, around.turns, around.clock,
             around.patience, partial(self.disconnect, INTERNAL_ERROR), self.measures,
         )
         self._conversation = Conversation(seat, self._session, painter)

@@ -37,6 +37,11 @@ class PseudoRectangles:
         """Tell whether the size must be told, in an update of its own (rfbproto)."""
         return bool(self._sizes) and self.followed
 
+    @property
+    def news(self) -> bool:
+        """Tell whether there may be something to tell; what it is depends on the viewer."""
+        return bool(self._sizes) or self._cursor_due or self._leds_due
+
     def resized(self, width: int, height: int, screens: Sequence[Screen]) -> None:
         """The display has this size and layout."""
         self.size, self._screens = (width, height), tuple(screens)
@@ -57,12 +62,6 @@ class PseudoRectangles:
     def leds_changed(self, leds: int) -> None:
         """The lock keys changed."""
         self._leds, self._leds_due = leds, True
-
-    def forget(self) -> None:
-        """Tell nothing of all this, and keep nothing of it."""
-        self._sizes.clear()
-        self._cursor = None
-        self._cursor_due = self._leds_due = False
 
     def take_sizes(self) -> list[bytes]:
         """Give the rectangles that tell the size, which is then no longer due."""

@@ -34,7 +34,6 @@ class Roster:
         """A viewer is gone; one that never joined is no matter."""
         if viewer in self._viewers:
             self._viewers.remove(viewer)
-            self._log.info("{name} left ({peer})", name=viewer.name, peer=viewer.peer)
             self._tell()
 
     def watch(self, callback: Callable[[], None]) -> Callable[[], None]:

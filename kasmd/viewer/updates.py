@@ -51,11 +51,6 @@ class Owed:
         self.moves.clear()
         self.region = Region([Rect(0, 0, width, height)])
 
-    def nothing(self) -> None:
-        """Owe nothing, as to one who may not see."""
-        self.moves.clear()
-        self.region = Region()
-
     def forget_moves(self) -> None:
         """Owe pixels where moves were owed, as to one who cannot make them."""
         self.region = self.region.union(Region(move.target for move in self.moves))

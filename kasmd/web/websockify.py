@@ -139,6 +139,8 @@ class Websocket(WebSocketServerProtocol):
         note(self._connection, f"{who} {how}")
         viewer, self._viewer = self._viewer, None
         if viewer is not None:
+            if not wasClean:
+                reason = self.wasNotCleanReason
             viewer.lost(f"{reason} ({code})" if reason else f"closed ({code or 'no code'})")
 
     def _fail_connection(self, code: int = 1002, reason: str = "") -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import shutil
+import tempfile
 from typing import Any
 
 from twisted.internet import reactor
@@ -155,8 +156,8 @@ class X11DisplayTests(Contract, TestCase):
 
     async def make(self) -> Any:
         """Start an Xvfb."""
-        directory = self.mktemp()
-        os.mkdir(directory)
+        directory = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, directory, True)
         settings = DesktopSettings(
             directory, 640, 480, 1024, 768, window_manager=(), terminal=()
         )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import socket
 import stat
 import sys
+import tempfile
 from typing import Any
 
 from twisted.internet import reactor
@@ -66,7 +69,13 @@ def descendants(pids: set[int]) -> set[int]:
 
 
 def remains(number: int) -> list[str]:
-    """Give the lock and socket of a display that are there."""
+    """Give the lock and socket of a display that are there and nobody's.
+
+    Another test's X server may have taken the number since.
+    """
+    with socket.socket(socket.AF_UNIX) as probe:
+        if probe.connect_ex(f"/tmp/.X11-unix/X{number}") == 0:
+            return []
     paths = (f"/tmp/.X{number}-lock", f"/tmp/.X11-unix/X{number}")
     return [path for path in paths if os.path.exists(path)]
 
@@ -87,8 +96,8 @@ class DesktopServiceTests(TestCase):
 
     async def setUp(self) -> None:
         """Start a desktop."""
-        self.directory = self.mktemp()
-        os.mkdir(self.directory)
+        self.directory = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.directory, True)
         self.display = X11Display(reactor, "")
         settings = DesktopSettings(self.directory, 400, 300, 640, 480)
         self.service = DesktopService(reactor, settings, self.display)
@@ -178,8 +187,8 @@ class EndTests(TestCase):
 
     async def test_nothing_stays_after_the_daemon_was_killed(self) -> None:
         """Not even the terminal's shell."""
-        directory = self.mktemp()
-        os.mkdir(directory)
+        directory = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, directory, True)
         daemon = Daemon()
         process = reactor.spawnProcess(
             daemon, sys.executable, [sys.executable, "-c", _DAEMON, directory],

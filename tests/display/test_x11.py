@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
+import tempfile
 import time
+from subprocess import DEVNULL, Popen
 from typing import Any, Optional
 
 import numpy as np
@@ -73,8 +76,8 @@ class X11DisplayTests(TestCase):
 
     async def setUp(self) -> None:
         """Start Xvfb, a display on it, an observer, a client."""
-        self.runtime_dir = self.mktemp()
-        os.mkdir(self.runtime_dir)
+        self.runtime_dir = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.runtime_dir, True)
         settings = DesktopSettings(
             self.runtime_dir, 640, 480, 1024, 768, window_manager=(), terminal=()
         )
@@ -325,6 +328,7 @@ class X11DisplayTests(TestCase):
                 if step % 100 == 0:
                     self.display.key(0x61, 0, step & 100 == 0)
             self.display.offer_clipboard({"text/plain": b"x" * 1000000})
+            last = None  # what went before is this test's own doing
             resized = self.display.resize(700, 500, ())
             self.assertEqual(await lost, ("not responding",))
         finally:
@@ -355,16 +359,25 @@ class X11DisplayTests(TestCase):
         self.assertEqual(self.colour_at(50, 50), 0)
 
     async def test_a_foreign_display_is_tried_again(self) -> None:
-        """A second display object finds its way back without being told where."""
-        other = X11Display(reactor, self.display.where, self.service.authority)
+        """It is waited for, and found again when it comes back as another."""
+        number = 20000 + os.getpid() % 30000
+        other = X11Display(reactor, f":{number}", os.devnull)
         self.addCleanup(other.disconnect)
-        await other.connect()
-        self.assertEqual(other.size, (640, 480))
         recorder = Recorder()
         self.addCleanup(other.observe(recorder))
-        back = recorder.next("resized").addTimeout(SECONDS, reactor)
-        self.signal_xvfb(signal.SIGKILL)
-        await back
+        other.connect().addErrback(lambda failure: failure.trap(DisplayLost))
+        for size in ("640x480", "500x400"):
+            there = recorder.next("resized").addTimeout(SECONDS, reactor)
+            server = Popen(["Xvfb", f":{number}", "-screen", "0", f"{size}x24"], stderr=DEVNULL)
+            self.addCleanup(end, server)
+            width, height, _ = await there
+            self.assertEqual(f"{width}x{height}", size)
+            end(server)
+
+
+def end(server: Popen[bytes]) -> None:
+    server.kill()
+    server.wait()
 
 
 class NoDisplayTests(TestCase):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
+import tempfile
 from typing import Any, Optional
 
 from twisted.internet import reactor
@@ -52,8 +54,8 @@ class ClipboardTests(TestCase):
 
     async def setUp(self) -> None:
         """Start Xvfb, a display and an observer."""
-        directory = self.mktemp()
-        os.mkdir(directory)
+        directory = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, directory, True)
         self.display = X11Display(reactor, "", clipboard_bytes=LIMIT)
         self.service = DesktopService(
             reactor,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
 from typing import Any
 
 import xcffib.xproto
@@ -63,8 +65,8 @@ class TerminalTests(TestCase):
     async def setUp(self) -> None:
         """Start Xvfb and an xterm whose program tells us what it reads."""
         self.patch(os, "environ", {**os.environ, "LC_ALL": "C.UTF-8"})
-        directory = self.mktemp()
-        os.mkdir(directory)
+        directory = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, directory, True)
         typed = Typed()
         factory = Factory.forProtocol(lambda: typed)
         path = os.path.abspath(os.path.join("/tmp", f"kasmd-typed-{os.getpid()}"))
@@ -158,8 +160,8 @@ class WindowTests(TestCase):
 
     async def setUp(self) -> None:
         """Start Xvfb, a display and a client with the focus."""
-        directory = self.mktemp()
-        os.mkdir(directory)
+        directory = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, directory, True)
         self.display = X11Display(reactor, "")
         service = DesktopService(
             reactor,

@@ -77,10 +77,16 @@ class Chromium(Program):
 
     def wait_true(self, js: str) -> Any:
         """Wait until an expression is true; give its value."""
-        return self.do("wait", js=f"() => ({js})", seconds=PATIENCE)
+        try:
+            return self.do("wait", js=f"() => ({js})", seconds=PATIENCE)
+        except AssertionError as error:
+            said = self.eval("document.body.innerText")
+            raise AssertionError(f"{error}\n{self.errors()}\n{said}") from None
 
     def wait_connected(self) -> None:
-        self.wait_true("document.querySelector('#curtain').className === 'gone'")
+        """Wait for the desktop, and until the page knows who it is and what it may."""
+        self.wait_true("document.querySelector('#curtain').className === 'gone'"
+                       " && document.querySelector('#here').children.length > 0")
 
     def wait_text(self, selector: str, text: str) -> None:
         """Wait until the text of an element holds ``text``."""

@@ -143,5 +143,3 @@ def eventually(true: Any, what: str, timeout: float = PATIENCE) -> Any:
             return answer
         threading.Event().wait(0.02)
     raise AssertionError(f"not within {timeout} s: {what}")
-
-

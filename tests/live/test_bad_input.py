@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import datetime
 import os
 import resource
 import socket
 import subprocess
-import urllib.request
 from functools import partial
 from pathlib import Path
 from typing import Callable, Mapping, Optional
@@ -18,6 +16,7 @@ import pytest
 from kasmd.web.certificate import self_signed
 from tests.live.daemon import SECRET, Daemon, twistd
 from tests.live.programs import PATIENCE, ROOT, eventually, processes_with
+from tests.live.web import get
 
 BASE = """\
 state_directory: {folder}/state
@@ -149,24 +148,12 @@ def test_bad_lines_in_the_password_file(tmp_path: Path) -> None:
         )
         for line in (2, 3, 4):
             daemon.wait_for(rf"\[PRIO\] permission.accounts: {daemon.passwords}:{line}: \S")
-        assert (status(port, "writer"), status(port, "owner")) == (200, 200)
-        assert status(port, "nonsense") == 401
+        assert (get(port, user="writer").status, get(port, user="owner").status) == (200, 200)
+        assert get(port, user="nonsense").status == 401
         daemon.passwords.unlink()
         daemon.wait_for("no account, so nobody can log in")
-        assert status(port, "writer") == 401
+        assert get(port, user="writer").status == 401
         daemon.set_accounts({"writer": "rw"})
-        eventually(lambda: status(port, "writer") == 200, "the account is back")
+        eventually(lambda: get(port, user="writer").status == 200, "the account is back")
     assert SECRET not in daemon.output
     assert "Traceback" not in daemon.output
-
-
-def status(port: int, user: str) -> int:
-    """Ask for the page; give the answer's status."""
-    proof = base64.b64encode(f"{user}:password".encode()).decode()
-    url = f"http://127.0.0.1:{port}/"
-    request = urllib.request.Request(url, headers={"Authorization": f"Basic {proof}"})
-    try:
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-            return int(answer.status)
-    except urllib.request.HTTPError as error:
-        return int(error.code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from contextlib import suppress
@@ -26,6 +27,8 @@ from tests.live.rawviewer import RawViewer, websocket
 PEOPLE = {**ACCOUNTS, "ada": "rw", "bea": "rw", "cleo": "rw", "dora": "rw"}
 #: An edit of the file reaches everyone within this many seconds.
 SOON = 1.0
+#: Shapes of X's cursor font; each is unlike the one before.
+GLYPHS = itertools.cycle(range(0, 140, 2))
 A = 0x61
 ENTER = 0xFF0D
 #: The mask of the first button, as a viewer sends it and as X has it.
@@ -66,7 +69,7 @@ def happen(daemon: Daemon, painter: Painter, witness: RawViewer, tmp_path: Path)
     picture[:TILE, :, :3] = list(os.urandom(3))
     painter.show(picture, tmp_path / "picture.npy")
     witness.point(20, 20)
-    painter.do(f"cursor {2 * (since % 70)}")
+    painter.do(f"cursor {next(GLYPHS)}")
     with copying(daemon, text):
         witness.wait_until(lambda: shows(witness, picture), "the new picture")
         witness.wait_for(CutTextSent, since)

@@ -302,6 +302,13 @@ def test_shift_changes_the_keysym_of_a_held_key() -> None:
     assert room.desk.told == []
 
 
+def test_a_key_may_get_its_keycode_while_it_is_held() -> None:
+    room = Room()
+    room.seat.key(0x61, 0, True)
+    room.seat.key(0x61, 30, False)
+    assert room.desk.told == [("key", 0x61, 0, True), ("key", 0x61, 0, False)]
+
+
 def test_held_keys_are_bounded() -> None:
     room = Room()
     for keysym in range(HELD_LIMIT + 10):

@@ -33,11 +33,13 @@ from kasmd.rfb.client import (
 from kasmd.rfb.limits import Limits
 from kasmd.rfb.numbers import ClientMessage, Encoding, FenceFlag
 from kasmd.rights import READ, WRITE, Right
-from kasmd.screen.geometry import Rect, Screen
+from kasmd.screen.geometry import Move, Rect, Screen
 from kasmd.screen.pixels import PixelFormat, Pixels, from_format, to_format
+from kasmd.screen.region import Region
 from kasmd.viewer.protocol import Surroundings, Viewer
 from kasmd.viewer.roster import Roster
 from kasmd.viewer.sharing import Encodings
+from kasmd.viewer.turns import Turns
 
 Event = TypeVar("Event", bound=Said)
 
@@ -98,6 +100,14 @@ class Display(MemoryDisplay):
         new = slice(0, dy) if dy > 0 else slice(dy, None)
         picture[new] = np.random.default_rng(abs(dy)).integers(0, 256, picture[new].shape)
         self.paint(Rect(0, 0, *self.size), picture)
+
+    def move(self, move: Move) -> None:
+        """Move pixels, and nothing else."""
+        source, target = move.source, move.target
+        pixels = self.picture[source.y:source.bottom, source.x:source.right]
+        self._framebuffer.update([(target, pixels)])
+        self._next_frame()
+        self._tell("changed", Region(), (move,))
 
 
 @implementer(IViewerTransport)
@@ -300,6 +310,7 @@ class Scene:
             authenticate=self._authenticate,
             roster=self.roster,
             encodings=self.encodings,
+            turns=Turns(self.clock, elapsed=lambda: 0.0),
             clock=self.clock,
             limits=Limits(),
             handshake_time=HANDSHAKE,
@@ -327,6 +338,7 @@ class Scene:
 
     def left_behind(self) -> tuple[int, int, int, int]:
         """Count delayed calls, observers, grants and viewers."""
+        self.clock.advance(0)
         calls = len(self.clock.getDelayedCalls())
         return calls, self.display.audience, len(self.registry), len(self.roster.viewers())
 

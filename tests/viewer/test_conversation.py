@@ -167,6 +167,14 @@ class RightsTests(Case):
         self.assertIn(Encoding.CURSOR_WITH_ALPHA, watcher.encodings())
         self.assertEqual(watcher.told(BellRung) + watcher.told(CutTextSent), [])
 
+    def test_a_bell_that_waits_is_not_rung(self) -> None:
+        watcher = self.shown(*RAW)
+        watcher.request()
+        self.display.ring()
+        self.registry.set("writer", Right.ENTER)
+        self.scene.tick(watcher)
+        self.assertEqual([type(event) for event in watcher.heard], [UpdateReceived])
+
     def test_a_new_size_meanwhile_is_told_when_read_comes_back(self) -> None:
         watcher = self.shown(*RAW, Encoding.EXTENDED_DESKTOP_SIZE)
         self.registry.set("writer", Right.ENTER)

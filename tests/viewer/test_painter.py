@@ -11,9 +11,9 @@ from twisted.trial.unittest import TestCase
 
 from kasmd.rfb.client import BellRung, ContinuousUpdatesEnded, CutTextSent, UpdateReceived
 from kasmd.rfb.numbers import Encoding
-from kasmd.screen.geometry import Rect
-from kasmd.screen.pixels import BGRX, PixelFormat
 from kasmd.rights import Right
+from kasmd.screen.geometry import Move, Rect
+from kasmd.screen.pixels import BGRX, PixelFormat
 from tests.viewer.scene import PATIENCE, RIGHTS, SMALL_SLICES, Scene, Watcher
 
 BIG_ENDIAN = PixelFormat(32, 24, True, True, 255, 255, 255, 16, 8, 0)
@@ -164,14 +164,14 @@ class MovesTests(TestCase):
 
     def test_kasms_client_is_told_the_end_of_a_move_alone(self) -> None:
         watcher = self.scene.watch(*RICH, kasm=True)
-        watcher.request()
         self.scene.settle(watcher)
-        watcher.encodings()
-        self.scene.display.scroll(100)
-        watcher.request(incremental=True, rect=ALL)
+        watcher.heard.clear()
+        self.scene.display.move(Move(Rect(10, 20, 50, 60), 5, -7))
+        watcher.request(incremental=True)
         (update,) = watcher.told(UpdateReceived)
+        self.assertEqual({rectangle.encoding for rectangle in update.rectangles}, {1})
         self.assertFalse(update.counted)
-        self.assertIn(Encoding.COPY_RECT, watcher.encodings())
+        self.assertTrue(watcher.shows(self.scene.display.picture))
 
     def test_a_move_while_an_update_is_under_way_is_owed_as_pixels(self) -> None:
         watcher = self.scene.watch(*RAW, Encoding.COPY_RECT)
@@ -261,12 +261,23 @@ class AnswerTests(TestCase):
         self.assertTrue(watcher.shows(self.scene.display.picture))
 
     def test_one_who_cannot_follow_a_change_of_size_is_closed(self) -> None:
-        watcher = self.scene.watch(Encoding.RAW)
+        for ask_first in (True, False):
+            watcher = self.scene.watch(Encoding.RAW)
+            if ask_first:
+                watcher.request()
+            self.scene.display.resize(100 + ask_first, 50, ())
+            watcher.request()
+            self.assertEqual(
+                watcher.line.closed, (1011, "cannot follow the desktop's change of size")
+            )
+            self.assertEqual(self.scene.left_behind()[1:], (0, 0, 0))
+
+    def test_a_size_that_changes_before_a_viewer_can_follow_is_told_it_then(self) -> None:
+        watcher = self.scene.watch()
         self.scene.display.resize(100, 50, ())
-        self.assertEqual(
-            watcher.line.closed, (1011, "cannot follow the desktop's change of size")
-        )
-        self.assertEqual(self.scene.left_behind(), (0, 0, 0, 0))
+        watcher.client.send_encodings([*RAW, Encoding.DESKTOP_SIZE])
+        self.scene.settle(watcher)
+        self.assertTrue(watcher.shows(self.scene.display.picture))
 
     def test_bell_and_clipboard_wait_for_the_end_of_an_update(self) -> None:
         watcher = self.scene.watch(*RAW)

@@ -41,6 +41,7 @@ class EntranceTests(TestCase):
         self.assertEqual(struct.unpack(">HH", init[:4]), (320, 240))
         self.assertEqual(init[20:], b"\x00\x00\x00\x06memory")
         self.assertEqual(self.scene.roster.viewers(), (viewer,))
+        self.scene.clock.advance(0)
         self.assertEqual(self.scene.clock.getDelayedCalls(), [])
 
     def test_all_at_once(self) -> None:

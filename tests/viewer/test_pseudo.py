@@ -89,12 +89,3 @@ def test_an_older_viewer_is_told_the_size_only() -> None:
     telling = pseudo(Encoding.DESKTOP_SIZE)
     telling.resized(640, 480, SCREENS)
     assert telling.take_sizes() == [update.desktop_size(640, 480)]
-
-
-def test_what_is_forgotten_is_not_told() -> None:
-    telling = pseudo(Encoding.CURSOR, Encoding.LED_STATE, Encoding.EXTENDED_DESKTOP_SIZE)
-    telling.cursor_changed(CURSOR)
-    telling.leds_changed(1)
-    telling.resized(640, 480, SCREENS)
-    telling.forget()
-    assert telling.take(BGRX) == [] and not telling.size_due

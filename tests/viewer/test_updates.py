@@ -99,13 +99,6 @@ def test_moves_are_bounded_and_then_owed_as_pixels() -> None:
     assert owed.region == Region([Rect(0, 0, 4, 4)])
 
 
-def test_one_who_may_not_see_is_owed_nothing() -> None:
-    owed = Owed()
-    owed.changed(Region([Rect(0, 0, 4, 4)]), (Move(Rect(5, 5, 1, 1), 1, 0),), True)
-    owed.nothing()
-    assert not owed
-
-
 def test_moves_that_cannot_be_made_are_owed_as_pixels() -> None:
     owed = Owed()
     owed.changed(Region(), (Move(Rect(0, 0, 4, 4), 0, -1),), True)

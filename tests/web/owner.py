@@ -29,6 +29,7 @@ from kasmd.rights import OWNER, READ, WRITE, Right
 from kasmd.viewer.protocol import Surroundings
 from kasmd.viewer.roster import Roster
 from kasmd.viewer.sharing import Encodings
+from kasmd.viewer.turns import Turns
 from kasmd.viewer.worker import InlineWorker, ThreadWorker
 from kasmd.web.kasmvnc_api import KasmvncApi
 from kasmd.web.site import PAGE, make_site, page_mounts
@@ -102,6 +103,7 @@ class Served:
             authenticate=lambda name, password, address: Deferred(),
             roster=self.roster,
             encodings=Encodings(),
+            turns=Turns(reactor),
             clock=reactor,  # type: ignore[arg-type]
             limits=WireLimits(),
             handshake_time=10.0,

@@ -63,7 +63,8 @@ function apply() {
     element("screen").classList.toggle("blind", me.name !== "" && !me.rights.has("view"));
     element("chip").hidden = !text;
     element("chip").textContent = text;
-    element("who").textContent = text || (state === "connected" ? `Connected as ${me.name}` : "Not connected");
+    const whom = me.name && ` as ${me.name}`;
+    element("who").textContent = text || (state === "connected" ? `Connected${whom}` : "Not connected");
     element("dot").className = `dot ${state === "connected" ? "up" : state === "stopped" ? "down" : ""}`;
     if (text) {
         say(text);

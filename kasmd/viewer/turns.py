@@ -1,0 +1,74 @@
+"""Whose turn it is on the reactor: encoding is shared out in slices of time.
+
+A change of the display concerns every viewer at once.  The first encodes at
+once; when that took a while the rest wait for the reactor's next rounds, so that
+however many viewers there are, keys, requests and the X server are served between
+them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from typing import Callable, Hashable, Optional
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+#: Seconds of work in one round of the reactor; the last piece may go over.
+ROUND = 0.002
+
+
+class Turns:
+    """Calls work in the order in which it was asked for, a little in each round.
+
+    ``elapsed`` is a clock for short times, in seconds.
+    """
+
+    def __init__(
+        self, clock: IReactorTime, elapsed: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self._clock = clock
+        self._elapsed = elapsed
+        self._waiting: OrderedDict[Hashable, Callable[[], None]] = OrderedDict()
+        self._next_round: Optional[IDelayedCall] = None
+        self._left = ROUND
+        self._busy = False
+
+    def ask(self, who: Hashable, work: Callable[[], None]) -> None:
+        """Call ``work`` now if this round has time, else in one of the next.
+
+        Who asks again before its turn came has one turn for both; who asks in
+        its turn has another one in a later round.
+        """
+        if who in self._waiting:
+            return
+        if self._next_round is None:
+            # Whatever this costs is booked on the round that begins here.
+            self._left = ROUND
+            self._next_round = self._clock.callLater(0, self._begin_round)
+        if self._left > 0 and not self._waiting and not self._busy:
+            self._do(work)
+        else:
+            self._waiting[who] = work
+
+    def leave(self, who: Hashable) -> None:
+        """Want no turn any more."""
+        self._waiting.pop(who, None)
+
+    def _do(self, work: Callable[[], None]) -> None:
+        began, self._busy = self._elapsed(), True
+        try:
+            work()
+        finally:
+            self._busy = False
+            self._left -= self._elapsed() - began
+
+    def _begin_round(self) -> None:
+        self._next_round = None
+        if not self._waiting:
+            return
+        self._left = ROUND
+        self._next_round = self._clock.callLater(0, self._begin_round)
+        while self._waiting and self._left > 0:
+            _, work = self._waiting.popitem(last=False)
+            self._do(work)

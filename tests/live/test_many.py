@@ -1,0 +1,188 @@
+"""Many viewers, a stalled one, and what brought KasmVNC down, on one daemon."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Iterator
+
+import numpy as np
+import pytest
+
+from kasmd.rfb.numbers import Encoding
+from kasmd.screen.geometry import Rect
+from tests.live.daemon import SECRET, Daemon
+from tests.live.painter import Painter
+from tests.live.programs import PATIENCE, eventually
+from tests.live.rawviewer import RawViewer, unix_socket, websocket
+from tests.live.web import basic, get
+
+CONFIGURATION = """\
+display:
+  terminal: []
+native:
+  unix_socket: {folder}/viewers
+  unix_account: writer
+security:
+  brute_force_protection:
+    blacklist_threshold: 5
+    blacklist_timeout: 1
+limits:
+  stalled_viewer_seconds: 3
+"""
+CROWD = 50
+MEBIBYTE = 1 << 20
+COLOUR = (30, 160, 220)
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    folder = tmp_path_factory.mktemp("many")
+    with Daemon(folder, CONFIGURATION.format(folder=folder), require_ssl=False) as daemon:
+        yield daemon
+        assert "Traceback" not in daemon.output
+        assert SECRET not in daemon.output
+        assert basic("writer") not in daemon.output
+
+
+@pytest.fixture
+def painter(daemon: Daemon) -> Iterator[Painter]:
+    with Painter(daemon.x_environment) as painter:
+        yield painter
+
+
+def watch(daemon: Daemon) -> RawViewer:
+    """Connect over the unix socket."""
+    return RawViewer(unix_socket(f"{daemon.folder}/viewers"))
+
+
+def descriptors(daemon: Daemon) -> int:
+    """Give how many files and sockets the daemon has open."""
+    return len(os.listdir(f"/proc/{daemon.pid}/fd"))
+
+
+def memory(daemon: Daemon) -> int:
+    """Give the bytes that are the daemon's alone."""
+    text = Path(f"/proc/{daemon.pid}/smaps_rollup").read_text()
+    return sum(int(size) << 10 for size in re.findall(r"^Private_\w+: +(\d+) kB", text, re.M))
+
+
+def present(daemon: Daemon) -> list[str]:
+    """Give the names of all viewers."""
+    body = json.loads(get(daemon.port, "/api/v1/me", "writer").body)
+    return [viewer["name"] for viewer in body["viewers"]]
+
+
+def see(daemon: Daemon, together: threading.Barrier) -> None:
+    """Connect, wait for the whole picture, then for all the others, and leave with them."""
+    with RawViewer(websocket(daemon.port, "reader", tls=False)) as viewer:
+        wanted = np.full(viewer.screen.shape[:2] + (3,), COLOUR, np.uint8)
+        viewer.wait_until(lambda: np.array_equal(viewer.screen[..., :3], wanted), "all of it")
+        together.wait(PATIENCE)
+        together.wait(PATIENCE)
+
+
+def crowd(daemon: Daemon) -> None:
+    """Have them come and go at once."""
+    together = threading.Barrier(CROWD + 1)
+    with ThreadPoolExecutor(CROWD) as pool:
+        people = [pool.submit(see, daemon, together) for _ in range(CROWD)]
+        together.wait(PATIENCE)
+        assert present(daemon) == CROWD * ["reader"]
+        together.wait(PATIENCE)
+        for person in people:
+            person.result()
+    eventually(lambda: present(daemon) == [], "all have left")
+
+
+def test_fifty_come_and_go_at_once(daemon: Daemon, painter: Painter, tmp_path: Path) -> None:
+    """Each sees all, and nothing of them is kept."""
+    width, height = painter.size
+    painter.show(np.full((height, width, 4), (*COLOUR, 0), np.uint8), tmp_path / "all.npy")
+    crowd(daemon)
+    files, bytes_before = descriptors(daemon), memory(daemon)
+    crowd(daemon)
+    eventually(lambda: descriptors(daemon) <= files, "no descriptor is left open")
+    assert memory(daemon) - bytes_before < 8 * MEBIBYTE
+
+
+def test_a_stalled_viewer_delays_nobody(daemon: Daemon, painter: Painter) -> None:
+    """It asks for Raw frames and reads none, until it is closed; others go on meanwhile."""
+    painter.do("blink 100 100")
+    with watch(daemon) as viewer:
+        viewer.wait_until(lambda: len(viewer.updates) > 20, "updates")
+        before = memory(daemon)
+        with RawViewer(websocket(daemon.port, "reader"), [Encoding.RAW], False) as stalled:
+            screen = Rect(0, 0, 800, 600)
+            for _ in range(200):
+                stalled.session.send_update_request(False, screen)
+            stalled.flush()
+            since = len(viewer.chunks)
+            viewer.wait_until(lambda: "took nothing" in daemon.output, "the stalled one is closed")
+            growth = memory(daemon) - before
+        times = [chunk.at for chunk in viewer.chunks[since:]]
+    gaps = [after - before for before, after in zip(times, times[1:])]
+    assert len(gaps) > 50
+    assert max(gaps) < 0.5
+    assert growth < 8 * MEBIBYTE
+
+
+def test_guessing_is_counted_by_the_true_address(daemon: Daemon) -> None:
+    """No header changes whose guess it was, and what is no guess is not counted."""
+    port = daemon.port
+    for _ in range(20):
+        assert get(port).status == 401
+    assert get(port, user="writer").status == 200
+    for number in range(5):
+        forged = f"192.0.2.{number}"
+        answer = get(port, user="writer", password="guess", X_Forwarded_For=forged)
+        assert answer.status == 401
+        assert answer.headers["WWW-Authenticate"].startswith("Basic ")
+    locked = get(port, user="writer", X_Forwarded_For="192.0.2.99")
+    assert locked.status == 429
+    assert int(locked.headers["Retry-After"]) >= 1
+    eventually(lambda: get(port, user="writer").status == 200, "the lock-out's end")
+    assert "guess" not in daemon.output
+
+
+def test_origins(daemon: Daemon) -> None:
+    """A foreign page may not connect; a program without a page may (see `websocket`)."""
+    upgrade = {
+        "Upgrade": "websocket", "Connection": "Upgrade", "Sec_WebSocket_Version": "13",
+        "Sec_WebSocket_Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    }
+    answer = get(daemon.port, "/websockify", "writer", Origin="https://evil.example", **upgrade)
+    assert answer.status == 403
+    assert "https://evil.example" in answer.body
+    daemon.wait_for("No websocket for 127.0.0.1: .*evil.example")
+
+
+def test_no_get_changes_anything(daemon: Daemon) -> None:
+    before = daemon.passwords.read_text()
+    for user in ("writer", "owner"):
+        answer = get(daemon.port, "/api/update_user?name=reader&write=true", user)
+        assert answer.status == 404
+    assert get(daemon.port, user="reader", Referer="https://127.0.0.1/api/").status == 200
+    assert daemon.passwords.read_text() == before
+
+
+def test_half_requests_hold_nobody_up(daemon: Daemon) -> None:
+    """Nor do they hold threads."""
+    threads = len(os.listdir(f"/proc/{daemon.pid}/task"))
+    half = [socket.create_connection(("127.0.0.1", daemon.port)) for _ in range(200)]
+    try:
+        for one in half:
+            one.sendall(b"GET / HTTP/1.1\r\nHost: ")
+        before = time.monotonic()
+        assert get(daemon.port, user="reader").status == 200
+        assert time.monotonic() - before < 1
+        assert len(os.listdir(f"/proc/{daemon.pid}/task")) == threads
+    finally:
+        for one in half:
+            one.close()
