@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple
 
-from twisted.application.internet import TimerService
-from twisted.application.service import MultiService
+from twisted.application.service import MultiService, Service
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
 
 from kasmd.config.values import Configuration
 from kasmd.http.cookies import SessionCookie
@@ -43,6 +44,32 @@ class Identity(NamedTuple):
     entrance: Entrance
 
 
+class Punctual(Service):
+    """Calls ``look`` every `PUNCTUALITY` seconds while the service runs."""
+
+    _log = Logger()
+
+    def __init__(self, reactor: Any, look: Callable[[], None]) -> None:
+        self._looking = LoopingCall(self._look)
+        self._looking.clock = reactor
+        self._noticed = look
+
+    def startService(self) -> None:
+        """Begin to look."""
+        super().startService()
+        self._looking.start(PUNCTUALITY, now=False)
+
+    def stopService(self) -> None:
+        """Look no more."""
+        super().stopService()
+        if self._looking.running:
+            self._looking.stop()
+
+    def _look(self) -> None:
+        with self._log.failuresHandled("a look at what is over failed"):
+            self._noticed()
+
+
 def compose_identity(
     configuration: Configuration, state: Path, reactor: Any, daemon: MultiService
 ) -> Identity:
@@ -61,9 +88,7 @@ def compose_identity(
         proofs.expire(registry.present())
         registry.recompute()
 
-    punctual = TimerService(PUNCTUALITY, expire)
-    punctual.clock = reactor
-    punctual.setServiceParent(daemon)
+    Punctual(reactor, expire).setServiceParent(daemon)
     site = configuration.site
     entrance = Entrance(
         PAGE,

@@ -25,7 +25,7 @@ from twisted.trial.unittest import TestCase
 
 from kasmd.errors import ConfigError, LoginRefused
 from kasmd.http.tls import CertificateFiles
-from kasmd.interfaces import IViewerTransport
+from kasmd.interfaces import IViewerTransport, Principal
 from kasmd.startup import Listening
 from kasmd.viewer.native import (
     CLOSING_TIME,
@@ -121,12 +121,13 @@ class Case(TestCase):
     def factory(self, principal: Optional[str], contexts: Contexts = {}) -> ViewerFactory:
         """Give the factory under test."""
 
-        def make_viewer(transport: Any, name: Optional[str]) -> Viewer:
+        def make_viewer(transport: Any, proven: Optional[Principal]) -> Viewer:
             self.streams.append(transport)
             # Real connections go on in the reactor's own rounds.
-            return Viewer(transport, name, self.scene.around._replace(turns=self.turns))
+            return Viewer(transport, proven, self.scene.around._replace(turns=self.turns))
 
-        return ViewerFactory(make_viewer, principal, contexts, self.clock)
+        proven = None if principal is None else Principal(principal)
+        return ViewerFactory(make_viewer, proven, contexts, self.clock)
 
     def listen(self, port: Listening) -> None:
         """End ``port`` and all its streams with the test."""
