@@ -14,15 +14,18 @@ from pathlib import Path
 from types import FrameType
 from typing import Optional, Sequence
 
-from bench import report
+from bench import owner, report, workloads
 from bench.child import Numbers
 from bench.machine import machine
 from bench.processes import Failed
 from bench.stacks import STACKS, start_stack
 from bench.websocket import Closed
-from bench.workloads import ONCE, ONLY, WORKLOADS, Scale
+from bench.workloads import ONCE, Scale
 
 ROOT = Path(__file__).parent.parent
+WORKLOADS = {**workloads.WORKLOADS, **owner.WORKLOADS}
+#: Workloads that only some stacks can do; the rest are for all.
+ONLY = {**workloads.ONLY, **dict.fromkeys(owner.WORKLOADS, ("kasmd",))}
 #: Seconds and draws of each measurement.
 _FULL, _QUICK = (2.5, 120), (1.0, 20)
 _PROGRAMS = ("setpriv", "Xvfb", "Xtigervnc", "x11vnc", "websockify", "wrk")
@@ -43,13 +46,13 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
     return chosen
 
 
-def run_once(stacks: Sequence[str], workloads: Sequence[str], scale: Scale) -> report.Run:
+def run_once(stacks: Sequence[str], names: Sequence[str], scale: Scale) -> report.Run:
     """Start the stacks afresh, and measure each workload on one after the other."""
     run: dict[str, dict[str, Numbers]] = {name: {} for name in stacks}
     with ExitStack() as ending:
         folder = Path(ending.enter_context(tempfile.TemporaryDirectory(dir=scale.folder)))
         running = [start_stack(name, folder / name, ending) for name in stacks]
-        for workload in workloads:
+        for workload in names:
             for stack in running:
                 if stack.name not in ONLY.get(workload, stacks):
                     continue
@@ -86,8 +89,8 @@ def main(arguments: Sequence[str]) -> None:
         runs = []
         for number in range(1 if chosen.quick else chosen.runs):
             print(f"\nrun {number + 1}", flush=True)
-            workloads = [name for name in chosen.workloads if not number or name not in ONCE]
-            runs.append(run_once(chosen.stacks, workloads, scale))
+            names = [name for name in chosen.workloads if not number or name not in ONCE]
+            runs.append(run_once(chosen.stacks, names, scale))
     for head, lines in report.tables(runs, chosen.stacks):
         print("\n" + report.text_table(head, lines))
     if not chosen.quick:

@@ -6,6 +6,7 @@ It can decode what it gets, or only find where each rectangle ends, which is che
 from __future__ import annotations
 
 import struct
+import time
 from dataclasses import dataclass, field
 from typing import Callable, Optional, Sequence
 
@@ -48,6 +49,8 @@ class Counts:
     """What a viewer has received."""
 
     updates: int = 0
+    #: When the newest piece of an update came (time.perf_counter).
+    newest: float = 0.0
     rects: dict[int, int] = field(default_factory=dict)
 
 
@@ -128,12 +131,14 @@ class Viewer:
         painted = False
         for _ in range(count):
             x, y, width, height, encoding = struct.unpack(">HHHHi", (yield 12))
+            self.counts.newest = time.perf_counter()
             if encoding == _LAST_RECT:
                 break
             rects = self.counts.rects
             rects[encoding] = rects.get(encoding, 0) + 1
             painted |= encoding in (RAW, COPYRECT, TIGHT)
             yield from self._rect(x, y, width, height, encoding)
+            self.counts.newest = time.perf_counter()
         if not self._continuous:
             self.request(incremental=True)
         if painted:

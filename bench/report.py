@@ -27,6 +27,10 @@ SHOWN = {
     "drag": _MOVING,
     "static": ("requests_per_s", "requests_per_cpu_s", "cpu"),
     "memory": ("pss_mib", "viewer_mib"),
+    "users": ("requests_per_s", "requests_per_cpu_s", "cpu"),
+    "revoke": ("changes", "p50_ms", "p99_ms", "late"),
+    "storm": ("calm_p99_ms", "storm_p99_ms", "tries_per_s", "checked_per_s"),
+    "timing": ("known_ms", "unknown_ms", "difference"),
 }
 
 
@@ -91,6 +95,11 @@ def _unsteadiness(run: Run) -> float:
     return latency["p99_ms"] / latency["p50_ms"]
 
 
+def _disturbance(run: Run) -> float:
+    storm = run[OURS]["storm"]
+    return storm["storm_p99_ms"] - storm["calm_p99_ms"]
+
+
 TARGETS = (
     Target("latency: p50, of TigerVNC's", share("latency", "p50_ms"), 0.4),
     Target("latency: p99, of our p50", _unsteadiness, 3),
@@ -108,6 +117,12 @@ TARGETS = (
     Target("stalled viewer: the others' p99, ms", ours("stalled", "p99_ms"), 20),
     Target("stalled viewer: growth, MiB", ours("stalled", "growth_mib"), 8),
     Target("static GET: requests/s", ours("static", "requests_per_s"), 4000, at_least=True),
+    Target("get_users: requests/s", ours("users", "requests_per_s"), 2000, at_least=True),
+    Target("read lost: p99 from answer to last picture, ms", ours("revoke", "p99_ms"), 20),
+    Target("read lost: pictures 20 ms after", ours("revoke", "late"), 0, every_run=True),
+    Target("login storm: the others' p99, ms more", _disturbance, 5),
+    Target("login storm: tries/s", ours("storm", "tries_per_s"), 195, at_least=True),
+    Target("unknown name: CPU unlike a known one's", ours("timing", "difference"), 0.05),
 )
 
 

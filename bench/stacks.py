@@ -16,9 +16,18 @@ from typing import Callable, Optional, TypeVar
 from bench.processes import PATIENCE, Failed, cpu_seconds, free_port, pss_mib, start, stop, tree
 
 WIDTH, HEIGHT = 1920, 1080
-#: The account of the measuring viewers; the peers ask for none.
 _SECRET = "$5$kasm$M.z5TLjdOq8hLv4c3HJaD5mKBkD6uIV8a1mkEVonCq/"
-AUTHORIZATION = "Basic " + base64.b64encode(b"bench:password").decode()
+
+
+def basic(name: str, password: str = "password") -> str:
+    """Give the value of an Authorization header."""
+    return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+
+
+#: The account of the measuring viewers, an owner; the peers ask for none.
+AUTHORIZATION = basic("bench")
+#: An account whose rights are changed.
+WATCHER = "watcher"
 #: What is asked for by GET, and how many bytes it has: a module of the page.
 STATIC_FILE, STATIC_SIZE = "static.js", 4096
 _KASMD = """\
@@ -110,7 +119,9 @@ class _Starter:
 
 def _kasmd(starter: _Starter) -> Stack:
     folder, port = starter.folder, free_port()
-    (folder / "passwords").write_text(f"bench:{_SECRET}:rwo\n")
+    (folder / "passwords").write_text(
+        f"bench:{_SECRET}:rwo\n{WATCHER}:{_SECRET}:r\n"
+    )
     (folder / "passwords").chmod(0o600)
     (folder / "www").mkdir()
     (folder / "www" / STATIC_FILE).write_bytes(bytes(STATIC_SIZE))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import random
 import re
-import select
 import subprocess
 import time
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Callable
 
 import numpy
 
@@ -19,17 +17,12 @@ from bench.client import ONLY_RAW, Viewer
 from bench.painters import VIDEO
 from bench.pictures import film, psnr
 from bench.processes import Failed
+from bench.square import SAME_COLOUR, WARM_UP, Square, percentiles
 from bench.stacks import AUTHORIZATION, HEIGHT, STATIC_FILE, WIDTH, Stack
 from bench.x11 import Desktop
 
-#: The square that latency is measured with; clear of the pointer's first place.
-_SQUARE = (640, 384, 32, 32)
-#: Seconds after which a change that nobody saw counts as lost.
-_LOST_AFTER = 2.0
-#: Mean difference of a colour channel below which a decoded colour is the painted one.
-_SAME_COLOUR = 24
-#: Seconds before measuring, and for what is owed to arrive.
-_WARM_UP, _SETTLE = 1.0, 0.5
+#: Seconds for what is owed to arrive.
+_SETTLE = 0.5
 _IDLE_VIEWERS = 4
 _FILM_FRAMES = 30
 _STALLED_REQUESTS_EVERY = 5
@@ -54,23 +47,23 @@ class Scale:
 
 def memory(stack: Stack, scale: Scale) -> Numbers:
     """The memory of the stack with nobody there, and of each idle viewer."""
-    time.sleep(_WARM_UP)
+    time.sleep(WARM_UP)
     alone = stack.pss_mib()
     with closing(_viewers(stack, _IDLE_VIEWERS)):
-        time.sleep(_WARM_UP)
+        time.sleep(WARM_UP)
         watched = stack.pss_mib()
     return {"pss_mib": alone, "viewer_mib": (watched - alone) / _IDLE_VIEWERS}
 
 
 def latency(stack: Stack, scale: Scale) -> Numbers:
     """From a draw to the decoded pixels, on an idle desktop."""
-    with _Square(stack) as square:
-        return _percentiles(square.draw_often(scale.draws))
+    with Square(stack) as square:
+        return percentiles(square.draw_often(scale.draws))
 
 
 def stalled(stack: Stack, scale: Scale) -> Numbers:
     """The latency beside a viewer that asks for Raw full frames and reads nothing."""
-    with _Square(stack) as square, ExitStack() as ending:
+    with Square(stack) as square, ExitStack() as ending:
         square.draw_often(20)
         before, most = stack.pss_mib(), 0.0
         dead = Viewer(stack.port, AUTHORIZATION, encodings=ONLY_RAW)
@@ -82,7 +75,7 @@ def stalled(stack: Stack, scale: Scale) -> Numbers:
                 dead.request(incremental=False)
                 most = max(most, stack.pss_mib())
 
-        numbers = _percentiles(square.draw_often(scale.draws, ask_again))
+        numbers = percentiles(square.draw_often(scale.draws, ask_again))
         return {**numbers, "growth_mib": max(most, stack.pss_mib()) - before}
 
 
@@ -117,9 +110,9 @@ def picture(stack: Stack, scale: Scale) -> Numbers:
     frames = numpy.load(scale.film, mmap_mode="r")
     kept = scale.folder / "kept.npy"
     with closing(_viewers(stack, 1, decode=True)) as viewers:
-        with closing(_painter(stack, "video", 30, str(scale.film))) as painter:
+        with closing(painting(stack, "video", 30, str(scale.film))) as painter:
             painter.ask("start")
-            time.sleep(_WARM_UP)
+            time.sleep(WARM_UP)
             viewers.ask("keep", str(kept))
             time.sleep(_SETTLE)
             if not viewers.ask("count")["kept"]:
@@ -130,10 +123,15 @@ def picture(stack: Stack, scale: Scale) -> Numbers:
 
 def static(stack: Stack, scale: Scale) -> Numbers:
     """GETs of a file of 4 KiB with Basic authentication, over sixteen connections."""
+    return gets(stack, scale, STATIC_FILE)
+
+
+def gets(stack: Stack, scale: Scale, path: str) -> Numbers:
+    """Get ``path`` as the account of the benchmark, as often as the stack can."""
     before, began = stack.cpu_seconds(), time.monotonic()
     command = ["wrk", "-t1", "-c16", f"-d{max(1, round(scale.seconds))}s"]
     header = ["-H", f"Authorization: {AUTHORIZATION}"]
-    url = f"http://127.0.0.1:{stack.port}/{STATIC_FILE}"
+    url = f"http://127.0.0.1:{stack.port}/{path}"
     output = subprocess.run([*command, *header, url], capture_output=True, text=True).stdout
     wall, cpu = time.monotonic() - began, stack.cpu_seconds() - before
     rate = re.search(r"Requests/sec:\s+([\d.]+)", output)
@@ -165,79 +163,13 @@ ONLY = {"static": ("kasmd",), "stalled": ("kasmd", "tigervnc")}
 ONCE = {"picture"}
 
 
-class _Square:
-    """A square that changes colour, and a viewer in this very process that sees it."""
-
-    def __init__(self, stack: Stack) -> None:
-        self._desktop = Desktop(stack.display, stack.authority)
-        self._window = self._desktop.window(*_SQUARE)
-        self._pen = self._desktop.pen(self._window, 0)
-        self._desktop.sync()
-        self._viewer = Viewer(stack.port, AUTHORIZATION, decode=True)
-        self._chance = random.Random(9)
-
-    def __enter__(self) -> _Square:
-        self._watch(_WARM_UP)
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._viewer.socket.close()
-        self._desktop.close()
-
-    def draw_often(
-        self, draws: int, between: Callable[[int], None] = lambda number: None
-    ) -> list[float]:
-        """Draw with 30 to 60 ms of rest; gives seconds, infinite where it was lost."""
-        taken = []
-        for number in range(draws):
-            between(number)
-            self._watch(self._chance.uniform(0.03, 0.06))
-            taken.append(self._draw(number))
-        return taken
-
-    def _draw(self, number: int) -> float:
-        channels = [(number * step + start) % 3 * 120 for step, start in ((1, 0), (1, 1), (2, 2))]
-        colour = numpy.array(channels)
-        red, green, blue = channels
-        self._desktop.recolour(self._pen, red << 16 | green << 8 | blue)
-        self._desktop.fill(self._window, self._pen, *_SQUARE[2:])
-        began = time.perf_counter()
-        self._desktop.flush()
-        seen = self._watch(_LOST_AFTER, colour)
-        return time.perf_counter() - began if seen else float("inf")
-
-    def _watch(self, seconds: float, colour: Optional[numpy.ndarray] = None) -> bool:
-        """Receive until the square has ``colour``, or for ``seconds``."""
-        deadline = time.perf_counter() + seconds
-        while (left := deadline - time.perf_counter()) > 0:
-            if not select.select([self._viewer.socket], [], [], left)[0]:
-                break
-            self._viewer.socket.receive()
-            if colour is not None and self._shows(colour):
-                return True
-        return False
-
-    def _shows(self, colour: numpy.ndarray) -> bool:
-        assert self._viewer.screen is not None
-        x, y, width, height = _SQUARE
-        shown = self._viewer.screen[y : y + height, x : x + width]
-        return bool(abs(shown - colour).max() < _SAME_COLOUR)
-
-
-def _percentiles(taken: list[float]) -> Numbers:
-    seen = [seconds * 1000 for seconds in taken if seconds < float("inf")]
-    if not seen:
-        raise Failed("no draw was ever seen")
-    p50, p99 = numpy.percentile(seen, (50, 99))
-    return {"p50_ms": float(p50), "p99_ms": float(p99), "lost": len(taken) - len(seen)}
-
-
 def _viewers(stack: Stack, count: int, decode: bool = False) -> Child:
     mode = "decode" if decode else "count"
     return Child("bench.viewers", str(stack.port), AUTHORIZATION, str(count), mode)
 
 
-def _painter(stack: Stack, name: str, rate: float, *arguments: str) -> Child:
+def painting(stack: Stack, name: str, rate: float, *arguments: str) -> Child:
+    """Give what paints on the desktop once it is started."""
     where = (stack.display, stack.authority)
     return Child("bench.painters", name, str(rate), *where, *arguments)
 
@@ -254,11 +186,11 @@ def _steady(
     """Measure between two moments of a workload that goes on evenly."""
     with ExitStack() as ending:
         audience = ending.enter_context(closing(_viewers(stack, viewers, decode)))
-        painter = ending.enter_context(closing(_painter(stack, painter_name, rate, *arguments)))
+        painter = ending.enter_context(closing(painting(stack, painter_name, rate, *arguments)))
         time.sleep(_SETTLE)
         silence = _sample(stack, audience, painter)
         painter.ask("start")
-        time.sleep(_WARM_UP)
+        time.sleep(WARM_UP)
         began, first = time.monotonic(), _sample(stack, audience, painter)
         time.sleep(scale.seconds)
         wall, last = time.monotonic() - began, _sample(stack, audience, painter)
@@ -302,5 +234,5 @@ def _wrong_pixels(stack: Stack, audience: Child, file: Path) -> float:
     audience.ask("save", str(file))
     with closing(Desktop(stack.display, stack.authority)) as desktop:
         truth = desktop.grab(0, 0, WIDTH, HEIGHT)[..., 2::-1]
-    wrong = abs(numpy.load(file).astype(int) - truth).max(axis=-1) > 2 * _SAME_COLOUR
+    wrong = abs(numpy.load(file).astype(int) - truth).max(axis=-1) > 2 * SAME_COLOUR
     return float(numpy.count_nonzero(wrong))

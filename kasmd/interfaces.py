@@ -247,6 +247,12 @@ class IRoster(Interface):
     def left(viewer: Any) -> None:
         """A viewer is gone."""
 
+    def lost(viewer: Any) -> None:
+        """A viewer's connection is closed."""
+
+    def when_alone() -> Deferred[None]:
+        """Fire when no viewer's connection is open any more."""
+
     def watch(callback: Callable[[], None]) -> Callable[[], None]:
         """Call ``callback`` after each arrival and departure."""
 

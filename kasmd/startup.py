@@ -11,7 +11,7 @@ from typing import Any, Optional, Sequence
 
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.logger import Logger
@@ -32,6 +32,8 @@ FIRST_ACCOUNT = "kasm_user"
 FIRST_PASSWORD_FILE = "initial-password"
 #: Connections that may wait to be accepted: a crowd that comes at once.
 BACKLOG = 512
+#: How long the viewers have to hear that the daemon stops.
+FAREWELL_SECONDS = 2.0
 #: A websocket close code (RFC 6455 section 7.4.1).
 GOING_AWAY = 1001
 
@@ -140,14 +142,17 @@ class Watching(Service):
 class Farewell(Service):
     """Tells the viewers that the daemon stops."""
 
-    def __init__(self, roster: IRoster) -> None:
+    def __init__(self, reactor: Any, roster: IRoster) -> None:
+        self._reactor = reactor
         self._roster = roster
 
-    def stopService(self) -> None:
-        """Close every viewer's connection in order."""
+    def stopService(self) -> Deferred[None]:
+        """Close every viewer's connection in order, and let them hear it."""
         super().stopService()
         for viewer in self._roster.viewers():
             viewer.disconnect(GOING_AWAY, "the server is stopping")
+        heard = self._roster.when_alone().addTimeout(FAREWELL_SECONDS, self._reactor)
+        return heard.addErrback(lambda failure: failure.trap(TimeoutError) and None)
 
 
 def first_account(password_file: str, folder: Path) -> Sequence[str]:

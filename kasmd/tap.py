@@ -111,7 +111,7 @@ def compose(configuration: Configuration, reactor: Any) -> MultiService:
         max_viewers=limits.viewers,
         frame=1 / configuration.encoding.max_frame_rate,
     )
-    Farewell(roster).setServiceParent(daemon)
+    Farewell(reactor, roster).setServiceParent(daemon)
     tls = _certificate(configuration, state, reactor)
     origins = parse_origins(configuration.site.allowed_origins)
     api = KasmvncApi(

@@ -20,7 +20,14 @@ from kasmd.errors import AccountsError, ConfigError
 from kasmd.permission.accounts import load
 from kasmd.permission.kasmpasswd import verify
 from kasmd.rights import OWNER, WRITE, Right
-from kasmd.startup import Farewell, Listening, StateDirectory, Watching, first_account
+from kasmd.startup import (
+    FAREWELL_SECONDS,
+    Farewell,
+    Listening,
+    StateDirectory,
+    Watching,
+    first_account,
+)
 from tests.viewer.scene import Scene
 
 
@@ -105,10 +112,20 @@ class FarewellTests(TestCase):
     def test_every_viewer_is_told(self) -> None:
         scene = Scene()
         watchers = [scene.watch(), scene.watch(name="reader")]
-        Farewell(scene.roster).stopService()
+        told = Farewell(scene.clock, scene.roster).stopService()
         for watcher in watchers:
             self.assertEqual(watcher.line.closed, (1001, "the server is stopping"))
+            self.assertNoResult(told)
+            watcher.viewer.lost("closed")
+        self.successResultOf(told)
         self.assertEqual(scene.left_behind(), (0, 0, 0, 0))
+
+    def test_one_who_does_not_hear_holds_nobody_up(self) -> None:
+        scene = Scene()
+        scene.watch()
+        told = Farewell(scene.clock, scene.roster).stopService()
+        scene.clock.advance(FAREWELL_SECONDS)
+        self.successResultOf(told)
 
 
 class WatchingTests(TestCase):

@@ -132,6 +132,7 @@ class Viewer:
                 "{viewer.peer} ({viewer.name}) is gone: {reason}", viewer=self, reason=reason
             )
         self._end()
+        self._around.roster.lost(self)
 
     def _end(self) -> None:
         self._over = True

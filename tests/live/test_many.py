@@ -163,11 +163,12 @@ def test_origins(daemon: Daemon) -> None:
     daemon.wait_for("No websocket for 127.0.0.1: .*evil.example")
 
 
-def test_no_get_changes_anything(daemon: Daemon) -> None:
+def test_no_other_site_changes_anything(daemon: Daemon) -> None:
     before = daemon.passwords.read_text()
-    for user in ("writer", "owner"):
-        answer = get(daemon.port, "/api/update_user?name=reader&write=true", user)
-        assert answer.status == 404
+    path = "/api/update_user?name=reader&write=true"
+    assert get(daemon.port, path, "writer").status == 401
+    for header in ({"Origin": "https://elsewhere.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        assert get(daemon.port, path, "owner", **header).status == 403
     assert get(daemon.port, user="reader", Referer="https://127.0.0.1/api/").status == 200
     assert daemon.passwords.read_text() == before
 

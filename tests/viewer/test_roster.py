@@ -39,3 +39,14 @@ class RosterTests(TestCase):
         self.roster.joined(self.ann)
         self.assertEqual(self.told, [1])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_alone_when_the_last_connection_is_closed(self) -> None:
+        self.successResultOf(self.roster.when_alone())
+        for viewer in (self.ann, self.bob):
+            self.roster.joined(viewer)
+            self.roster.left(viewer)
+        alone = self.roster.when_alone()
+        self.roster.lost(self.ann)
+        self.assertNoResult(alone)
+        self.roster.lost(self.bob)
+        self.successResultOf(alone)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from kasmd.errors import DisplayLost
@@ -21,6 +23,12 @@ from kasmd.web.kasmvnc_stats import connection_id
 from tests.web.owner import Served
 
 ID = re.compile(r"192\.0\.2\.9_\d+\.\d+::websocket")
+
+
+def area(program: Program) -> int:
+    """Give how many pixels a program was sent."""
+    updates = [event for event in program.heard if isinstance(event, UpdateReceived)]
+    return sum(each.rect.area for update in updates for each in update.rectangles)
 
 
 class Program:
@@ -157,15 +165,15 @@ class StatsTests(Served, TestCase):
         programs = [self.watch("writer"), self.watch("reader", kasm=False)]
         blind = self.watch("nobody")
         for program in programs:
+            while area(program) < 320 * 200:
+                await deferLater(reactor, 0)
             program.heard.clear()
         coming = [program.updated for program in programs]
         self.assertEqual((await self.get("send_full_frame")).body, b"200 OK")
         for each in coming:
             await each
         for program in programs:
-            rects = [rect for event in program.heard if isinstance(event, UpdateReceived)
-                     for rect in event.rectangles]
-            self.assertEqual(sum(rect.rect.area for rect in rects), 320 * 200)
+            self.assertEqual(area(program), 320 * 200)
         self.assertFalse([e for e in blind.heard if isinstance(e, UpdateReceived)])
 
     async def test_a_right_that_is_taken_is_gone_when_that_is_answered(self) -> None:
