@@ -30,6 +30,8 @@ from kasmd.viewer.worker import InlineWorker
 _ON_ITS_WAY = 0.02
 #: Seconds after the answer for which the viewer is listened to.
 _SILENCE = 0.04
+#: Seconds between looks whether the picture is back.
+_LOOK = 0.005
 _STORM_RATE = 200
 #: Draws in a storm and in the calm by turns.
 _DRAWS_AT_ONCE = 20
@@ -136,7 +138,7 @@ class _Rights:
         while counts.updates == before:
             if time.perf_counter() > deadline:
                 raise Failed("no picture came when the right came back")
-            self._listen(_SILENCE)
+            self._listen(_LOOK)
         return taken
 
     def _update(self, read: str) -> float:

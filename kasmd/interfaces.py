@@ -215,6 +215,7 @@ class IViewer(Interface):
     peer = Attribute("Where the viewer is (str).")
     connected_at = Attribute("Seconds since the epoch (float).")
     measures = Attribute("What serving it takes (`kasmd.viewer.measures.Measures`).")
+    grant = Attribute("The `IGrant` of its seat, None before it has one.")
 
     def repaint() -> None:
         """Send all of the picture again, as far as it may be seen."""

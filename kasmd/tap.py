@@ -36,6 +36,7 @@ from kasmd.viewer.roster import Roster
 from kasmd.viewer.sharing import Encodings
 from kasmd.viewer.turns import Turns
 from kasmd.viewer.worker import ThreadWorker
+from kasmd.web.api.service import Api
 from kasmd.web.certificate import self_signed
 from kasmd.web.kasmvnc_api import KasmvncApi
 from kasmd.web.site import (
@@ -114,14 +115,26 @@ def compose(configuration: Configuration, reactor: Any) -> MultiService:
     Farewell(reactor, roster).setServiceParent(daemon)
     tls = _certificate(configuration, state, reactor)
     origins = parse_origins(configuration.site.allowed_origins)
-    api = KasmvncApi(
+    seat_of = partial(_seat, display, hold)
+    hashing, work = ThreadWorker(reactor), ThreadWorker(reactor)
+    kasmvnc = KasmvncApi(
         reactor,
         accounts=identity.accounts,
         roster=roster,
-        seat_of=partial(_seat, display, hold),
-        hashing=ThreadWorker(reactor),
-        work=ThreadWorker(reactor),
+        seat_of=seat_of,
+        hashing=hashing,
+        work=work,
         downloads=configuration.server.advanced.downloads_directory,
+        allowed_origins=origins,
+    )
+    own = Api(
+        reactor,
+        accounts=identity.accounts,
+        proofs=identity.proofs,
+        roster=roster,
+        seat_of=seat_of,
+        hashing=hashing,
+        work=work,
         allowed_origins=origins,
     )
     site = make_site(
@@ -131,7 +144,7 @@ def compose(configuration: Configuration, reactor: Any) -> MultiService:
         roster=roster,
         make_viewer=partial(_viewer, around),
         mounts=_mounts(configuration),
-        more=api.routes(),
+        more=[*kasmvnc.routes(), *own.routes()],
         entrance=identity.entrance,
         proxies=Proxies(configuration.network.trusted_proxies),
         headers=configuration.server.http.headers,

@@ -34,6 +34,8 @@ class Area(NamedTuple):
 def areas_of(values: Values) -> list[Area]:
     """Cut a picture into areas, never very many for its size."""
     height, width = values.shape
+    if _is_photograph(values):
+        return [Area(Rect(0, 0, width, height), PHOTO)]
     kinds = kinds_of(values)
     if not _spread_photographs(kinds):
         _join_text(kinds)
@@ -49,10 +51,27 @@ def commonest_kind(kinds: Kinds) -> int:
     return PHOTO if np.count_nonzero(kinds == PHOTO) * 3 >= kinds.size else FLAT
 
 
+def _is_photograph(values: Values) -> bool:
+    """Tell, by every third row of tiles, whether a large picture is all photograph."""
+    tops = np.arange(TILE, len(values) - TILE, 3 * TILE)
+    return len(tops) >= 2 and bool((_colours(values, tops) > TILE).all())
+
+
 def kinds_of(values: Values) -> Kinds:
     """Classify tiles: a few rows tell photographs, every pixel counts for one colour."""
     height, width = values.shape
     tops = np.arange(0, height, TILE)
+    colours = _colours(values, tops)
+    widths = np.minimum(TILE, width - np.arange(0, width, TILE))
+    kinds = np.where(colours > widths, PHOTO, FLAT).astype(np.int64)
+    for row in np.flatnonzero((colours == 1).any(axis=1)):
+        kinds[row] = _with_solids(values[row * TILE:(row + 1) * TILE], kinds[row])
+    return kinds
+
+
+def _colours(values: Values, tops: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Count the colours in a few rows of each tile, for the rows of tiles from ``tops``."""
+    height, width = values.shape
     heights = np.minimum(TILE, height - tops)
     steps = np.arange(1, 2 * _SAMPLED_ROWS, 2)
     rows = tops[:, None] + heights[:, None] * steps // (2 * _SAMPLED_ROWS)
@@ -62,12 +81,10 @@ def kinds_of(values: Values) -> Kinds:
     samples[..., width:] = samples[..., width - 1:width]
     by_tile = samples.reshape(len(tops), _SAMPLED_ROWS, across, TILE).swapaxes(1, 2)
     ordered = np.sort(by_tile.reshape(len(tops), across, -1), axis=2)
-    colours = np.count_nonzero(ordered[..., 1:] != ordered[..., :-1], axis=2) + 1
-    widths = np.minimum(TILE, width - np.arange(0, width, TILE))
-    kinds = np.where(colours > widths, PHOTO, FLAT).astype(np.int64)
-    for row in np.flatnonzero((colours == 1).any(axis=1)):
-        kinds[row] = _with_solids(values[row * TILE:(row + 1) * TILE], kinds[row])
-    return kinds
+    counts: NDArray[np.int64] = np.count_nonzero(
+        ordered[..., 1:] != ordered[..., :-1], axis=2
+    ) + 1
+    return counts
 
 
 def _with_solids(band: Values, kinds: Kinds) -> Kinds:

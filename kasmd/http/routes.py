@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import enum
+import re
 from typing import Callable, NamedTuple, Optional, Sequence, Union
+from urllib.parse import unquote_to_bytes
 
 from kasmd.errors import PermissionDenied
 from kasmd.http.problems import Problem
@@ -19,12 +21,14 @@ class Public(enum.Enum):
 
 
 PUBLIC = Public.PUBLIC
+_PARAMETER = re.compile(rb"\{([a-z_]+)\}")
 
 
 class Route(NamedTuple):
     """One thing that is published; ``needs`` has no default.
 
-    ``path`` is matched whole, or as a prefix where it ends with ``*``.  A route
+    ``path`` is matched whole, with any one segment where it has ``{a name}``, or as
+    a prefix where it ends with ``*``; the more exact match counts.  A route
     for GET answers HEAD too.  ``body`` is how many bytes of one it reads, and
     ``denied`` what those hear who do not hold what it needs (else PermissionDenied).
     """
@@ -37,12 +41,36 @@ class Route(NamedTuple):
     denied: Optional[Callable[[], Problem]] = None
 
 
+class Template:
+    """A path whose segments in braces are parameters."""
+
+    def __init__(self, path: bytes) -> None:
+        self.path = path
+        self._names = [name.decode("ascii") for name in _PARAMETER.findall(path)]
+        self._pattern = re.compile(rb"([^/]+)".join(map(re.escape, _PARAMETER.split(path)[::2])))
+
+    def matches(self, path: bytes) -> bool:
+        """Tell whether ``path`` is of this kind."""
+        return self._pattern.fullmatch(path) is not None
+
+    def parameters(self, path: bytes) -> dict[str, str]:
+        """Give the parameters by name; a `Problem` where they are no text."""
+        match = self._pattern.fullmatch(path)
+        values = match.groups() if match is not None else ()
+        try:
+            texts = [unquote_to_bytes(value).decode("utf-8") for value in values]
+        except UnicodeDecodeError:
+            raise Problem(400, "The address is not UTF-8.") from None
+        return dict(zip(self._names, texts))
+
+
 class Routes:
     """Sends each request to the one route that it names, if its grant allows."""
 
     def __init__(self, table: Sequence[Route]) -> None:
         self.table = tuple(table)
         self._exact: dict[bytes, dict[bytes, Route]] = {}
+        self._templates: dict[bytes, tuple[Template, dict[bytes, Route]]] = {}
         self._prefixes: list[tuple[bytes, dict[bytes, Route]]] = []
         for route in self.table:
             self._publish(route)
@@ -50,7 +78,10 @@ class Routes:
     def _publish(self, route: Route) -> None:
         if route.needs == NOTHING:
             raise ValueError(f"{route.path!r} is published to nobody in particular")
-        if not route.path.endswith(b"*"):
+        if b"{" in route.path:
+            kept = self._templates.setdefault(route.path, (Template(route.path), {}))
+            methods = kept[1]
+        elif not route.path.endswith(b"*"):
             methods = self._exact.setdefault(route.path, {})
         else:
             prefix = route.path[:-1]
@@ -107,6 +138,9 @@ class Routes:
         exact = self._exact.get(path)
         if exact is not None:
             return exact
+        for template, methods in self._templates.values():
+            if template.matches(path):
+                return methods
         for prefix, methods in self._prefixes:
             if path.startswith(prefix):
                 return methods

@@ -31,6 +31,11 @@ def wanted(level: int) -> bool:
     return level <= _level
 
 
+def level() -> int:
+    """Give KasmVNC's number up to which lines are written."""
+    return _level
+
+
 def set_level(level: int) -> None:
     """Write what is up to ``level`` from now on, in the whole process."""
     global _level

@@ -33,7 +33,7 @@ MAX_GUESTS = 100
 ARRIVAL = 30.0
 _KEY_LENGTH = 32
 _MAX_CODE = 128
-_MAX_USES = 1_000_000
+MAX_USES = 1_000_000
 
 
 class Invitation(NamedTuple):
@@ -102,8 +102,8 @@ class Invitations:
             raise ValueError("expires must be a time that is still to come")
         if not 1 <= guests <= MAX_GUESTS:
             raise ValueError(f"guests must be from 1 to {MAX_GUESTS}")
-        if uses is not None and not 1 <= uses <= _MAX_USES:
-            raise ValueError(f"uses must be from 1 to {_MAX_USES}")
+        if uses is not None and not 1 <= uses <= MAX_USES:
+            raise ValueError(f"uses must be from 1 to {MAX_USES}")
         invitation = Invitation(
             token_hex(8), label, maker, rights | Right.ENTER, self._wall(), expires, guests, uses
         )

@@ -16,6 +16,7 @@ from typing import Mapping, NamedTuple, Optional
 from passlib.hash import sha256_crypt
 
 from kasmd.interfaces import Account
+from kasmd.permission.sha256crypt import checksum
 from kasmd.rights import Right, letters_from_rights, rights_from_letters
 
 #: KasmVNC keeps names and secrets in 128 bytes, the last of them NUL.
@@ -130,7 +131,7 @@ def hash_password(password: str) -> str:
         raise ValueError("a password must not be empty")
     if len(password.encode()) > PASSWORD_LIMIT or "\0" in password:
         raise ValueError(f"a password has at most {PASSWORD_LIMIT} bytes and no NUL")
-    return str(sha256_crypt.using(salt=_SALT, rounds=_ROUNDS).hash(password))
+    return f"$5${_SALT}${checksum(password.encode(), _SALT, _ROUNDS)}"
 
 
 def verify(password: str, secret: str) -> bool:
@@ -144,9 +145,8 @@ def verify(password: str, secret: str) -> bool:
         return False
     parsed = _parsed(secret)
     usable = parsed or sha256_crypt.from_string(DUMMY_SECRET)
-    made = sha256_crypt.using(salt=usable.salt, rounds=usable.rounds).hash(asked)
-    checksum = str(made).rpartition("$")[2]
-    return hmac.compare_digest(checksum, str(usable.checksum)) and parsed is not None
+    made = checksum(asked, usable.salt, usable.rounds)
+    return hmac.compare_digest(made, str(usable.checksum)) and parsed is not None
 
 
 def _parsed(secret: str) -> Optional[sha256_crypt]:

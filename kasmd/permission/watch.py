@@ -115,7 +115,19 @@ class FileWatch:
     def _is_link(self) -> bool:
         return len(self._folders) > 1 or os.path.islink(self._path)
 
+    def _is_fresh(self, now: float) -> bool:
+        """Tell whether the file was written to a moment ago."""
+        try:
+            return 0 <= now - os.stat(self._path).st_mtime < SETTLED
+        except OSError:
+            return False
+
     def _settle(self) -> None:
         self._pending = None
+        now = self._reactor.seconds()
+        if self._is_fresh(now) and now - self._first < LATEST:
+            # Somebody is at it and inotify has not said so yet.
+            self._put_off(SETTLED)
+            return
         self._follow()
         self._edited()

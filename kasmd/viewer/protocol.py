@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from kasmd.errors import KasmdError, ProtocolError
-from kasmd.interfaces import IRoster, ISeat, IViewer, IViewerTransport, Principal
+from kasmd.interfaces import IGrant, IRoster, ISeat, IViewer, IViewerTransport, Principal
 from kasmd.rfb import messages as said
 from kasmd.rfb.dialect import Dialect
 from kasmd.rfb.limits import Limits
@@ -74,6 +74,7 @@ class Viewer:
         self.peer = transport.peer
         self.connected_at = time.time()
         self.measures = Measures(around.frame)
+        self.grant: Optional[IGrant] = None
         self._transport = transport
         self._around = around
         self._session = ServerSession([security], around.limits)
@@ -212,6 +213,7 @@ class Viewer:
             self.disconnect(TRY_AGAIN_LATER, f"there are {around.max_viewers} viewers already")
             return
         seat = around.admit(self._principal)
+        self.grant = seat.grant
         painter = Painter(
             seat, self._session, self._outbox, around.encodings, around.turns, around.clock,
             around.patience, partial(self.disconnect, INTERNAL_ERROR), self.measures,

@@ -155,7 +155,7 @@ class Users:
 
         def guarded(accounts: Accounts) -> Changes:
             changes = change(accounts)
-            if not query.flag("force") and _bereaves(accounts, changes):
+            if not query.flag("force") and bereaves(accounts, changes):
                 raise Refusal(409, "No owner would be left; to do it all the same, say force=true.")
             return changes
 
@@ -214,7 +214,7 @@ def _check(entry: Entry) -> None:
         raise Refusal(400, "The password is not UTF-8.") from None
 
 
-def _bereaves(accounts: Accounts, changes: Changes) -> bool:
+def bereaves(accounts: Accounts, changes: Changes) -> bool:
     """Tell whether the changes take away the last owner."""
     after = {**accounts, **changes}.values()
     return any(OWNER in account.rights for account in accounts.values()) and not any(

@@ -22,7 +22,7 @@ GATHER = 0.05
 #: Seconds between two signs of life.
 HEARTBEAT = 15.0
 _JSON = ((b"Content-Type", b"application/json"), (b"Cache-Control", b"no-store"))
-_STREAM = (
+STREAM_HEADERS = (
     (b"Content-Type", b"text/event-stream"),
     (b"Cache-Control", b"no-store"),
     (b"X-Accel-Buffering", b"no"),
@@ -65,7 +65,7 @@ class Session:
             raise Problem(503, "Too many pages of yours are open.", [(b"Retry-After", b"10")])
         self._streams[name] = open_streams + 1
         request.notifyFinish().addBoth(self._ended, name)
-        request.open(200, _STREAM, None)
+        request.open(200, STREAM_HEADERS, None)
         if request.method == b"HEAD":
             request.finish()
         else:

@@ -4,7 +4,7 @@ import pytest
 
 from kasmd.errors import PermissionDenied
 from kasmd.http.problems import Problem
-from kasmd.http.routes import PUBLIC, Route, Routes
+from kasmd.http.routes import PUBLIC, Route, Routes, Template
 from kasmd.interfaces import Principal
 from kasmd.permission.registry import MemoryRegistry
 from kasmd.rights import NOTHING, READ, Right
@@ -132,3 +132,25 @@ def test_a_public_route_answers_anybody_and_nothing_else_does():
             with pytest.raises(PermissionDenied):
                 routes.dispatch(asked)
     assert not Routes([]).is_public(Asked(b"GET", b"/", None))
+
+
+@pytest.mark.parametrize("path, answer", [
+    (b"/u", b"all"), (b"/u/me", b"me"), (b"/u/ann", b"one"), (b"/u/a%2Fb", b"one"),
+    (b"/u/ann/x", b"rest"), (b"/u/", b"rest"),
+])
+def test_a_parameter_is_one_segment(grant, path, answer):
+    routes = Routes([
+        Route(b"GET", b"/u/*", READ, lambda request: b"rest"),
+        Route(b"GET", b"/u/{name}", READ, lambda request: b"one"),
+        Route(b"GET", b"/u/me", READ, lambda request: b"me"),
+        Route(b"GET", b"/u", READ, lambda request: b"all"),
+    ])
+    assert routes.dispatch(Asked(b"GET", path, grant)) == answer
+
+
+def test_parameters_are_decoded_after_the_path_is_split():
+    template = Template(b"/u/{name}/of/{place}")
+    assert template.parameters(b"/u/a%2Fb/of/%C3%A9") == {"name": "a/b", "place": "é"}
+    with pytest.raises(Problem) as caught:
+        template.parameters(b"/u/%FF/of/x")
+    assert caught.value.status == 400

@@ -138,6 +138,7 @@ class WebSocket:
 def websocket(port: int, user: str, password: str = "password", tls: bool = True) -> WebSocket:
     """Open ``wss://127.0.0.1:port/websockify``; AssertionError if it is refused."""
     connected = socket.create_connection(("127.0.0.1", port), PATIENCE)
+    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
     if tls:
         context = ssl.create_default_context()
         context.check_hostname = False

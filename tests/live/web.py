@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
 from http.client import HTTPConnection
-from typing import NamedTuple
+from typing import Any, NamedTuple, Optional
 
 from tests.live.programs import PATIENCE
 
@@ -16,6 +17,11 @@ class Answer(NamedTuple):
     headers: dict[str, str]
     body: str
 
+    @property
+    def json(self) -> Any:
+        """The body's value."""
+        return json.loads(self.body)
+
 
 def basic(user: str, password: str = "password") -> str:
     """Give the value of the Authorization header."""
@@ -25,12 +31,22 @@ def basic(user: str, password: str = "password") -> str:
 def get(port: int, path: str = "/", user: str = "", password: str = "password",
         **headers: str) -> Answer:
     """Ask as ``user``, or without credentials; in header names ``_`` is ``-``."""
+    return _ask(port, "GET", path, None, user, password, headers)
+
+
+def post(port: int, path: str, value: object, user: str, password: str = "password") -> Answer:
+    """Send a JSON value as ``user``."""
+    return _ask(port, "POST", path, json.dumps(value), user, password, {})
+
+
+def _ask(port: int, method: str, path: str, body: Optional[str], user: str, password: str,
+         headers: dict[str, str]) -> Answer:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     if user:
         named["Authorization"] = basic(user, password)
     connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
-        connection.request("GET", path, headers=named)
+        connection.request(method, path, body, named)
         answer = connection.getresponse()
         return Answer(answer.status, dict(answer.getheaders()), answer.read().decode())
     finally:

@@ -389,6 +389,18 @@ def test_one_drags_and_the_others_wait() -> None:
     ]
 
 
+def test_a_drag_ends_with_the_right_and_the_others_wait_no_more() -> None:
+    room = Room()
+    other = room.sit("bob")
+    room.seat.pointer(1, 1, 1)
+    room.registry.set("ann", READ)
+    room.seat.pointer(3, 1, 1)
+    other.pointer(2, 2, 1)
+    room.registry.set("ann", WRITE)
+    room.seat.pointer(3, 1, 1)
+    assert [told[1:] for told in room.desk.told] == [(1, 1, 1), (1, 1, 0), (2, 2, 1)]
+
+
 def test_view_lost_and_regained() -> None:
     room = Room(READ)
     room.look()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 
 from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import TestCase
@@ -24,6 +25,13 @@ NOTIFY, REQUEST, PROVIDE, TEXT = 1 << 27, 1 << 25, 1 << 28, 1
 def extended(flags: int) -> bytes:
     """An extended clipboard message of the viewer's."""
     return struct.pack(">B3xiI", 6, -4, flags)
+
+
+def provided(text: bytes) -> bytes:
+    """The viewer's text, as the extended clipboard carries it."""
+    packed = zlib.compress(struct.pack(">I", len(text) + 1) + text + b"\0")
+    length = -4 - len(packed)
+    return struct.pack(">B3xiI", 6, length, PROVIDE | TEXT) + packed
 
 
 class Case(TestCase):
@@ -253,6 +261,27 @@ class ClipboardRightTests(Case):
         self.registry.set("writer", READ)
         self.scene.tick(watcher)
         self.assertEqual([type(event) for event in watcher.heard], [UpdateReceived])
+
+    def test_a_paste_under_way_is_dropped(self) -> None:
+        watcher = self.shown(*RAW)
+        watcher.client.send_cut_text("half a secret")
+        (paste,) = watcher.client.data_to_send()
+        self.ask(watcher, paste[:12])
+        self.registry.set("writer", READ)
+        self.ask(watcher, paste[12:])
+        self.assertEqual(self.display.clipboard, {})
+        self.registry.set("writer", WRITE)
+        self.ask(watcher, paste)
+        self.assertEqual(self.display.clipboard, {"text/plain": b"half a secret"})
+
+    def test_a_paste_that_was_asked_for_is_dropped(self) -> None:
+        watcher = self.shown(*RAW, Encoding.EXTENDED_CLIPBOARD)
+        self.ask(watcher, extended(NOTIFY | TEXT))
+        request = watcher.told(CutTextSent)[-1]
+        self.assertEqual(request.data, struct.pack(">I", REQUEST | TEXT))
+        self.registry.set("writer", READ)
+        self.ask(watcher, provided(b"secret"))
+        self.assertEqual(self.display.clipboard, {})
 
     def test_what_was_offered_is_not_given_any_more(self) -> None:
         watcher = self.shown(*RAW, Encoding.EXTENDED_CLIPBOARD)

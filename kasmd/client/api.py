@@ -1,0 +1,182 @@
+"""The API by its own names: each method is the operation of that name."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Mapping, NamedTuple, Optional, Union
+from urllib.parse import quote
+
+import treq
+from twisted.internet.defer import Deferred
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgent
+
+from kasmd.client.errors import refusal
+from kasmd.client.values import (
+    Invitation,
+    Login,
+    MadeToken,
+    Rights,
+    Session,
+    Statistics,
+    Token,
+    User,
+)
+
+#: A name and a password, or a token's secret.
+Proof = Union[tuple[str, str], str]
+#: Seconds for one answer.
+PATIENCE = 30.0
+
+
+class _Answer(NamedTuple):
+    body: bytes
+    etag: str
+
+    @property
+    def value(self) -> Any:
+        return json.loads(self.body)
+
+
+class Client:
+    """Asks the daemon at ``url`` (``https://host:port``) over ``agent``.
+
+    Raises `kasmd.client.errors.Refused`.
+    """
+
+    def __init__(self, agent: IAgent, url: str, proof: Proof,
+                 patience: float = PATIENCE) -> None:
+        self._treq = treq.client.HTTPClient(agent)
+        self._base = f"{url.rstrip('/')}/api/v1"
+        self._patience = patience
+        self._headers = {"Accept": "application/json"}
+        self._auth = proof if isinstance(proof, tuple) else None
+        if isinstance(proof, str):
+            self._headers["Authorization"] = f"Bearer {proof}"
+
+    async def list_users(self) -> list[User]:
+        return [User(**each) for each in (await self._ask("GET", "/users")).value]
+
+    async def get_user(self, name: str) -> User:
+        return _user(await self._ask("GET", _at("users", name)))
+
+    async def create_user(self, name: str, password: str, rights: Rights = {}) -> User:
+        body = {"name": name, "password": password, "rights": dict(rights)}
+        return _user(await self._ask("POST", "/users", body))
+
+    async def replace_user(self, name: str, rights: Rights, password: Optional[str] = None,
+                           etag: str = "", force: bool = False) -> User:
+        body = _given(rights=dict(rights), password=password)
+        return _user(await self._ask("PUT", _at("users", name), body, _force(force), etag))
+
+    async def patch_user(self, name: str, rights: Rights = {}, password: Optional[str] = None,
+                         etag: str = "", force: bool = False) -> User:
+        body = _given(rights=dict(rights), password=password)
+        return _user(await self._ask("PATCH", _at("users", name), body, _force(force), etag))
+
+    async def delete_user(self, name: str, etag: str = "", force: bool = False) -> None:
+        await self._ask("DELETE", _at("users", name), None, _force(force), etag)
+
+    async def list_sessions(self) -> list[Session]:
+        return [Session(**each) for each in (await self._ask("GET", "/sessions")).value]
+
+    async def get_session(self, id: str) -> Session:
+        return Session(**(await self._ask("GET", _at("sessions", id))).value)
+
+    async def delete_session(self, id: str, reason: str = "") -> None:
+        query = {"reason": reason} if reason else {}
+        await self._ask("DELETE", _at("sessions", id), None, query)
+
+    async def get_statistics(self) -> list[Statistics]:
+        return [Statistics(**each) for each in (await self._ask("GET", "/statistics")).value]
+
+    async def list_invitations(self) -> list[Invitation]:
+        return [Invitation(**each) for each in (await self._ask("GET", "/invitations")).value]
+
+    async def create_invitation(self, label: str, rights: Rights, expires: float,
+                                guests: int = 1, uses: Optional[int] = None) -> Invitation:
+        body = {"label": label, "rights": dict(rights), "expires": expires, "guests": guests,
+                "uses": uses}
+        return Invitation(**(await self._ask("POST", "/invitations", body)).value)
+
+    async def delete_invitation(self, id: str) -> None:
+        await self._ask("DELETE", _at("invitations", id))
+
+    async def list_tokens(self) -> list[Token]:
+        return [Token(**each) for each in (await self._ask("GET", "/tokens")).value]
+
+    async def create_token(self, label: str, scope: Rights, expires: float,
+                           account: Optional[str] = None) -> MadeToken:
+        body = _given(label=label, scope=dict(scope), expires=expires, account=account)
+        made = (await self._ask("POST", "/tokens", body)).value
+        return MadeToken(Token(**made["token"]), made["secret"])
+
+    async def delete_token(self, id: str) -> None:
+        await self._ask("DELETE", _at("tokens", id))
+
+    async def list_logins(self) -> list[Login]:
+        return [Login(**each) for each in (await self._ask("GET", "/logins")).value]
+
+    async def delete_login(self, id: str) -> None:
+        await self._ask("DELETE", _at("logins", id))
+
+    async def get_screenshot(self, width: int = 4096, height: int = 4096,
+                             quality: int = 7) -> bytes:
+        query = {"width": str(width), "height": str(height), "quality": str(quality)}
+        return (await self._ask("GET", "/screenshot", None, query)).body
+
+    async def put_clipboard(self, text: str) -> None:
+        await self._ask("PUT", "/clipboard", {"text": text})
+
+    async def delete_clipboard(self) -> None:
+        await self._ask("DELETE", "/clipboard")
+
+    async def get_settings(self) -> Mapping[str, int]:
+        settings: Mapping[str, int] = (await self._ask("GET", "/settings")).value
+        return settings
+
+    async def patch_settings(self, **settings: int) -> Mapping[str, int]:
+        changed: Mapping[str, int] = (await self._ask("PATCH", "/settings", settings)).value
+        return changed
+
+    async def _ask(self, method: str, path: str, body: Optional[Mapping[str, object]] = None,
+                   query: Mapping[str, str] = {}, etag: str = "") -> _Answer:
+        headers = Headers({key: [value] for key, value in self._headers.items()})
+        if etag:
+            headers.addRawHeader("If-Match", etag)
+        more: dict[str, Any] = {} if body is None else {"json": body}
+        # Of the server's query a plus sign is itself.
+        tail = "&".join(f"{key}={quote(value, safe='')}" for key, value in query.items())
+        address = f"{self._base}{path}{'?' if tail else ''}{tail}"
+        asking: Deferred[Any] = self._treq.request(
+            method, address, headers=headers, auth=self._auth, timeout=self._patience, **more
+        )
+        response = await asking
+        content: bytes = await response.content()
+        if response.code >= 400:
+            raise refusal(response.code, _value(content))
+        return _Answer(content, (response.headers.getRawHeaders("ETag") or [""])[0])
+
+
+def _value(content: bytes) -> object:
+    try:
+        return json.loads(content)
+    except ValueError:
+        return None
+
+
+def _user(answer: _Answer) -> User:
+    return User(**answer.value, etag=answer.etag)
+
+
+def _at(what: str, ident: str) -> str:
+    return f"/{what}/{quote(ident, safe='')}"
+
+
+def _force(force: bool) -> Mapping[str, str]:
+    return {"force": "true"} if force else {}
+
+
+def _given(**values: object) -> dict[str, object]:
+    """Give what is not None."""
+    return {key: value for key, value in values.items() if value is not None}

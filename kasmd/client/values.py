@@ -1,0 +1,82 @@
+"""What the API gives, typed; names and units are the OpenAPI document's."""
+
+from __future__ import annotations
+
+from typing import Mapping, NamedTuple, Optional
+
+#: Features by name (`kasmd.rights.FEATURES`), and whether each is held.
+Rights = Mapping[str, bool]
+
+
+class User(NamedTuple):
+    """An account; ``etag`` is for a change that must find it as it was."""
+
+    name: str
+    rights: Rights
+    letters: str
+    etag: str = ""
+
+
+class Session(NamedTuple):
+    """A viewer that is connected."""
+
+    id: str
+    name: str
+    peer: str
+    since: float
+    rights: Rights
+
+
+class Statistics(NamedTuple):
+    """What holds one viewer's picture back: 10 is nothing, 0 everything."""
+
+    id: str
+    name: str
+    cpu_recent: float
+    cpu: float
+    network_recent: float
+    network: float
+
+
+class Invitation(NamedTuple):
+    """A link that lets guests in."""
+
+    id: str
+    label: str
+    maker: str
+    rights: Rights
+    created: float
+    expires: float
+    guests: int
+    uses: Optional[int]
+    used: int
+    present: int
+    link: str
+
+
+class Token(NamedTuple):
+    """A bearer token, without its secret."""
+
+    id: str
+    label: str
+    account: str
+    scope: Rights
+    created: float
+    expires: float
+    last_used: Optional[float]
+
+
+class MadeToken(NamedTuple):
+    """A new token and its secret, which cannot be had again."""
+
+    token: Token
+    secret: str
+
+
+class Login(NamedTuple):
+    """A session of the log-in page; times are seconds ago."""
+
+    id: str
+    name: str
+    started: float
+    used: float

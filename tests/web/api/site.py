@@ -1,0 +1,188 @@
+"""The site with /api/v1 on a real port: accounts with features, proofs, a desktop in memory."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import os
+import shutil
+import tempfile
+import time
+from typing import Any, NamedTuple, Optional
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
+
+from kasmd.display.memory import MemoryDisplay
+from kasmd.http.cookies import SessionCookie
+from kasmd.http.guard import Sessions
+from kasmd.http.server import Limits
+from kasmd.interfaces import Account, Principal
+from kasmd.permission.accounts import FileAccounts
+from kasmd.permission.checkers import Authenticator
+from kasmd.permission.features import FeaturedAccounts, Features
+from kasmd.permission.invitations import Invitations
+from kasmd.permission.kasmpasswd import hash_password
+from kasmd.permission.lockout import Lockout
+from kasmd.permission.logins import Logins
+from kasmd.permission.proofs import Proofs
+from kasmd.permission.registry import Registry
+from kasmd.permission.seat import Hold, Seat
+from kasmd.permission.tokens import Tokens
+from kasmd.rights import OWNER, READ, WRITE, Right
+from kasmd.viewer.measures import Measures
+from kasmd.viewer.roster import Roster
+from kasmd.viewer.worker import InlineWorker, ThreadWorker
+from kasmd.web.api.service import Api
+from kasmd.web.entrance import Entrance
+from kasmd.web.site import PAGE, content_policy, make_site, page_mounts
+
+PASSWORD = "secret"
+_HASH = hash_password(PASSWORD)
+ACCOUNTS = {
+    "own": Right.ENTER | WRITE | OWNER,
+    "writer": Right.ENTER | WRITE,
+    "reader": Right.ENTER | READ,
+}
+
+
+class Answer(NamedTuple):
+    """What came back."""
+
+    status: int
+    body: bytes
+    headers: http.client.HTTPMessage
+
+    @property
+    def json(self) -> Any:
+        """The body's value."""
+        return json.loads(self.body)
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields that a problem names."""
+        return [each["field"] for each in self.json.get("errors", [])]
+
+
+def authorization(proof: Any) -> str:
+    """Give the header for a user's name, or for a token's secret."""
+    if proof.startswith("kasmd_"):
+        return f"Bearer {proof}"
+    return "Basic " + base64.b64encode(f"{proof}:{PASSWORD}".encode()).decode()
+
+
+def ask(port: int, method: str, path: str, body: Any, headers: dict[str, str]) -> Answer:
+    """Make one request."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        return Answer(response.status, response.read(), response.headers)
+    finally:
+        connection.close()
+
+
+class Here:
+    """One who is on the roster, and keeps what he is told."""
+
+    peer = "192.0.2.1:4711"
+    connected_at = 1000.5
+
+    def __init__(self, name: str, grant: Any) -> None:
+        self.name = name
+        self.grant = grant
+        self.measures = Measures(1 / 60)
+        self.ended: list[tuple[int, str]] = []
+
+    def disconnect(self, code: int, reason: str) -> None:
+        """Keep the reason."""
+        self.ended.append((code, reason))
+
+
+class Served:
+    """A site; ``port`` is where it listens."""
+
+    timeout = 60
+
+    def setUp(self) -> None:
+        """Listen."""
+        self.folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.folder)  # type: ignore[attr-defined]
+        file = FileAccounts(reactor, self._file("kasmpasswd"))
+        self.accounts = FeaturedAccounts(file, Features(reactor, self._file("features.json")))
+        self.accounts.edit(
+            lambda found: {name: Account(name, _HASH, held) for name, held in ACCOUNTS.items()}
+        )
+        self.proofs = Proofs(
+            Logins(self.accounts, time.monotonic),
+            Tokens(self.accounts, self._file("tokens.json"), time.time),
+            Invitations(self.accounts, self._file("invitations.json"), b"k" * 32, time.time,
+                        time.monotonic),
+        )
+        self.registry = Registry(self.accounts, proofs=self.proofs.kinds)
+        self.display = MemoryDisplay(320, 200)
+        self.roster = Roster()
+        self.port, self.site = self._listen()
+
+    def _file(self, name: str) -> str:
+        return os.path.join(self.folder, name)
+
+    def _listen(self) -> tuple[int, Any]:
+        hold = Hold()
+        authenticator: Any = Authenticator(
+            self.accounts, Lockout(100, 10.0), InlineWorker(), reactor.seconds  # type: ignore
+        )
+        api = Api(
+            reactor,  # type: ignore[arg-type]
+            accounts=self.accounts,
+            proofs=self.proofs,
+            roster=self.roster,
+            seat_of=lambda request: Seat(self.display, request.grant, hold),
+            hashing=InlineWorker(),
+            work=ThreadWorker(reactor),
+        )
+        self.api = api
+        entrance = Entrance(
+            PAGE, content_policy(form="self"), authenticator,
+            Sessions(self.proofs, SessionCookie(), True), self.registry.present, frozenset(),
+        )
+        site: Any = make_site(
+            reactor,  # type: ignore[arg-type]
+            authenticator=authenticator,
+            registry=self.registry,
+            roster=self.roster,
+            make_viewer=lambda transport, principal: None,
+            mounts=page_mounts(PAGE),
+            more=api.routes(),
+            entrance=entrance,
+            limits=Limits(linger=0.2),
+        )
+        listening = reactor.listenTCP(0, site, interface="127.0.0.1")  # type: ignore
+        self.addCleanup(self._hung_up)  # type: ignore[attr-defined]
+        self.addCleanup(listening.stopListening)  # type: ignore[attr-defined]
+        return listening.getHost().port, site
+
+    async def _hung_up(self) -> None:
+        """Wait until the site has seen its clients go."""
+        while self.site.connections:
+            await deferLater(reactor, 0)  # type: ignore[arg-type]
+
+    def join(self, name: str) -> Here:
+        """Let somebody be connected."""
+        here = Here(name, self.registry.admit(Principal(name), "desktop"))
+        self.roster.joined(here)  # type: ignore[arg-type]
+        return here
+
+    def ask(self, method: str, path: str, value: Any = None, proof: Optional[str] = "own",
+            **headers: str) -> Deferred[Answer]:
+        """Ask below /api/v1, with a JSON body; an underscore in a header's name is a hyphen."""
+        sent = {key.replace("_", "-"): text for key, text in headers.items()}
+        body = value if value is None or isinstance(value, bytes) else json.dumps(value).encode()
+        if body is not None:
+            sent.setdefault("Content-Type", "application/json")
+        if proof is not None:
+            sent["Authorization"] = authorization(proof)
+        return deferToThread(ask, self.port, method, f"/api/v1{path}", body, sent)
