@@ -185,6 +185,11 @@ class EndTests(TestCase):
 
     timeout = 40
 
+    def kill(self, process: Any) -> None:
+        """End a daemon that a failing test left."""
+        if process.pid is not None:
+            process.signalProcess("KILL")
+
     async def test_nothing_stays_after_the_daemon_was_killed(self) -> None:
         """Not even the terminal's shell."""
         directory = tempfile.mkdtemp()
@@ -194,6 +199,7 @@ class EndTests(TestCase):
             daemon, sys.executable, [sys.executable, "-c", _DAEMON, directory],
             {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
+        self.addCleanup(self.kill, process)
         number, *pids = map(int, (await daemon.said.addTimeout(SECONDS, reactor)).split())
         await until(lambda: len(descendants(set(pids))) >= 4)
         family = descendants(set(pids))
