@@ -9,6 +9,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from kasmd.interfaces import IRoster, IViewer
+from kasmd.permission.callbacks import Callbacks
 
 
 @implementer(IRoster)
@@ -19,7 +20,7 @@ class Roster:
 
     def __init__(self) -> None:
         self._viewers: list[IViewer] = []
-        self._watchers: list[Callable[[], None]] = []
+        self._watchers = Callbacks()
         self._connected: list[IViewer] = []
         self._waiting: list[Deferred[None]] = []
 
@@ -32,13 +33,13 @@ class Roster:
         self._viewers.append(viewer)
         self._connected.append(viewer)
         self._log.info("{name} joined from {peer}", name=viewer.name, peer=viewer.peer)
-        self._tell()
+        self._watchers.call()
 
     def left(self, viewer: IViewer) -> None:
         """A viewer is gone; one that never joined is no matter."""
         if viewer in self._viewers:
             self._viewers.remove(viewer)
-            self._tell()
+            self._watchers.call()
 
     def lost(self, viewer: IViewer) -> None:
         """A viewer's connection is closed; it may have left before."""
@@ -59,17 +60,4 @@ class Roster:
 
     def watch(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call ``callback`` after each arrival and departure."""
-        self._watchers.append(callback)
-
-        def stop() -> None:
-            if callback in self._watchers:
-                self._watchers.remove(callback)
-
-        return stop
-
-    def _tell(self) -> None:
-        for watcher in tuple(self._watchers):
-            try:
-                watcher()
-            except Exception:
-                self._log.failure("a watcher of the roster failed")
+        return self._watchers.add(callback)
