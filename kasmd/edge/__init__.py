@@ -1,0 +1,6 @@
+"""THE REVERSE PROXY: one address, many desktops.
+
+An `Authoriser` says whether an `Asked` request is `Allowed`, and to which
+`Upstream` it goes; a `Relay` carries it there and the answer back, and a
+`Splice` joins the two connections of a websocket.
+"""
