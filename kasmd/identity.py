@@ -42,6 +42,8 @@ class Identity(NamedTuple):
     registry: Registry
     authenticator: Authenticator
     entrance: Entrance
+    lockout: Lockout
+    guarded: AccountLockout
 
 
 class Punctual(Service):
@@ -80,8 +82,9 @@ def compose_identity(
     registry = Registry(accounts, withheld, proofs.kinds)
     protection = configuration.security.brute_force_protection
     limits = protection.blacklist_threshold, protection.blacklist_timeout
+    lockout, guarded = Lockout(*limits), AccountLockout(*limits)
     authenticator = Authenticator(
-        accounts, Lockout(*limits), ThreadWorker(reactor), time.monotonic, AccountLockout(*limits)
+        accounts, lockout, ThreadWorker(reactor), time.monotonic, guarded
     )
 
     def expire() -> None:
@@ -98,7 +101,7 @@ def compose_identity(
         registry.present,
         parse_origins(site.allowed_origins),
     )
-    return Identity(accounts, proofs, registry, authenticator, entrance)
+    return Identity(accounts, proofs, registry, authenticator, entrance, lockout, guarded)
 
 
 def _accounts(

@@ -30,11 +30,13 @@ class Principal(NamedTuple):
 
     #: The account's name, or what a guest is called.
     name: str
-    #: How it was proven: ``password``, ``login`` (a session's cookie), ``token`` or
-    #: ``invitation``.
+    #: How it was proven: ``password``, ``login`` (a session's cookie), ``token``,
+    #: ``invitation`` or ``ticket`` (another hop's word).
     kind: str = "password"
     #: Which login, token or invitation: its end is the end of the grants it gave.
     ident: str = ""
+    #: What a ticket allows; of the other proofs their keepers know it.
+    rights: Optional[Right] = None
 
 
 class IDisplay(Interface):
@@ -70,6 +72,9 @@ class IDisplay(Interface):
     def screenshot() -> Deferred[Snapshot]:
         """Copy all of the picture as it is now, observed or not (DisplayLost)."""
 
+    def copied() -> ClipboardContent:
+        """Give what was copied last on the desktop; empty where that is nothing."""
+
     def clear_clipboard() -> None:
         """Forget what was copied, on the desktop and with everyone who was offered it."""
 
@@ -100,6 +105,9 @@ class IDisplayObserver(Interface):
 
     def bell_rung() -> None:
         """The desktop's bell rang."""
+
+    def renamed(name: str) -> None:
+        """The desktop is called something else."""
 
     def display_lost(reason: str) -> None:
         """The display stopped answering; ``resized`` follows when it is back."""
@@ -135,7 +143,8 @@ class IPermissionRegistry(Interface):
 
         Raises `kasmd.errors.UnknownPrincipal` where there is no such account, or
         where the login, token or invitation has ended.
-        ``target`` names what is asked for, for instance ``desktop``.
+        ``target`` names what is asked for, for instance ``desktop`` or a session's id.
+        Raises `kasmd.errors.PermissionDenied` where it is no business of his.
         """
 
 
@@ -188,6 +197,7 @@ class IViewerTransport(Interface):
     """What carries one viewer's bytes: a websocket or a stream."""
 
     peer = Attribute("Where the viewer is, for people and logs (str).")
+    page = Attribute("Which page of ours it serves (str), empty where that is none.")
 
     def send(data: bytes) -> None:
         """Send one item, as one message where the carrier has messages."""
@@ -213,6 +223,7 @@ class IViewer(Interface):
 
     name = Attribute("The account's name (str), empty before it is known.")
     peer = Attribute("Where the viewer is (str).")
+    page = Attribute("The page of ours that shows it (str), empty for other clients.")
     connected_at = Attribute("Seconds since the epoch (float).")
     measures = Attribute("What serving it takes (`kasmd.viewer.measures.Measures`).")
     grant = Attribute("The `IGrant` of its seat, None before it has one.")
@@ -225,6 +236,15 @@ class IViewer(Interface):
 
         None where the client cannot be asked.
         """
+
+    def serve_anew() -> None:
+        """Serve by the numbers (of time, of bytes) that hold now."""
+
+    def other_joined(name: str) -> None:
+        """Tell that somebody else came, where the client can show it."""
+
+    def other_left(name: str) -> None:
+        """Tell that somebody else went, where the client can show it."""
 
     def received(data: bytes) -> None:
         """Bytes came from the person."""

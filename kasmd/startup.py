@@ -1,10 +1,11 @@
-"""The services around the parts: the state directory, listening ports, farewells."""
+"""The services around the parts: the state directory, listening ports, the end."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import secrets
+import signal
 import stat
 from pathlib import Path
 from typing import Any, Optional, Sequence
@@ -137,6 +138,32 @@ class Watching(Service):
         """Leave the display alone."""
         super().stopService()
         return self._display.disconnect()
+
+
+class Ending(Service):
+    """Lets SIGTERM end the daemon with status 0; twistd would end by the signal itself."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self._former: Any = None
+
+    def startService(self) -> None:
+        """Take the signal once the reactor has taken it."""
+        super().startService()
+        self._reactor.callWhenRunning(self._take)
+
+    def _take(self) -> None:
+        self._former = signal.signal(signal.SIGTERM, self._end)
+
+    def _end(self, number: int, frame: object) -> None:
+        self._reactor.callFromThread(self._reactor.stop)
+
+    def stopService(self) -> None:
+        """Give the signal back."""
+        super().stopService()
+        if self._former is not None:
+            signal.signal(signal.SIGTERM, self._former)
+            self._former = None
 
 
 class Farewell(Service):

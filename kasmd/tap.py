@@ -16,6 +16,7 @@ from twisted.python import usage
 
 from kasmd.config.load import load
 from kasmd.config.values import Configuration, Logging, Network
+from kasmd.data_loss import compose_data_loss
 from kasmd.display.programs import check_installed
 from kasmd.display.service import DesktopService, DesktopSettings
 from kasmd.display.x11 import X11Display
@@ -27,9 +28,17 @@ from kasmd.identity import compose_identity
 from kasmd.interfaces import ISeat, IViewerTransport, Principal
 from kasmd.log.daemon import LoggedService
 from kasmd.log.output import set_level
+from kasmd.permission.prevention import Prevention
 from kasmd.permission.seat import Hold, Seat
-from kasmd.rfb.limits import Limits as WireLimits
-from kasmd.startup import Farewell, Listening, StateDirectory, Watching, first_account
+from kasmd.settings import compose_settings, wire_limits
+from kasmd.startup import (
+    Ending,
+    Farewell,
+    Listening,
+    StateDirectory,
+    Watching,
+    first_account,
+)
 from kasmd.viewer.native import AnonymousTls, CertifiedTls, Contexts, ViewerFactory
 from kasmd.viewer.protocol import Surroundings, Viewer
 from kasmd.viewer.roster import Roster
@@ -39,6 +48,7 @@ from kasmd.viewer.worker import ThreadWorker
 from kasmd.web.api.service import Api
 from kasmd.web.certificate import self_signed
 from kasmd.web.kasmvnc_api import KasmvncApi
+from kasmd.web.pages import Pages
 from kasmd.web.site import (
     Plain,
     content_policy,
@@ -48,6 +58,7 @@ from kasmd.web.site import (
     parse_origins,
 )
 from kasmd.web.static import Mount
+from kasmd.web.system_stats import SystemStats
 
 #: What a grant is asked for.
 DESKTOP = "desktop"
@@ -92,12 +103,14 @@ def compose(configuration: Configuration, reactor: Any) -> MultiService:
     identity = compose_identity(configuration, state.path, reactor, daemon)
     registry, authenticator = identity.registry, identity.authenticator
     display = _display(configuration, state, reactor, daemon)
+    hashing, work = ThreadWorker(reactor), ThreadWorker(reactor)
+    prevention = compose_data_loss(configuration.data_loss_prevention, work, reactor, daemon)
     hold = Hold()
 
     def admit(principal: Principal) -> ISeat:
-        return Seat(display, registry.admit(principal, DESKTOP), hold)
+        return Seat(display, registry.admit(principal, DESKTOP), hold, prevention)
 
-    roster = Roster()
+    roster, pages, system = Roster(), Pages(), SystemStats(reactor, work)
     limits = configuration.limits
     around = Surroundings(
         admit=admit,
@@ -106,17 +119,18 @@ def compose(configuration: Configuration, reactor: Any) -> MultiService:
         encodings=Encodings(),
         turns=Turns(reactor),
         clock=reactor,
-        limits=WireLimits(cut_text=limits.clipboard_bytes, clipboard=limits.clipboard_bytes),
+        limits=wire_limits(limits.clipboard_bytes),
         handshake_time=limits.handshake_seconds,
         patience=limits.stalled_viewer_seconds,
         max_viewers=limits.viewers,
         frame=1 / configuration.encoding.max_frame_rate,
+        system_stats=system.report,
     )
     Farewell(reactor, roster).setServiceParent(daemon)
+    Ending(reactor).setServiceParent(daemon)
     tls = _certificate(configuration, state, reactor)
     origins = parse_origins(configuration.site.allowed_origins)
-    seat_of = partial(_seat, display, hold)
-    hashing, work = ThreadWorker(reactor), ThreadWorker(reactor)
+    seat_of = partial(_seat, display, hold, prevention)
     kasmvnc = KasmvncApi(
         reactor,
         accounts=identity.accounts,
@@ -124,6 +138,7 @@ def compose(configuration: Configuration, reactor: Any) -> MultiService:
         seat_of=seat_of,
         hashing=hashing,
         work=work,
+        system=system,
         downloads=configuration.server.advanced.downloads_directory,
         allowed_origins=origins,
     )
@@ -132,6 +147,8 @@ def compose(configuration: Configuration, reactor: Any) -> MultiService:
         accounts=identity.accounts,
         proofs=identity.proofs,
         roster=roster,
+        pages=pages,
+        settings=compose_settings(display, around, identity),
         seat_of=seat_of,
         hashing=hashing,
         work=work,
@@ -142,6 +159,7 @@ def compose(configuration: Configuration, reactor: Any) -> MultiService:
         authenticator=authenticator,
         registry=registry,
         roster=roster,
+        pages=pages,
         make_viewer=partial(_viewer, around),
         mounts=_mounts(configuration),
         more=[*kasmvnc.routes(), *own.routes()],
@@ -222,10 +240,10 @@ def _mounts(configuration: Configuration) -> tuple[Mount, ...]:
     return page_mounts(find_novnc(Path(novnc) if novnc else None), policy=policy)
 
 
-def _seat(display: X11Display, hold: Hold, request: Request) -> ISeat:
+def _seat(display: X11Display, hold: Hold, prevention: Prevention, request: Request) -> ISeat:
     """Give the seat of one who asks over HTTP; it has nothing to leave but its grant."""
     assert request.grant is not None, "the route needs a grant"
-    return Seat(display, request.grant, hold)
+    return Seat(display, request.grant, hold, prevention)
 
 
 def _viewer(around: Surroundings, transport: IViewerTransport,

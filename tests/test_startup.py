@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import stat
 import tempfile
 from pathlib import Path
+from typing import Callable
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
+from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
@@ -22,6 +25,7 @@ from kasmd.permission.kasmpasswd import verify
 from kasmd.rights import OWNER, WRITE, Right
 from kasmd.startup import (
     FAREWELL_SECONDS,
+    Ending,
     Farewell,
     Listening,
     StateDirectory,
@@ -106,6 +110,36 @@ class ListeningTests(Case):
             with self.assertRaises(ConfigError) as caught:
                 Listening.unix(reactor, path, Factory())
             self.assertEqual(str(caught.exception), f"native.unix_socket: {path}: {reason}")
+
+
+class Reactor(MemoryReactorClock):
+    """Takes calls from signals too."""
+
+    def callFromThread(self, call: Callable[[], None]) -> None:
+        self.callLater(0, call)
+
+
+class EndingTests(TestCase):
+    def test_the_signal_stops_the_reactor_until_the_service_stops(self) -> None:
+        clock = Reactor()
+        before = signal.getsignal(signal.SIGTERM)
+        ending = Ending(clock)
+        ending.startService()
+        self.assertIs(signal.getsignal(signal.SIGTERM), before)
+        clock.run()
+        self.addCleanup(signal.signal, signal.SIGTERM, before)
+        signal.raise_signal(signal.SIGTERM)
+        clock.advance(0)
+        self.assertTrue(clock.hasStopped)
+        ending.stopService()
+        self.assertIs(signal.getsignal(signal.SIGTERM), before)
+
+    def test_it_may_stop_before_it_began(self) -> None:
+        before = signal.getsignal(signal.SIGTERM)
+        ending = Ending(Reactor())
+        ending.startService()
+        ending.stopService()
+        self.assertIs(signal.getsignal(signal.SIGTERM), before)
 
 
 class FarewellTests(TestCase):

@@ -1,1 +1,1 @@
-"""A client of /api/v1: `api.Client`, what it gives (`values`), and `errors.Refused`."""
+"""A client of /api/v1: `api.Client`, what it gives (`values`, `events`), `errors.Refused`."""

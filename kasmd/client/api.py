@@ -8,16 +8,19 @@ from urllib.parse import quote
 
 import treq
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent
 
 from kasmd.client.errors import refusal
+from kasmd.client.events import Events
 from kasmd.client.values import (
     Invitation,
     Login,
     MadeToken,
     Rights,
     Session,
+    Settings,
     Statistics,
     Token,
     User,
@@ -41,11 +44,14 @@ class _Answer(NamedTuple):
 class Client:
     """Asks the daemon at ``url`` (``https://host:port``) over ``agent``.
 
+    ``clock`` is the reactor.
+
     Raises `kasmd.client.errors.Refused`.
     """
 
-    def __init__(self, agent: IAgent, url: str, proof: Proof,
+    def __init__(self, clock: IReactorTime, agent: IAgent, url: str, proof: Proof,
                  patience: float = PATIENCE) -> None:
+        self._clock = clock
         self._treq = treq.client.HTTPClient(agent)
         self._base = f"{url.rstrip('/')}/api/v1"
         self._patience = patience
@@ -82,6 +88,11 @@ class Client:
 
     async def get_session(self, id: str) -> Session:
         return Session(**(await self._ask("GET", _at("sessions", id))).value)
+
+    async def message_session(self, id: str, text: str) -> bool:
+        """Tell whether it was shown."""
+        path = _at("sessions", id) + "/messages"
+        return bool((await self._ask("POST", path, {"text": text})).value["shown"])
 
     async def delete_session(self, id: str, reason: str = "") -> None:
         query = {"reason": reason} if reason else {}
@@ -125,22 +136,37 @@ class Client:
         query = {"width": str(width), "height": str(height), "quality": str(quality)}
         return (await self._ask("GET", "/screenshot", None, query)).body
 
+    async def get_clipboard(self) -> str:
+        return str((await self._ask("GET", "/clipboard")).value["text"])
+
     async def put_clipboard(self, text: str) -> None:
         await self._ask("PUT", "/clipboard", {"text": text})
 
     async def delete_clipboard(self) -> None:
         await self._ask("DELETE", "/clipboard")
 
-    async def get_settings(self) -> Mapping[str, int]:
-        settings: Mapping[str, int] = (await self._ask("GET", "/settings")).value
-        return settings
+    async def get_settings(self) -> Settings:
+        return _settings(await self._ask("GET", "/settings"))
 
-    async def patch_settings(self, **settings: int) -> Mapping[str, int]:
-        changed: Mapping[str, int] = (await self._ask("PATCH", "/settings", settings)).value
-        return changed
+    async def patch_settings(self, etag: str = "", **settings: Union[str, float]) -> Settings:
+        return _settings(await self._ask("PATCH", "/settings", settings, {}, etag))
+
+    async def events(self) -> Events:
+        response = await self._begin("GET", "/events", unbuffered=True)
+        events = Events(self._clock)
+        response.deliverBody(events)
+        return events
 
     async def _ask(self, method: str, path: str, body: Optional[Mapping[str, object]] = None,
                    query: Mapping[str, str] = {}, etag: str = "") -> _Answer:
+        response = await self._begin(method, path, body, query, etag)
+        content = await self._content(response)
+        return _Answer(content, (response.headers.getRawHeaders("ETag") or [""])[0])
+
+    async def _begin(self, method: str, path: str, body: Optional[Mapping[str, object]] = None,
+                     query: Mapping[str, str] = {}, etag: str = "",
+                     unbuffered: bool = False) -> Any:
+        """Give a response that is none of refusal, its body still to be read."""
         headers = Headers({key: [value] for key, value in self._headers.items()})
         if etag:
             headers.addRawHeader("If-Match", etag)
@@ -149,13 +175,17 @@ class Client:
         tail = "&".join(f"{key}={quote(value, safe='')}" for key, value in query.items())
         address = f"{self._base}{path}{'?' if tail else ''}{tail}"
         asking: Deferred[Any] = self._treq.request(
-            method, address, headers=headers, auth=self._auth, timeout=self._patience, **more
+            method, address, headers=headers, auth=self._auth, timeout=self._patience,
+            unbuffered=unbuffered, reactor=self._clock, **more
         )
         response = await asking
-        content: bytes = await response.content()
         if response.code >= 400:
-            raise refusal(response.code, _value(content))
-        return _Answer(content, (response.headers.getRawHeaders("ETag") or [""])[0])
+            raise refusal(response.code, _value(await self._content(response)))
+        return response
+
+    async def _content(self, response: Any) -> bytes:
+        content: bytes = await response.content().addTimeout(self._patience, self._clock)
+        return content
 
 
 def _value(content: bytes) -> object:
@@ -163,6 +193,10 @@ def _value(content: bytes) -> object:
         return json.loads(content)
     except ValueError:
         return None
+
+
+def _settings(answer: _Answer) -> Settings:
+    return Settings(**answer.value, etag=answer.etag)
 
 
 def _user(answer: _Answer) -> User:

@@ -27,6 +27,34 @@ class Session(NamedTuple):
     rights: Rights
 
 
+class Change(NamedTuple):
+    """What was changed: ``kind`` and ``name`` of the thing, what of it, and by whom."""
+
+    kind: str
+    name: str
+    change: str
+    before: str
+    after: str
+    way: str
+    by: str
+    address: str
+
+
+class Settings(NamedTuple):
+    """What can be changed at run time; ``etag`` is as a `User`'s."""
+
+    log_level: int
+    desktop_name: str
+    allow_resize: bool
+    max_frame_rate: int
+    viewers: int
+    stalled_viewer_seconds: float
+    clipboard_bytes: int
+    blacklist_threshold: int
+    blacklist_timeout: float
+    etag: str = ""
+
+
 class Statistics(NamedTuple):
     """What holds one viewer's picture back: 10 is nothing, 0 everything."""
 

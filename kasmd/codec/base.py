@@ -11,8 +11,12 @@ from kasmd.screen.pixels import BGRX, PixelFormat
 RAW = 0
 COPYRECT = 1
 HEXTILE = 5
+ZLIB = 6
 TIGHT = 7
 ZRLE = 16
+KASM_VIDEO = 17
+JPEG = 21
+OPEN_H264 = 50
 
 #: A decoded rectangle is at most 8K by 4K, of 4 bytes a pixel: 128 MiB.
 MAX_PIXELS = 8192 * 4096
@@ -34,6 +38,11 @@ class Parameters(NamedTuple):
     ``jpeg_quality`` is 1 to 100, or None for no loss; ``subsampling`` is 444,
     422, 420 or gray; ``compress_level`` is 0 to 9.  ``single`` asks for
     exactly one `Rectangle` for each piece, for clients without LastRect.
+
+    How photographs go in Tight to Kasm's clients: as QOI without loss where
+    ``qoi`` is set, else as WebP where ``webp_quality`` (0 to 100) and
+    ``jpeg_quality`` are.  Elsewhere as rectangles of JPEG (21) where
+    ``jpeg_rectangles`` and ``jpeg_quality`` are set.
     """
 
     encoding: int = TIGHT
@@ -42,6 +51,9 @@ class Parameters(NamedTuple):
     subsampling: str = "444"
     compress_level: int = 2
     single: bool = False
+    webp_quality: Optional[int] = None
+    qoi: bool = False
+    jpeg_rectangles: bool = False
 
 
 T = TypeVar("T")

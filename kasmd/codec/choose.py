@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from typing import Iterator, Optional, Sequence
 
-from kasmd.codec import hextile, raw, tight, zrle
-from kasmd.codec.base import HEXTILE, RAW, TIGHT, ZRLE, Parameters, Rectangle
+from kasmd.codec import hextile, jpeg21, raw, tight, zlib, zrle
+from kasmd.codec.base import (
+    HEXTILE,
+    JPEG,
+    RAW,
+    TIGHT,
+    ZLIB,
+    ZRLE,
+    Parameters,
+    Rectangle,
+)
+from kasmd.codec.compact import TooLong
 from kasmd.codec.deflate import ZlibStream
 from kasmd.codec.palette import Palette, palette_of
 from kasmd.codec.tiles import FLAT, PHOTO, TILE, areas_of, commonest_kind, kinds_of
 from kasmd.screen.geometry import Rect
 from kasmd.screen.pixels import Pixels, as_values
 from kasmd.screen.region import Region
+
+#: What continues one stream through a connection, and cannot be shared.
+STREAMED = frozenset({ZLIB, ZRLE})
 
 #: Up to so many pixels it does not pay to look for areas.
 _SMALL = TILE * TILE
@@ -20,6 +33,8 @@ _SMALL = TILE * TILE
 _RAW_BYTES = 256 << 10
 _LOSSY_PIXELS = 1 << 20
 _LOSSLESS_PIXELS = 5 << 17
+_QOI_PIXELS = 5 << 16
+_WEBP_PIXELS = 1 << 16
 _ZRLE_PIXELS = 1 << 17
 _HEXTILE_PIXELS = 3 << 15
 #: From this compress level on zlib is an order slower.
@@ -32,19 +47,28 @@ def encode(
 ) -> list[Rectangle]:
     """Encode one of the `pieces`: ``pixels`` are those of ``rect``.
 
-    ZRLE needs the ``stream`` of its connection (ValueError without); all else
-    depends on the arguments alone.
+    The `STREAMED` need the ``stream`` of their connection (ValueError without);
+    all else depends on the arguments alone.
     """
     fmt = parameters.format
     if parameters.encoding == TIGHT:
         return _encode_tight(pixels, rect, parameters)
-    if parameters.encoding == ZRLE:
+    quality = parameters.jpeg_quality
+    if parameters.jpeg_rectangles and quality is not None and _is_photograph(pixels):
+        return [Rectangle(rect, JPEG, jpeg21.encode(pixels, quality, parameters.subsampling))]
+    if parameters.encoding in STREAMED:
         if stream is None:
-            raise ValueError("ZRLE needs a stream")
-        return [Rectangle(rect, ZRLE, zrle.encode(pixels, fmt, stream))]
+            raise ValueError("this encoding needs a stream")
+        codec = zlib if parameters.encoding == ZLIB else zrle
+        return [Rectangle(rect, parameters.encoding, codec.encode(pixels, fmt, stream))]
     if parameters.encoding == HEXTILE:
         return [Rectangle(rect, HEXTILE, hextile.encode(pixels, fmt))]
     return [Rectangle(rect, RAW, raw.encode(pixels, fmt))]
+
+
+def _is_photograph(pixels: Pixels) -> bool:
+    """Tell whether a picture that is sent as one is sent as a photograph."""
+    return commonest_kind(kinds_of(as_values(pixels))) == PHOTO
 
 
 def _encode_tight(pixels: Pixels, rect: Rect, parameters: Parameters) -> list[Rectangle]:
@@ -59,7 +83,7 @@ def _encode_tight(pixels: Pixels, rect: Rect, parameters: Parameters) -> list[Re
             )
             for area in areas_of(as_values(pixels))
         ]
-    except tight.TooLong:
+    except TooLong:
         if parameters.single:
             raise
         half = rect.height // 2
@@ -80,7 +104,7 @@ def _whole(pixels: Pixels, parameters: Parameters) -> bytes:
     palette = palette_of(pixels)
     if palette is not None:
         return _few_colours(pixels, palette, parameters)
-    return _many_colours(pixels, commonest_kind(kinds_of(as_values(pixels))), parameters)
+    return _many_colours(pixels, PHOTO if _is_photograph(pixels) else FLAT, parameters)
 
 
 def _payload(pixels: Pixels, kind: int, parameters: Parameters) -> bytes:
@@ -101,8 +125,13 @@ def _few_colours(pixels: Pixels, palette: Palette, parameters: Parameters) -> by
 
 def _many_colours(pixels: Pixels, kind: int, parameters: Parameters) -> bytes:
     quality, fmt = parameters.jpeg_quality, parameters.format
-    if kind == PHOTO and quality is not None and tight.allows_jpeg(fmt):
-        return tight.encode_jpeg(pixels, quality, parameters.subsampling)
+    if kind == PHOTO and tight.allows_jpeg(fmt):
+        if parameters.qoi:
+            return tight.encode_qoi(pixels)
+        if quality is not None and parameters.webp_quality is not None:
+            return tight.encode_webp(pixels, parameters.webp_quality)
+        if quality is not None:
+            return tight.encode_jpeg(pixels, quality, parameters.subsampling)
     return tight.encode_copy(pixels, fmt, parameters.compress_level)
 
 
@@ -124,8 +153,12 @@ def most_pixels(parameters: Parameters) -> int:
         return _HEXTILE_PIXELS
     if level >= _SLOW_LEVEL:
         return _SLOW_PIXELS
-    if parameters.encoding == ZRLE:
+    if parameters.encoding in STREAMED:
         return _ZRLE_PIXELS
+    if parameters.qoi:
+        return _QOI_PIXELS
+    if parameters.webp_quality is not None:
+        return _WEBP_PIXELS
     lossy = parameters.jpeg_quality is not None and tight.allows_jpeg(fmt)
     # What must be one rectangle must fit a compact length, whatever it shows.
     return _LOSSY_PIXELS if lossy and not parameters.single else _LOSSLESS_PIXELS

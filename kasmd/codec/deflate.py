@@ -1,4 +1,4 @@
-"""zlib as Tight and ZRLE use it: streams that are flushed, with a ceiling when read."""
+"""zlib as Tight, Zlib and ZRLE use it: streams that are flushed, with a ceiling when read."""
 
 from __future__ import annotations
 
@@ -22,6 +22,13 @@ _LEVELS = {
     8: (zlib, 7),
     9: (zlib, 9),
 }
+#: zlib never makes data longer than by this share and so many bytes.
+_SHARE, _BYTES = 1000, 1 << 10
+
+
+def most_deflated(size: int) -> int:
+    """Give how long ``size`` bytes may be once compressed; more is no honest length."""
+    return size + size // _SHARE + _BYTES
 
 
 class ZlibStream:

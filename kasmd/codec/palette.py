@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
+from operator import itemgetter
 from typing import NamedTuple, Optional
 
 import numpy as np
@@ -36,7 +37,7 @@ def palette_of(pixels: Pixels, most: int = 256) -> Optional[Palette]:
     counted = image.getcolors(most)
     if counted is None:
         return None
-    counted.sort(reverse=True)
+    counted.sort(key=itemgetter(0), reverse=True)
     _, found = zip(*counted)
     colours = np.frombuffer(bytes(chain.from_iterable(found)), np.uint8).reshape(1, -1, 4)
     return Palette(colours, _indices(as_values(packed), as_values(colours)[0]))

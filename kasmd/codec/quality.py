@@ -1,4 +1,4 @@
-"""What a client's wishes mean for the encoders: levels to JPEG and zlib."""
+"""What a client's wishes mean for the encoders: levels to JPEG, WebP and zlib."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ _JPEG_LEVELS = (
     (92, "444"),
     (100, "444"),
 )
+#: KasmVNC's WebP quality by level.
+_WEBP_LEVELS = (5, 24, 30, 37, 42, 65, 78, 85, 88, 100)
 #: Coarser subsamplings that clients can name are no JPEG that browsers read.
 _SUBSAMPLINGS = frozenset({"444", "422", "420", "gray"})
 
@@ -35,11 +37,15 @@ def parameters_for(
     subsampling: Optional[str] = None,
     compress_level: Optional[int] = None,
     single: bool = False,
+    webp: bool = False,
+    qoi: bool = False,
+    jpeg_rectangles: bool = False,
 ) -> Parameters:
     """Give the parameters for ``encoding``.
 
     ``jpeg_level`` and ``compress_level`` are 0 to 9, ``fine_quality`` is 0 to
-    100 and goes before the level's.  JPEG only for those who name a quality.
+    100 and goes before the level's.  JPEG only for those who name a quality;
+    with ``webp``, photographs at ``jpeg_level`` become WebP.
     """
     quality, sampled = _JPEG_LEVELS[jpeg_level] if jpeg_level is not None else (None, "444")
     if fine_quality is not None:
@@ -53,4 +59,7 @@ def parameters_for(
         subsampling=sampled,
         compress_level=DEFAULT_COMPRESS_LEVEL if compress_level is None else compress_level,
         single=single,
+        webp_quality=_WEBP_LEVELS[jpeg_level] if webp and jpeg_level is not None else None,
+        qoi=qoi,
+        jpeg_rectangles=jpeg_rectangles,
     )

@@ -1,4 +1,4 @@
-"""Tight (rfbproto, "Tight Encoding"): fill, palette, copy filter and JPEG.
+"""Tight (rfbproto, "Tight Encoding"): fill, palette, copy filter, and images.
 
 A zlib rectangle always uses stream 0, resets it, and is compressed whole, so
 that its bytes depend on its pixels alone and serve every viewer.  Gradient is
@@ -7,6 +7,7 @@ never sent, nor a palette of one colour: Kasm's client cannot read them.
     control byte: bits 0-3 reset streams 0-3, then
       0x80         fill: one TPIXEL
       0x90         JPEG: compact length, JFIF
+      0xB0, 0xC0   KasmVNC's: WebP and QOI, compact length and a file of that kind
       0x00-0x30    stream 0-3, copy filter: data
       0x40-0x70    stream 0-3, filter byte, what the filter needs, data
     data: as it is if shorter than 12 bytes, else compact length, zlib
@@ -14,12 +15,13 @@ never sent, nor a palette of one colour: Kasm's client cannot read them.
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Callable, Optional
 
 import numpy as np
 
-from kasmd.codec import jpeg
+from kasmd.codec import jpeg, qoi, webp
 from kasmd.codec.base import Reading, check_area
+from kasmd.codec.compact import counted, read_counted
 from kasmd.codec.deflate import Inflater, deflate
 from kasmd.codec.palette import Palette
 from kasmd.errors import ProtocolError
@@ -33,19 +35,21 @@ from kasmd.screen.pixels import (
 
 #: Wider rectangles are not allowed.
 MAX_WIDTH = 2048
-#: The most that three bytes of compact length can say.
-MAX_LENGTH = (1 << 22) - 1
 
 _RESET = 0x01
 _EXPLICIT_FILTER = 0x40
 _FILL = 0x80
-_JPEG = 0x90
+_JPEG, _WEBP, _QOI = 0x90, 0xB0, 0xC0
 _COPY_FILTER, _PALETTE_FILTER, _GRADIENT_FILTER = range(3)
 _LEAST_COMPRESSED = 12
 
 
-class TooLong(ValueError):
-    """The rectangle does not fit into a compact length: cut it."""
+#: Image kind -> its reader, given width and height.
+_IMAGES: dict[int, Callable[[bytes, int, int], Pixels]] = {
+    _JPEG: jpeg.decode,
+    _WEBP: webp.decode,
+    _QOI: qoi.decode,
+}
 
 
 def allows_jpeg(fmt: PixelFormat) -> bool:
@@ -60,8 +64,17 @@ def encode_fill(pixels: Pixels, fmt: PixelFormat) -> bytes:
 
 def encode_jpeg(pixels: Pixels, quality: int, subsampling: str) -> bytes:
     """Give the payload of a photograph."""
-    data = jpeg.encode(pixels, quality, subsampling)
-    return bytes([_JPEG]) + compact_length(len(data)) + data
+    return bytes([_JPEG]) + counted(jpeg.encode(pixels, quality, subsampling))
+
+
+def encode_webp(pixels: Pixels, quality: int) -> bytes:
+    """Give the payload of a photograph, for Kasm's clients that list WebP."""
+    return bytes([_WEBP]) + counted(webp.encode(pixels, quality))
+
+
+def encode_qoi(pixels: Pixels) -> bytes:
+    """Give the payload of a photograph without loss, for Kasm's clients that list QOI."""
+    return bytes([_QOI]) + counted(qoi.encode(pixels))
 
 
 def encode_copy(pixels: Pixels, fmt: PixelFormat, compress_level: int) -> bytes:
@@ -82,19 +95,7 @@ def encode_palette(palette: Palette, fmt: PixelFormat, compress_level: int) -> b
 def _data(data: bytes, compress_level: int) -> bytes:
     if len(data) < _LEAST_COMPRESSED:
         return data
-    packed = deflate(data, compress_level)
-    return compact_length(len(packed)) + packed
-
-
-def compact_length(length: int) -> bytes:
-    """Give a length in one to three bytes: 7 bits, 7 bits, 8 bits, lowest first."""
-    if length > MAX_LENGTH:
-        raise TooLong(f"{length} bytes in one rectangle")
-    if length < 1 << 7:
-        return bytes([length])
-    if length < 1 << 14:
-        return bytes([length & 127 | 128, length >> 7])
-    return bytes([length & 127 | 128, length >> 7 & 127 | 128, length >> 14])
+    return counted(deflate(data, compress_level))
 
 
 class TightDecoder:
@@ -114,10 +115,9 @@ class TightDecoder:
         if kind == _FILL:
             pixel = from_tpixels((yield tpixel_size(fmt)), fmt, 1, 1)
             return np.broadcast_to(pixel, (height, width, 4)).copy()
-        if kind == _JPEG:
-            length = yield from _read_compact_length()
-            return jpeg.decode((yield length), width, height)
-        if kind > _JPEG:
+        if kind in _IMAGES:
+            return _IMAGES[kind]((yield from read_counted()), width, height)
+        if kind > _FILL:
             raise ProtocolError(f"Tight control byte {control:#04x}")
         filter_id = (yield 1)[0] if kind & _EXPLICIT_FILTER else _COPY_FILTER
         if filter_id == _COPY_FILTER:
@@ -145,17 +145,7 @@ class TightDecoder:
     def _read_data(self, number: int, size: int) -> Reading[bytes]:
         if size < _LEAST_COMPRESSED:
             return (yield size)
-        packed = yield (yield from _read_compact_length())
+        packed = yield from read_counted()
         stream = self._streams[number] or Inflater()
         self._streams[number] = stream
         return stream.inflate_exactly(packed, size)
-
-
-def _read_compact_length() -> Reading[int]:
-    first = (yield 1)[0]
-    if first < 128:
-        return first
-    second = (yield 1)[0]
-    if second < 128:
-        return first & 127 | second << 7
-    return first & 127 | (second & 127) << 7 | (yield 1)[0] << 14

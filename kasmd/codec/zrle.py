@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kasmd.codec.base import Reading, check_area, read_many
-from kasmd.codec.deflate import Inflater, ZlibStream
+from kasmd.codec.deflate import Inflater, ZlibStream, most_deflated
 from kasmd.codec.palette import Palette, palette_of
 from kasmd.errors import ProtocolError
 from kasmd.screen.pixels import (
@@ -25,8 +25,6 @@ _RAW, _SOLID, _MOST_PACKED = 0, 1, 16
 _PLAIN_RLE, _LEAST_PALETTE_RLE = 128, 130
 #: The palette of a tile has at most so many colours.
 _MOST_COLOURS = 127
-#: zlib never makes data longer than by this share and so many bytes.
-_ZLIB_SHARE, _ZLIB_BYTES = 1000, 1 << 10
 
 
 def encode(pixels: Pixels, fmt: PixelFormat, stream: ZlibStream) -> bytes:
@@ -91,7 +89,7 @@ def decode(width: int, height: int, fmt: PixelFormat, inflater: Inflater) -> Rea
     tiles = -(-width // TILE) * -(-height // TILE)
     most = width * height * (cpixel_size(fmt) + 1) + tiles * (1 + _MOST_COLOURS * 4)
     length = int.from_bytes((yield 4), "big")
-    if length > most + most // _ZLIB_SHARE + _ZLIB_BYTES:
+    if length > most_deflated(most):
         raise ProtocolError(f"{length} bytes of ZRLE for {width} x {height} pixels")
     data = inflater.inflate((yield from read_many(length)), most)
     reader = _Reader(data)

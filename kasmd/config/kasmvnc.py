@@ -12,17 +12,7 @@ _KEYS: dict[str, str] = {
     "pointer": "enabled game_mode",
     "runtime_configuration": "allow_client_to_override_kasm_server_settings"
     " allow_override_standard_vnc_server_settings allow_override_list",
-    "data_loss_prevention": "visible_region.top visible_region.left visible_region.right"
-    " visible_region.bottom visible_region.concealed_region.allow_click_down"
-    " visible_region.concealed_region.allow_click_release"
-    " clipboard.delay_between_operations clipboard.allow_mimetypes"
-    " clipboard.server_to_client.enabled clipboard.server_to_client.size"
-    " clipboard.server_to_client.primary_clipboard_enabled"
-    " clipboard.client_to_server.enabled clipboard.client_to_server.size"
-    " keyboard.enabled keyboard.rate_limit watermark.image watermark.location"
-    " watermark.tint watermark.repeat_spacing watermark.text.template watermark.text.font"
-    " watermark.text.font_size watermark.text.timezone_name watermark.text.angle"
-    " logging.level",
+    "data_loss_prevention": "clipboard.server_to_client.primary_clipboard_enabled",
     "encoding": "full_frame_updates rect_encoding_mode.min_quality"
     " rect_encoding_mode.max_quality rect_encoding_mode.consider_lossless_quality"
     " rect_encoding_mode.rectangle_compress_threads video_encoding_mode.jpeg_quality"

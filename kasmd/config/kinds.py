@@ -11,6 +11,11 @@ import re
 from ipaddress import ip_address, ip_network
 from typing import Callable, Mapping, Optional, TypeVar, Union
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from kasmd.permission.dlp import Edge
+from kasmd.permission.watermark import MAX_TEXT
+from kasmd.ranges import line_of_text
 
 #: A scalar's text, or a list of them.
 Raw = Union[str, list[str]]
@@ -18,6 +23,14 @@ T = TypeVar("T")
 #: Raises ValueError, whose text goes behind the value: "must be ...".
 Kind = Callable[[Raw], T]
 
+
+class Unsaid(ValueError):
+    """A value that is wrong and must not be shown, for it may be a secret."""
+
+
+#: Bytes of a file with a password or a token.
+SECRET_LIMIT = 4096
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 _BOOLEANS = {"true": True, "false": False}
 _ALMOST_BOOLEANS = {"yes", "no", "on", "off", "y", "n"}
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -25,9 +38,45 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 def text(raw: Raw) -> str:
     """A line of text that is not empty."""
-    if not isinstance(raw, str) or not raw.strip() or not raw.isprintable():
-        raise ValueError("must be a line of text")
+    return line_of_text(raw if isinstance(raw, str) else "")
+
+
+def word(raw: Raw) -> str:
+    """A name that needs no quoting anywhere, in an address neither."""
+    if not isinstance(raw, str) or not _WORD.fullmatch(raw):
+        raise ValueError("must be at most 128 letters, digits, - and _, a letter or digit first")
     return raw
+
+
+def secret(raw: Raw) -> str:
+    """A line of text that is never shown."""
+    try:
+        return text(raw)
+    except ValueError as error:
+        raise Unsaid(str(error)) from None
+
+
+def secret_file(raw: Raw) -> str:
+    """The path of a file whose first line is a secret; it is read here."""
+    name = path(raw)
+    try:
+        with open(name, "rb") as file:
+            content = file.read(SECRET_LIMIT + 1)
+        if len(content) > SECRET_LIMIT:
+            raise Unsaid(f"{name} is larger than {SECRET_LIMIT} bytes")
+        return secret(content.decode("utf-8").partition("\n")[0].removesuffix("\r"))
+    except OSError as error:
+        raise Unsaid(f"{name} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Unsaid(f"{name} is not UTF-8") from None
+
+
+def template(raw: Raw) -> str:
+    """A line of text that is not longer than a watermark may be."""
+    line = text(raw)
+    if len(line) > MAX_TEXT:
+        raise ValueError(f"must be at most {MAX_TEXT} characters")
+    return line
 
 
 def boolean(raw: Raw) -> bool:
@@ -62,6 +111,45 @@ def seconds(least: float, most: float) -> Kind[float]:
         raise ValueError(f"must be a number of seconds from {least:g} to {most:g}")
 
     return convert
+
+
+def edge(raw: Raw) -> Edge:
+    """A whole number of pixels or, with ``%``, of hundredths."""
+    match = re.fullmatch(r"(-?[0-9]{1,5})(%?)", raw) if isinstance(raw, str) else None
+    if match is None or (match[2] and abs(int(match[1])) > 100):
+        raise ValueError("must be a whole number of pixels, or a percentage")
+    return Edge(int(match[1]), bool(match[2]))
+
+
+def numbers(least: int, most: int, example: str) -> Kind[tuple[int, ...]]:
+    """Whole numbers with commas between them, as many as in ``example``."""
+    count = example.count(",") + 1
+
+    def convert(raw: Raw) -> tuple[int, ...]:
+        given = raw.split(",") if isinstance(raw, str) else []
+        if len(given) == count and all(re.fullmatch(r"-?[0-9]{1,5}", each) for each in given):
+            if all(least <= int(each) <= most for each in given):
+                return tuple(map(int, given))
+        raise ValueError(f"must be {count} numbers from {least} to {most}, such as {example}")
+
+    return convert
+
+
+def timezone(raw: Raw) -> str:
+    """A name of the IANA's time zone database."""
+    try:
+        return ZoneInfo(text(raw)).key
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError("must be the name of a time zone, such as Australia/Adelaide") from None
+
+
+def mime_types(raw: Raw) -> tuple[str, ...]:
+    """``type/subtype``, or a list of them."""
+    items = [raw] if isinstance(raw, str) else raw
+    for item in items:
+        if not re.fullmatch(rf"{_TOKEN.pattern}/{_TOKEN.pattern}", item):
+            raise ValueError(f"must be a list of MIME types, which {item!a} is not")
+    return tuple(items)
 
 
 def path(raw: Raw) -> str:

@@ -3,7 +3,7 @@
 A field's place is its key: ``configuration.network.ssl.pem_key`` is
 ``network.ssl.pem_key`` in the file.  What each one means, for people, is in
 etc/kasmd.yaml, which has them all.  The keys of network, desktop, security,
-server, encoding, logging and legacy are KasmVNC's.
+server, data_loss_prevention, encoding, logging and legacy are KasmVNC's.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional
 
+from kasmd.config.data_loss import DataLossPrevention
+from kasmd.config.edges import Edge
 from kasmd.config.kinds import (
     address,
     boolean,
@@ -28,7 +30,16 @@ from kasmd.config.kinds import (
     seconds,
     text,
 )
-from kasmd.config.schema import option, section
+from kasmd.config.schema import entries, option, section
+from kasmd.ranges import (
+    BLACKLIST_SECONDS,
+    BLACKLIST_THRESHOLD,
+    CLIPBOARD_BYTES,
+    FRAME_RATE,
+    LOG_LEVEL,
+    STALLED_SECONDS,
+    VIEWERS,
+)
 
 #: Stands for a default that depends on something else; `load` puts it there.
 AUTO = "auto"
@@ -93,8 +104,8 @@ class Server:
 class BruteForceProtection:
     """How many wrong passwords lock an address out (0: none do), for how many seconds."""
 
-    blacklist_threshold: int = option(5, integer(0, 1_000_000))
-    blacklist_timeout: float = option(10.0, seconds(0, 86400 * 365))
+    blacklist_threshold: int = option(5, integer(*BLACKLIST_THRESHOLD))
+    blacklist_timeout: float = option(10.0, seconds(*BLACKLIST_SECONDS))
 
 
 @dataclass(frozen=True)
@@ -108,8 +119,9 @@ class Sessions:
 
 @dataclass(frozen=True)
 class Security:
-    """Against guessing, and how long a log-in lasts."""
+    """Whose tickets are taken, how long a log-in lasts, and against guessing."""
 
+    ticket_key: Optional[str] = option(None, optional(path))
     sessions: Sessions = section(Sessions)
     brute_force_protection: BruteForceProtection = section(BruteForceProtection)
 
@@ -124,8 +136,9 @@ class Resolution:
 
 @dataclass(frozen=True)
 class Desktop:
-    """The size, and whether writers may change it."""
+    """Whether there is one, its size, and whether writers may change it."""
 
+    enabled: bool = option(True, boolean)
     resolution: Resolution = section(Resolution)
     allow_resize: bool = option(True, boolean)
 
@@ -134,7 +147,7 @@ class Desktop:
 class Encoding:
     """Frames in a second, for one viewer."""
 
-    max_frame_rate: int = option(60, integer(1, 240))
+    max_frame_rate: int = option(60, integer(*FRAME_RATE))
 
 
 @dataclass(frozen=True)
@@ -197,7 +210,7 @@ class Logging:
     """What is written down, in whose format; ``logfile`` is where twistd's log goes."""
 
     format: str = option("kasmvnc", choice("kasmvnc", "json"))
-    level: int = option(30, integer(0, 100))
+    level: int = option(30, integer(*LOG_LEVEL))
     log_writer_name: str = option("all", choice("all"))
     log_dest: str = option("logfile", choice("logfile", "syslog"))
 
@@ -206,10 +219,10 @@ class Logging:
 class Limits:
     """When a viewer is closed, how much it may send, how many there may be."""
 
-    stalled_viewer_seconds: float = option(30.0, seconds(1, 86400))
+    stalled_viewer_seconds: float = option(30.0, seconds(*STALLED_SECONDS))
     handshake_seconds: float = option(10.0, seconds(1, 3600))
-    clipboard_bytes: int = option(16 << 20, integer(0, 256 << 20))
-    viewers: int = option(200, integer(1, 10_000))
+    clipboard_bytes: int = option(16 << 20, integer(*CLIPBOARD_BYTES))
+    viewers: int = option(200, integer(*VIEWERS))
 
 
 @dataclass(frozen=True)
@@ -221,6 +234,7 @@ class Configuration:
     server: Server = section(Server)
     security: Security = section(Security)
     desktop: Desktop = section(Desktop)
+    data_loss_prevention: DataLossPrevention = section(DataLossPrevention)
     encoding: Encoding = section(Encoding)
     legacy: Legacy = section(Legacy)
     display: Display = section(Display)
@@ -228,3 +242,4 @@ class Configuration:
     native: Native = section(Native)
     logging: Logging = section(Logging)
     limits: Limits = section(Limits)
+    edge: tuple[Edge, ...] = entries(Edge)

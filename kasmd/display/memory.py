@@ -101,7 +101,7 @@ class MemoryDisplay(WatchedDisplay):
     def copy(self, content: ClipboardContent) -> None:
         """Copy as a program on the desktop would."""
         self.clipboard = dict(content)
-        self._tell("clipboard_offered", self.clipboard)
+        self._offer(self.clipboard)
 
     def lose(self, reason: str) -> None:
         """Stop answering."""

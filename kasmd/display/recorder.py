@@ -67,6 +67,10 @@ class Recorder:
         """See IDisplayObserver."""
         self._heard("bell_rung")
 
+    def renamed(self, name: str) -> None:
+        """See IDisplayObserver."""
+        self._heard("renamed", name)
+
     def display_lost(self, reason: str) -> None:
         """See IDisplayObserver."""
         self._heard("display_lost", reason)

@@ -35,6 +35,7 @@ class WatchedDisplay:
         self._framebuffer = Framebuffer(width, height)
         self._cursor = INVISIBLE
         self._leds = 0
+        self._copied: ClipboardContent = {}
         self._observers: list[Any] = []
         self._shared: dict[Rect, Snapshot] = {}
         self._shared_bytes = 0
@@ -81,10 +82,20 @@ class WatchedDisplay:
         """Own the desktop's clipboard (see IDisplay)."""
         raise NotImplementedError
 
+    def copied(self) -> ClipboardContent:
+        """Give what was copied last."""
+        return self._copied
+
     def clear_clipboard(self) -> None:
         """Forget what was copied, and tell everybody."""
         self._drop_clipboard()
-        self._tell("clipboard_offered", {})
+        self._offer({})
+
+    def rename(self, name: str) -> None:
+        """Be called ``name`` from now on."""
+        if name != self.name:
+            self.name = name
+            self._tell("renamed", name)
 
     def _drop_clipboard(self) -> None:
         """Forget what the desktop's programs copied."""
@@ -114,6 +125,11 @@ class WatchedDisplay:
         if cursor != self._cursor:
             self._cursor = cursor
             self._tell("cursor_changed", cursor)
+
+    def _offer(self, content: ClipboardContent) -> None:
+        """Offer what a program copied, and remember it."""
+        self._copied = content
+        self._tell("clipboard_offered", content)
 
     def _show_leds(self, leds: int) -> None:
         if leds != self._leds:

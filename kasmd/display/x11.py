@@ -106,6 +106,18 @@ class X11Display(WatchedDisplay):
         read = self._session.capture.catch_up()
         return read.addCallback(lambda _: self.snapshot(Rect(0, 0, *self.size)))
 
+    def set_frame_rate(self, most: float) -> None:
+        """Read the screen at most so many times a second."""
+        self._interval = 1 / most
+        if self._session is not None:
+            self._session.capture.interval = self._interval
+
+    def set_clipboard_bytes(self, most: int) -> None:
+        """Take and give at most so much at one time."""
+        self._clipboard_bytes = most
+        if self._session is not None:
+            self._session.clipboard.set_limit(most)
+
     def key(self, keysym: int, keycode: int, down: bool) -> None:
         """Press or release a key; dropped while there is no X server."""
         if self._session is not None:
@@ -204,7 +216,7 @@ class X11Display(WatchedDisplay):
         cursor = CursorShape(connection, server, self._show_cursor)
         keys = Input(self._reactor, connection, server)
         clipboard = Clipboard(
-            self._reactor, connection, server, self._clipboard_bytes, self._copied
+            self._reactor, connection, server, self._clipboard_bytes, self._offer
         )
         session = _Session(connection, server, capture, cursor, keys, clipboard)
         self._session = session
@@ -256,9 +268,6 @@ class X11Display(WatchedDisplay):
             lamps = self._session.server.lamps
             self._show_leds(sum(bit for theirs, bit in lamps if state & theirs))
 
-    def _copied(self, content: ClipboardContent) -> None:
-        self._tell("clipboard_offered", content)
-
     def _fell_silent(self, silent: bool) -> None:
         if self._session is None:
             return
@@ -283,6 +292,7 @@ class X11Display(WatchedDisplay):
 
     def _forget_session(self, reason: str) -> None:
         self._session = None
+        self._copied = {}
         self._tell_lost(reason)
         waiting, self._waiting = self._waiting, []
         for deferred in waiting:

@@ -125,7 +125,7 @@ class Images:
 class Capture:
     """Reads what was damaged, at once and then at most every ``interval`` seconds.
 
-    ``deliver`` gets the screen's size and pixels, good until it returns.
+    ``interval`` may be changed; ``deliver`` gets the screen's size and pixels, good until it returns.
     """
 
     log = Logger()
@@ -142,7 +142,7 @@ class Capture:
         self._connection = connection
         self._server = server
         self._images = Images(connection, server)
-        self._interval = interval
+        self.interval = interval
         self._deliver = deliver
         self._size = server.size
         self._wanted = False
@@ -208,7 +208,7 @@ class Capture:
         self._consider()
 
     async def _capture(self) -> None:
-        self._next_at = self._reactor.seconds() + self._interval
+        self._next_at = self._reactor.seconds() + self.interval
         size, stale = self._size, self._stale
         self._damaged = self._stale = False
         awaited = len(self._awaiting)

@@ -57,6 +57,10 @@ class Clipboard:
         core.SetSelectionOwner(owner, self._server.atoms["CLIPBOARD"], xcffib.CurrentTime)
         self._connection.flush()
 
+    def set_limit(self, limit: int) -> None:
+        """Take and give at most ``limit`` bytes from the next content on."""
+        self._limit = self._taker.limit = limit
+
     def clear(self) -> None:
         """Take what was copied, and what was selected, from whoever has it."""
         self.offer({})

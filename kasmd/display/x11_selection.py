@@ -155,7 +155,7 @@ class Taker:
         self._reactor = reactor
         self._connection = connection
         self._server = server
-        self._limit = limit
+        self.limit = limit
         self._deliver = deliver
         self._property = server.atoms["KASMD_CLIPBOARD"]
         self._taking: Optional[Deferred[None]] = None
@@ -197,7 +197,7 @@ class Taker:
             atoms = {atom for (atom,) in struct.iter_unpack("=I", offered[: len(offered) & ~3])}
             content: dict[str, bytes] = {}
             for kind, targets in TARGETS.items():
-                room = self._limit - sum(map(len, content.values()))
+                room = self.limit - sum(map(len, content.values()))
                 for target in targets:
                     if self._server.atoms[target] in atoms:
                         data = await self._convert(target, timestamp, room)

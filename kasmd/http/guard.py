@@ -1,6 +1,6 @@
-"""Proof to grant: Basic, a bearer token, or the session's cookie, in this order.
+"""Proof to grant: a ticket, Basic, a bearer token, or the session's cookie, in this order.
 
-An Authorization header counts alone, whatever cookies come with it.  A person
+The first that is there counts alone, whatever comes with it.  A person
 who came by Basic gets a cookie as well: not every browser gives its websockets
 the password (Safari's do not).
 """
@@ -23,9 +23,12 @@ from kasmd.interfaces import IPermissionRegistry, Principal
 from kasmd.permission.checkers import TooManyWaiting
 from kasmd.permission.proofs import Proofs
 from kasmd.permission.registry import PASSWORD
+from kasmd.permission.tickets import Tickets
 
 CHALLENGE = (b"WWW-Authenticate", b'Basic realm="kasmd", charset="UTF-8"')
 BAD_TOKEN = (b"WWW-Authenticate", b'Bearer realm="kasmd", error="invalid_token"')
+#: The header of a ticket, by which another hop vouches for somebody.
+TICKET_FIELD = b"Kasmd-Ticket"
 #: Inside another site's page a password prompt would pass for that site's.
 _FRAMES = (b"iframe", b"frame", b"embed", b"object")
 
@@ -50,7 +53,9 @@ class Guard:
     """Puts the principal and the grant of whoever asks on each request, or raises a `Problem`.
 
     A request without credentials is not an attempt, and does not count for the
-    lock-out; nor does a cookie or a token, which nobody guesses.
+    lock-out; nor does a cookie, a token or a ticket, which nobody guesses.
+    ``target`` is what is asked for where `admit` is not told.  Without
+    ``tickets`` no other hop is believed.
     """
 
     def __init__(
@@ -59,17 +64,25 @@ class Guard:
         registry: IPermissionRegistry,
         target: str,
         sessions: Optional[Sessions] = None,
+        tickets: Optional[Tickets] = None,
     ) -> None:
         self._authenticator = authenticator
         self._registry = registry
         self._target = target
         self._sessions = sessions
+        self._tickets = tickets
 
-    def admit(self, request: Request) -> Deferred[Request]:
-        """Fire with the request once it holds a grant."""
-        return self._proven(request).addCallback(self._grant, request)
+    def admit(self, request: Request, target: Optional[str] = None) -> Deferred[Request]:
+        """Fire with the request once it holds a grant for ``target``.
+
+        PermissionDenied where somebody is known and it is no business of his.
+        """
+        wanted = self._target if target is None else target
+        return self._proven(request).addCallback(self._grant, request, wanted)
 
     def _proven(self, request: Request) -> Deferred[Principal]:
+        if self._tickets is not None and request.values(TICKET_FIELD):
+            return succeed(self._by_ticket(self._tickets, request))
         value = request.value(b"Authorization")
         try:
             credentials = basic_credentials(value)
@@ -85,6 +98,12 @@ class Guard:
 
     def _refused(self, failure: Failure, request: Request) -> Principal:
         raise refusal(failure, self._challenge(request))
+
+    def _by_ticket(self, tickets: Tickets, request: Request) -> Principal:
+        try:
+            return tickets.read(request.value(TICKET_FIELD).decode("latin-1")).principal
+        except LoginRefused as error:
+            raise Problem(401, f"The proxy in front is not believed: {error}.") from None
 
     def _by_token(self, token: str) -> Principal:
         sessions = self._sessions
@@ -105,11 +124,11 @@ class Guard:
             raise Problem(401, text, self._challenge(request, stale=True))
         return principal
 
-    def _grant(self, principal: Principal, request: Request) -> Request:
+    def _grant(self, principal: Principal, request: Request, target: str) -> Request:
         if request._disconnected:
             raise Problem(408, "The client went away.")
         try:
-            request.grant = self._registry.admit(principal, self._target)
+            request.grant = self._registry.admit(principal, target)
         except UnknownPrincipal:
             raise Problem(401, "This account is gone.", self._challenge(request)) from None
         request.principal = principal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
-from typing import Callable, NamedTuple, Optional, Sequence, Union
+from typing import Callable, Mapping, NamedTuple, Optional, Sequence, Union
 from urllib.parse import unquote_to_bytes
 
 from kasmd.errors import PermissionDenied
@@ -21,6 +21,8 @@ class Public(enum.Enum):
 
 
 PUBLIC = Public.PUBLIC
+#: Every method for which there is no route of its own.
+ANY = b"*"
 _PARAMETER = re.compile(rb"\{([a-z_]+)\}")
 
 
@@ -95,7 +97,7 @@ class Routes:
     def dispatch(self, request: Request) -> Answer:
         """Check the right, then let the route answer."""
         methods = self._methods(request.path)
-        route = methods.get(_method(request))
+        route = _of_method(methods, request.method)
         if route is not None and isinstance(route.needs, Public):
             return self._handle(route, request)
         grant = request.grant
@@ -121,7 +123,7 @@ class Routes:
     def is_public(self, request: Request) -> bool:
         """Tell whether a request is to be dispatched without asking who sent it."""
         try:
-            route = self._methods(request.path).get(_method(request))
+            route = _of_method(self._methods(request.path), request.method)
         except Problem:
             return False
         return route is not None and isinstance(route.needs, Public)
@@ -129,7 +131,7 @@ class Routes:
     def room(self, method: bytes, path: bytes) -> int:
         """Give how many bytes of a body the route for this reads."""
         try:
-            route = self._methods(path).get(method)
+            route = _of_method(self._methods(path), method)
         except Problem:
             return 0
         return 0 if route is None else route.body
@@ -147,5 +149,6 @@ class Routes:
         raise Problem(404, "There is nothing at this address.")
 
 
-def _method(request: Request) -> bytes:
-    return b"GET" if request.method == b"HEAD" else request.method
+def _of_method(methods: Mapping[bytes, Route], method: bytes) -> Optional[Route]:
+    route = methods.get(b"GET" if method == b"HEAD" else method)
+    return methods.get(ANY) if route is None else route

@@ -14,16 +14,21 @@ from kasmd.rights import NOTHING, Right
 
 @implementer(IGrant)
 class Grant:
-    """What ``principal`` may do now.
+    """What ``principal`` may do now, with ``target`` where there are several.
 
     ``update`` and ``tell`` are for the registry that made it and are no part
     of `IGrant`.  To ask for nothing is a mistake and is refused.
     """
 
     def __init__(
-        self, principal: Principal, rights: Right, forget: Callable[[Grant], None]
+        self,
+        principal: Principal,
+        rights: Right,
+        forget: Callable[[Grant], None],
+        target: str = "",
     ) -> None:
         self.principal = principal
+        self.target = target
         self.name = principal.name
         self._held = rights.value
         self._forget = forget

@@ -125,6 +125,11 @@ def canonical(account: Account) -> Account:
     return account._replace(rights=rights)
 
 
+def is_one_line(text: str) -> bool:
+    """Tell whether ``text`` is UTF-8 on one line: no control character, no line break."""
+    return not any(unicodedata.category(character) in _UNPRINTABLE for character in text)
+
+
 def hash_password(password: str) -> str:
     """Give the secret that KasmVNC would keep (ValueError: empty, NUL or too long)."""
     if not password:
@@ -176,7 +181,7 @@ def _complaint(name: str, secret: str) -> str:
     for what, field in (("name", name), ("secret", secret)):
         if _size(field) > FIELD_LIMIT:
             return f"the {what} is longer than {FIELD_LIMIT} bytes"
-        if ":" in field or any(unicodedata.category(c) in _UNPRINTABLE for c in field):
+        if ":" in field or not is_one_line(field):
             return f"the {what} has a colon, a control character, a line break or is not UTF-8"
     return ""
 

@@ -32,10 +32,12 @@ class Ledger(Generic[R]):
         load: Callable[[Any], R],
         dump: Callable[[R], Mapping[str, object]],
         good: Callable[[R], bool],
+        capacity: int = CAPACITY,
     ) -> None:
         self._path = path
         self._dump = dump
         self._good = good
+        self._capacity = capacity
         self._callbacks = Callbacks()
         try:
             content = durable.read(path)
@@ -59,8 +61,8 @@ class Ledger(Generic[R]):
     def put(self, ident: str, record: R) -> None:
         """Add or replace a record, durably (AccountsError; then nothing has changed)."""
         records = {**self.records(), ident: record}
-        if len(records) > CAPACITY:
-            raise AccountsError(f"{self._path}: there are {CAPACITY} already; end some")
+        if len(records) > self._capacity:
+            raise AccountsError(f"{self._path}: there are {self._capacity} already; end some")
         self._keep(records)
 
     def remove(self, *idents: str) -> bool:

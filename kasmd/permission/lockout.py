@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network, ip_address
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 #: Addresses remembered at once; the one that was quiet longest is forgotten.
 CAPACITY = 10_000
@@ -20,18 +20,20 @@ CAPACITY = 10_000
 
 class _Record(NamedTuple):
     failures: int
-    locked_until: float
+    #: None while it is not locked out.
+    locked_at: Optional[float] = None
 
 
 class Lockout:
     """Counts by address; ``now`` is seconds on a clock that never jumps.
 
-    A ``threshold`` of 0 locks out nobody.
+    A ``threshold`` of 0 locks out nobody.  Both numbers may be changed at any
+    time, and then hold for those who are locked out too.
     """
 
     def __init__(self, threshold: int, timeout: float, capacity: int = CAPACITY) -> None:
-        self._threshold = threshold
-        self._timeout = timeout
+        self.threshold = threshold
+        self.timeout = timeout
         self._capacity = capacity
         self._records: OrderedDict[str, _Record] = OrderedDict()
 
@@ -42,18 +44,20 @@ class Lockout:
     def seconds_left(self, address: str, now: float) -> float:
         """Give how long ``address`` stays locked out, 0.0 if it is not."""
         record = self._records.get(_subscriber(address)) if self._records else None
-        return max(0.0, record.locked_until - now) if record is not None else 0.0
+        if record is None or record.locked_at is None or self.threshold <= 0:
+            return 0.0
+        return max(0.0, record.locked_at + self.timeout - now)
 
     def failed(self, address: str, now: float) -> bool:
         """Count a wrong password; tell whether it locked the address out."""
-        if self._threshold <= 0 or self.seconds_left(address, now):
+        if self.threshold <= 0 or self.seconds_left(address, now):
             return False
         subscriber = _subscriber(address)
-        record = self._records.pop(subscriber, _Record(0, 0.0))
-        served = record.failures >= self._threshold
+        record = self._records.pop(subscriber, _Record(0))
+        served = record.locked_at is not None
         failures = 1 if served else record.failures + 1
-        locks = failures >= self._threshold
-        self._records[subscriber] = _Record(failures, now + self._timeout if locks else 0.0)
+        locks = failures >= self.threshold
+        self._records[subscriber] = _Record(failures, now if locks else None)
         if len(self._records) > self._capacity:
             self._records.popitem(last=False)
         return locks
@@ -81,6 +85,11 @@ class AccountLockout:
         self._capacity = capacity
         #: Who logged in to what, the one unused longest first.
         self._familiar: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    def set_limits(self, threshold: int, timeout: float) -> None:
+        """Slow them by other numbers from now on."""
+        self._names.threshold = threshold * ACCOUNT_FACTOR
+        self._names.timeout = timeout
 
     def seconds_left(self, name: str, address: str, now: float) -> float:
         """Give how long ``address`` is kept from ``name``, 0.0 if it is not."""

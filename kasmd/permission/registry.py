@@ -18,6 +18,9 @@ from kasmd.permission.grant import Grant
 from kasmd.rights import NOTHING, Right
 
 PASSWORD, LOGIN, TOKEN, INVITATION = "password", "login", "token", "invitation"
+TICKET = "ticket"
+#: Kinds whose holders need no account here.
+_GUESTS = (INVITATION, TICKET)
 #: What a proof does not narrow.
 EVERYTHING = ~NOTHING
 
@@ -32,7 +35,7 @@ class Proof(Protocol):
         """Call ``callback`` after each change until the answer is called."""
 
 
-class _LiveGrants:
+class LiveGrants:
     """The grants that are out; one that nobody holds any more is forgotten.
 
     ``proofs`` has whatever keeps the proofs of a kind.  A password is no such
@@ -53,24 +56,32 @@ class _LiveGrants:
         """Give the rights of the account ``name``, or None if there is no such account."""
         raise NotImplementedError
 
-    def rights_of(self, principal: Principal) -> Optional[Right]:
-        """Give what ``principal`` may do, or None where he or his proof is gone."""
-        ceiling: Optional[Right] = EVERYTHING
-        if principal.kind != PASSWORD:
-            proof = self._proofs.get(principal.kind)
-            ceiling = proof.ceiling(principal.ident) if proof is not None else None
-        # A guest needs no account.
-        guest = principal.kind == INVITATION
+    def rights_of(self, principal: Principal, target: str) -> Optional[Right]:
+        """Give what ``principal`` may do, or None where he or his proof is gone.
+
+        Every target means the same where there is one desktop.
+        """
+        ceiling = self._ceiling(principal)
+        guest = principal.kind in _GUESTS
         own = EVERYTHING if guest else self.account_rights(principal.name)
         return None if ceiling is None or own is None else ceiling & own
 
+    def _ceiling(self, principal: Principal) -> Optional[Right]:
+        if principal.kind == PASSWORD:
+            return EVERYTHING
+        if principal.kind == TICKET:
+            # Its end is known to the hop that signed it, and closes the connection.
+            return principal.rights
+        proof = self._proofs.get(principal.kind)
+        return proof.ceiling(principal.ident) if proof is not None else None
+
     def admit(self, principal: Principal, target: str) -> Grant:
-        """Give a live grant; every target means the same, for there is one desktop."""
-        rights = self.rights_of(principal)
+        """Give a live grant."""
+        rights = self.rights_of(principal, target)
         if rights is None:
             what = "account" if principal.kind == PASSWORD else f"{principal.kind} any more for"
             raise UnknownPrincipal(f"there is no {what} {principal.name!a}")
-        grant = Grant(principal, rights, self._live.discard)
+        grant = Grant(principal, rights, self._live.discard, target)
         self._live.add(grant)
         return grant
 
@@ -85,14 +96,18 @@ class _LiveGrants:
             grant.tell()
 
     def _refresh(self, grant: Grant) -> bool:
-        rights = self.rights_of(grant.principal)
+        rights = self.rights_now(grant)
         if rights is None:
             self._live.discard(grant)
         return grant.update(NOTHING if rights is None else rights)
 
+    def rights_now(self, grant: Grant) -> Optional[Right]:
+        """Give what a grant that is out is to hold, or None where it has ended."""
+        return self.rights_of(grant.principal, grant.target)
+
 
 @implementer(IPermissionRegistry)
-class Registry(_LiveGrants):
+class Registry(LiveGrants):
     """Answers from ``accounts`` (an `IAccounts`), less what is ``withheld`` from all.
 
     What is withheld is the desktop's own policy, as KasmVNC's
@@ -107,22 +122,27 @@ class Registry(_LiveGrants):
     ) -> None:
         super().__init__(proofs)
         self._accounts = accounts
-        self._withheld = withheld
+        self.withheld = withheld
         accounts.when_changed(self.recompute)
+
+    def withhold(self, rights: Right) -> None:
+        """Withhold ``rights`` instead from everybody, those who are here too."""
+        self.withheld = rights
+        self.recompute()
 
     def account_rights(self, name: str) -> Optional[Right]:
         """Give the rights that the account has now."""
         account = self._accounts.accounts().get(name)
         return account.rights if account is not None else None
 
-    def rights_of(self, principal: Principal) -> Optional[Right]:
+    def rights_of(self, principal: Principal, target: str) -> Optional[Right]:
         """Give what ``principal`` may do on this desktop."""
-        rights = super().rights_of(principal)
-        return None if rights is None else rights & ~self._withheld
+        rights = super().rights_of(principal, target)
+        return None if rights is None else rights & ~self.withheld
 
 
 @implementer(IPermissionRegistry)
-class MemoryRegistry(_LiveGrants):
+class MemoryRegistry(LiveGrants):
     """Answers from a mapping of names to rights; ``ENTER`` is always added."""
 
     def __init__(self, rights: Mapping[str, Right], proofs: Mapping[str, Proof] = {}) -> None:

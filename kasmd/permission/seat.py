@@ -4,6 +4,8 @@ NEEDS is the whole policy.  Inward, a viewer without the right is not heard (as
 in KasmVNC: no error, its client may not know better).  Outward, what happens on
 the display passes only to those who may see it.
 
+What passes is held to the rules against the loss of data (`dlp`), for everyone.
+
 A seat lets go of what it holds down when it loses the right or leaves; letting
 go needs no right.  When VIEW comes back its observers are told everything anew.
 """
@@ -19,6 +21,7 @@ from zope.interface import implementer
 
 from kasmd.interfaces import ClipboardContent, IDisplay, IDisplayObserver, IGrant, ISeat
 from kasmd.permission.callbacks import isolated
+from kasmd.permission.prevention import Prevention
 from kasmd.rights import NOTHING, Right
 from kasmd.screen.cursor import Cursor
 from kasmd.screen.framebuffer import Snapshot
@@ -42,6 +45,7 @@ NEEDS: Mapping[str, Right] = {
     # The owner's, who in KasmVNC needs no right to read for them.
     "screenshot": Right.MANAGE,
     "clear_clipboard": Right.MANAGE,
+    "copied": Right.CLIPBOARD_OUT,
     # Outward.
     "changed": Right.VIEW,
     "resized": Right.VIEW,
@@ -49,6 +53,7 @@ NEEDS: Mapping[str, Right] = {
     "leds_changed": Right.VIEW,
     "bell_rung": Right.VIEW,
     "clipboard_offered": Right.CLIPBOARD_OUT,
+    "renamed": Right.ENTER,
     "display_lost": Right.ENTER,
 }
 
@@ -83,10 +88,13 @@ class Hold:
 class Seat:
     """``display`` (an `IDisplay`) under ``grant`` (an `IGrant`), which it owns."""
 
-    def __init__(self, display: IDisplay, grant: IGrant, hold: Optional[Hold] = None) -> None:
+    def __init__(self, display: IDisplay, grant: IGrant, hold: Optional[Hold] = None,
+                 prevention: Optional[Prevention] = None) -> None:
         self.grant = grant
         self._display = display
         self._hold = hold if hold is not None else Hold()
+        self._prevention = prevention if prevention is not None else Prevention()
+        self._input = self._prevention.input(grant.name)
         self._keys: dict[tuple[str, int], tuple[int, int]] = {}
         self._pointer = (0, 0, 0)
         self._outlets: set[_Outlet] = set()
@@ -107,21 +115,21 @@ class Seat:
 
     def observe(self, observer: IDisplayObserver) -> Callable[[], None]:
         """Tell ``observer`` of all that it may know, until the answer is called."""
-        outlet = _Outlet(self.grant, self._display, observer)
+        outlet = _Outlet(self.grant, self._display, self._prevention, observer)
         if self._heard("observe"):
             self._outlets.add(outlet)
             outlet.open(self._display.observe(outlet))
         return partial(self._close, outlet)
 
     def snapshot(self, rect: Rect) -> Snapshot:
-        """Copy ``rect`` (PermissionDenied without the right)."""
+        """Copy what may be seen of ``rect`` (PermissionDenied without the right)."""
         self.grant.require(NEEDS["snapshot"])
         snapshot: Snapshot = self._display.snapshot(rect)
-        return snapshot
+        return self._prevention.look(snapshot, self.size)
 
     def key(self, keysym: int, keycode: int, down: bool) -> None:
         """Press or release a key, if it may."""
-        if not self._heard("key"):
+        if not self._heard("key") or not self._input.key(keysym, down):
             return
         # The keysym of one key may differ between press and release (Shift).
         key = ("keycode", keycode) if keycode else ("keysym", keysym)
@@ -137,14 +145,21 @@ class Seat:
 
     def pointer(self, x: int, y: int, buttons: int) -> None:
         """Put the pointer, if it may and no other seat drags."""
-        if self._heard("pointer") and self._hold.take(self, buttons):
-            self._pointer = x, y, buttons
-            self._display.pointer(x, y, buttons)
+        if not self._heard("pointer"):
+            return
+        visible = self._prevention.visible(self.size).contains(Rect(x, y, 1, 1))
+        held = self._input.buttons(buttons, self._pointer[2], visible)
+        # What stays held only because nobody saw it let go keeps no other seat waiting.
+        if self._hold.take(self, held & buttons):
+            self._pointer = x, y, held
+            self._display.pointer(x, y, held)
 
     def offer_clipboard(self, content: ClipboardContent) -> None:
         """Own the desktop's clipboard, if it may."""
         if self._heard("offer_clipboard"):
-            self._display.offer_clipboard(content)
+            passed = self._input.pasted(content)
+            if passed is not None:
+                self._display.offer_clipboard(passed)
 
     def resize(self, width: int, height: int, screens: Sequence[Screen]) -> Deferred[int]:
         """Change the size; PROHIBITED without the right."""
@@ -154,14 +169,19 @@ class Seat:
         return resizing
 
     def screenshot(self) -> Deferred[Snapshot]:
-        """Copy all of the picture as it is now (PermissionDenied, also if the right goes)."""
+        """Copy all that may be seen as it is now (PermissionDenied, also if the right goes)."""
         self.grant.require(NEEDS["screenshot"])
         taking: Deferred[Snapshot] = self._display.screenshot()
-        return taking.addCallback(self._still_allowed)
+        return taking.addCallback(self._prevention.cover).addCallback(self._still_allowed)
 
     def _still_allowed(self, snapshot: Snapshot) -> Snapshot:
         self.grant.require(NEEDS["screenshot"])
         return snapshot
+
+    def copied(self) -> ClipboardContent:
+        """Give what may be known of what was copied last on the desktop (PermissionDenied)."""
+        self.grant.require(NEEDS["copied"])
+        return self._prevention.reading(self.grant.name).copied(self._display.copied()) or {}
 
     def clear_clipboard(self) -> None:
         """Forget what was copied (PermissionDenied)."""
@@ -175,6 +195,7 @@ class Seat:
         for outlet in list(self._outlets):
             isolated(self._close, outlet)
         self._end_watching()
+        self._input.close()
         self.grant.release()
 
     def _close(self, outlet: _Outlet) -> None:
@@ -220,13 +241,17 @@ class Seat:
 class _Outlet:
     """What one observer hears; it keeps the state that is to be told when VIEW comes back."""
 
-    def __init__(self, grant: IGrant, display: IDisplay, observer: IDisplayObserver) -> None:
+    def __init__(self, grant: IGrant, display: IDisplay, prevention: Prevention,
+                 observer: IDisplayObserver) -> None:
         self._grant = grant
         self._display = display
+        self._prevention = prevention
+        self._output = prevention.output(grant.name)
         self._observer = observer
         self._state: dict[str, tuple[Any, ...]] = {}
         self._closed = False
         self._end: Optional[Callable[[], None]] = None
+        self._end_redrawing = prevention.when_redrawn(self._redrawn)
 
     def open(self, end: Callable[[], None]) -> None:
         """Keep ``end``, which ends the observation; at once if `close` came before."""
@@ -237,6 +262,7 @@ class _Outlet:
     def close(self) -> None:
         """Pass on nothing more."""
         self._closed = True
+        self._end_redrawing()
         if self._end is not None:
             self._end()
 
@@ -251,8 +277,12 @@ class _Outlet:
         self.changed(Region([Rect(0, 0, width, height)]), ())
 
     def changed(self, region: Region, moves: Sequence[Move]) -> None:
-        """Pass on that pixels changed."""
-        self._tell("changed", region, moves)
+        """Pass on that pixels changed, as far as they may be seen."""
+        mask = self._prevention.mask(self._display.size)
+        if mask is not None:
+            region, moves = mask.change(region, moves)
+        if region or moves:
+            self._tell("changed", region, moves)
 
     def resized(self, width: int, height: int, screens: Sequence[Screen]) -> None:
         """Pass on a new size or layout."""
@@ -268,15 +298,25 @@ class _Outlet:
 
     def clipboard_offered(self, content: ClipboardContent) -> None:
         """Pass on what was copied."""
-        self._tell("clipboard_offered", content)
+        if self._grant.holds(NEEDS["clipboard_offered"]):
+            passed = self._output.copied(content)
+            if passed is not None:
+                self._tell("clipboard_offered", passed)
 
     def bell_rung(self) -> None:
         """Pass on the bell."""
         self._tell("bell_rung")
 
+    def renamed(self, name: str) -> None:
+        """Pass on a new name."""
+        self._tell("renamed", name)
+
     def display_lost(self, reason: str) -> None:
         """Pass on that the display does not answer."""
         self._tell("display_lost", reason)
+
+    def _redrawn(self) -> None:
+        self.changed(self._prevention.redrawn, ())
 
     def _keep(self, event: str, *args: Any) -> None:
         self._state[event] = args

@@ -12,6 +12,7 @@ from typing import Any, Callable, Mapping, NamedTuple, Optional
 from kasmd.errors import UnknownPrincipal
 from kasmd.interfaces import IAccounts, Principal
 from kasmd.log.audit import audited
+from kasmd.permission.kasmpasswd import is_one_line
 from kasmd.permission.ledger import Ledger
 from kasmd.permission.registry import TOKEN
 from kasmd.permission.secret import digest, ident_of, is_secret, new_secret, same
@@ -124,7 +125,7 @@ class Tokens:
 
 def check_label(label: str) -> None:
     """Refuse what cannot be shown on one line (ValueError)."""
-    if not label.strip() or not label.isprintable() or len(label.encode()) > LABEL_LIMIT:
+    if not label.strip() or not is_one_line(label) or len(label.encode()) > LABEL_LIMIT:
         raise ValueError(f"label must be a line of text of at most {LABEL_LIMIT} bytes")
 
 

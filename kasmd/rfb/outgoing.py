@@ -29,6 +29,10 @@ class Outgoing:
         #: The extensions that the viewer was shown to work here.
         self._shown: set[Encoding] = set()
 
+    def set_limits(self, limits: Limits) -> None:
+        """Take and give by other ceilings, from the next message on."""
+        self._reading.limits = limits
+
     @property
     def dialect(self) -> Dialect:
         """Who is on the other side, as far as is known."""

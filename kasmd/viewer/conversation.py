@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Callable
+from functools import partial
+from typing import Any, Callable, Optional
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -27,10 +29,13 @@ class Conversation:
 
     _log = Logger()
 
-    def __init__(self, seat: ISeat, session: ServerSession, painter: Painter) -> None:
+    def __init__(self, seat: ISeat, session: ServerSession, painter: Painter,
+                 system_stats: Optional[Callable[[], Deferred[str]]] = None) -> None:
         self._seat = seat
         self._session = session
         self._painter = painter
+        self._system_stats = system_stats
+        self._sampling = False
         self._wheel = Wheel()
         self._pointer = (0, 0, 0)
 
@@ -50,6 +55,10 @@ class Conversation:
     def resumed(self) -> None:
         """The transport takes bytes again."""
         self._painter.pump()
+
+    def set_patience(self, seconds: float) -> None:
+        """Wait so long for the viewer to take what it is sent."""
+        self._painter.set_patience(seconds)
 
     def close(self) -> None:
         """Say and do nothing more, and leave the seat."""
@@ -126,6 +135,31 @@ class Conversation:
     def _tell_scores(self, event: said.StatsRequested) -> None:
         self._session.send_stats(json.dumps(self._painter.scores()))
 
+    def _tell_network(self, event: said.NetworkStatsRequested) -> None:
+        self._session.send_network_stats(json.dumps(self._painter.measures.network()))
+
+    def _tell_system(self, event: said.SystemStatsRequested) -> None:
+        """Answer owners only, as the owner API does; one answer serves all who wait for it."""
+        if self._system_stats is None or self._sampling or not self._manages():
+            return
+        self._sampling = True
+        sampled = self._system_stats()
+        sampled.addBoth(self._sampled)
+        sampled.addCallback(self._send_system)
+        sampled.addErrback(partial(self._log.failure, "the load could not be measured"))
+
+    def _sampled(self, result: Any) -> Any:
+        self._sampling = False
+        return result
+
+    def _send_system(self, report: str) -> None:
+        if self._manages():
+            self._session.send_system_stats(report)
+            self._painter.pump()
+
+    def _manages(self) -> bool:
+        return self._seat.grant.holds(Right.MANAGE)
+
     def _take_figures(self, event: said.FrameStatsReceived) -> None:
         self._painter.measures.answered(event.received, event.rendered)
 
@@ -154,4 +188,6 @@ class Conversation:
         said.LatencyProbed: _probe,
         said.StatsRequested: _tell_scores,
         said.FrameStatsReceived: _take_figures,
+        said.NetworkStatsRequested: _tell_network,
+        said.SystemStatsRequested: _tell_system,
     }

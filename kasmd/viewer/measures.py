@@ -18,6 +18,8 @@ RECENT = 10
 #: A frame's share from which an update is nearly too slow, and what it counts then.
 CLOSE = 0.8
 CLOSE_COUNTS = 0.2
+#: KasmVNC's ping before the first echo.
+UNKNOWN_PING = 0xFFFFFFFF
 #: Deferreds that wait for one client's own figures at one time.
 MAX_ASKING = 64
 
@@ -39,6 +41,14 @@ class Figures(NamedTuple):
     ping: int
 
 
+class Network(NamedTuple):
+    """The link, as message 190 has it: milliseconds, milliseconds, bytes a second."""
+
+    jitter: int
+    ping: int
+    bandwidth: int
+
+
 class _Tally(NamedTuple):
     """Counts of one second, or of many."""
 
@@ -57,18 +67,20 @@ class _Tally(NamedTuple):
 class Measures:
     """Told by the painter what happens; times are seconds of one clock.
 
-    ``frame`` is how long a frame lasts.
+    ``frame`` is how long a frame lasts, and may be changed.
     """
 
     def __init__(self, frame: float) -> None:
-        self._frame = frame
+        self.frame = frame
         self._total = _Tally()
         self._recent: deque[_Tally] = deque()
         self._encoding = 0.0
         self._held_since: Optional[float] = None
-        #: The least round trip in seconds, and the bytes a second that the link carries.
+        #: The least round trip in seconds, the bytes a second that the link carries, and
+        #: the seconds by which round trips differ.
         self.round_trip = 0.0
         self.rate = 0.0
+        self.jitter = 0.0
         self._asking: list[Deferred[Figures]] = []
 
     def encoded(self, seconds: float) -> None:
@@ -77,16 +89,21 @@ class Measures:
 
     def updated(self, now: float) -> None:
         """An update is complete."""
-        frames, self._encoding = self._encoding / self._frame, 0.0
+        frames, self._encoding = self._encoding / self.frame, 0.0
         if frames >= 1:
             # What took several frames kept as many from being made.
             self._count(_Tally(int(now), int(frames), int(frames)))
         else:
             self._count(_Tally(int(now), 1, CLOSE_COUNTS if frames >= CLOSE else 0))
 
-    def linked(self, round_trip: float, rate: float) -> None:
-        """An echo came: the least round trip in seconds, and bytes a second."""
-        self.round_trip, self.rate = round_trip, rate
+    def linked(self, round_trip: float, rate: float, jitter: float) -> None:
+        """An echo came: the least round trip in seconds, bytes a second, and the jitter."""
+        self.round_trip, self.rate, self.jitter = round_trip, rate, jitter
+
+    def network(self) -> Network:
+        """Give what is known of the link."""
+        ping = round(self.round_trip * 1000) if self.round_trip else UNKNOWN_PING
+        return Network(round(self.jitter * 1000), ping, round(self.rate))
 
     def link(self, held: bool, now: float) -> None:
         """The link does, or does not, take what is owed."""
@@ -122,7 +139,7 @@ class Measures:
             answer.callback(Figures(frames, render, round(self.round_trip * 1000)))
 
     def _frames_held(self, now: float) -> int:
-        return 0 if self._held_since is None else int((now - self._held_since) / self._frame)
+        return 0 if self._held_since is None else int((now - self._held_since) / self.frame)
 
     def _count(self, tally: _Tally) -> None:
         self._total = self._total.plus(tally)

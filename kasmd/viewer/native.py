@@ -38,6 +38,7 @@ class ViewerStream(Protocol):
     """One viewer's stream; bytes have no message borders here."""
 
     transport: Connection
+    page = ""
 
     def __init__(self, make_viewer: MakeViewer, principal: Optional[Principal],
                  contexts: Contexts, clock: IReactorTime) -> None:

@@ -85,6 +85,12 @@ class Outbox:
         self._held.clear()
         self._stop_waiting()
 
+    def set_patience(self, seconds: float) -> None:
+        """Wait for ``seconds`` from now on, also where that has begun."""
+        self._patience = seconds
+        if self._patience_ends is not None:
+            self._patience_ends.reset(seconds)
+
     def pauseProducing(self) -> None:
         """The transport is full."""
         self.paused = True

@@ -41,6 +41,10 @@ class Pacing:
         self._rates: deque[tuple[float, float]] = deque(maxlen=MAX_SAMPLES)
         #: The least round trip, in seconds; 0 before the first echo.
         self.round_trip = 0.0
+        #: How much round trips differ from one to the next, in seconds, smoothed
+        #: as RFC 3550 section 6.4.1 has it.
+        self.jitter = 0.0
+        self._last_trip = 0.0
 
     @property
     def under_way(self) -> int:
@@ -79,6 +83,9 @@ class Pacing:
         flight = self._flights.popleft()
         self._delivered, self._delivered_at = flight.total, now
         trip = max(now - flight.sent_at, 1e-6)
+        if self._last_trip:
+            self.jitter += (abs(trip - self._last_trip) - self.jitter) / 16
+        self._last_trip = trip
         self.round_trip = min(self.round_trip or trip, trip)
         elapsed = max(now - flight.delivered_at, trip)
         self._rates.append((now, (flight.total - flight.delivered) / elapsed))

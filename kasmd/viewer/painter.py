@@ -122,6 +122,11 @@ class Painter:
         self._bell = True
         self.pump()
 
+    def renamed(self, name: str) -> None:
+        """Send the desktop's new name."""
+        self._pseudo.renamed(name)
+        self.pump()
+
     def display_lost(self, reason: str) -> None:
         """Nothing: the last picture stands until the display is back."""
 
@@ -175,7 +180,8 @@ class Painter:
         """A fence came back."""
         if payload == _PROBE:
             self._pacing.echoed(self._clock.seconds())
-            self.measures.linked(self._pacing.round_trip, self._pacing.rate)
+            pacing = self._pacing
+            self.measures.linked(pacing.round_trip, pacing.rate, pacing.jitter)
             self.pump()
 
     def repaint(self) -> None:
@@ -208,6 +214,11 @@ class Painter:
         self._clipboard = None
         self._session.forget_clipboard()
         self._outbox.drop(*_CLIPBOARDS)
+
+    def set_patience(self, seconds: float) -> None:
+        """Wait so long for a viewer to take what it is sent."""
+        self._patience = seconds
+        self._outbox.set_patience(seconds)
 
     def close(self) -> None:
         """Send nothing more."""

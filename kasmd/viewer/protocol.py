@@ -9,8 +9,9 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, Optional
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -20,6 +21,7 @@ from zope.interface import implementer
 
 from kasmd.errors import KasmdError, ProtocolError
 from kasmd.interfaces import IGrant, IRoster, ISeat, IViewer, IViewerTransport, Principal
+from kasmd.permission.callbacks import isolated
 from kasmd.rfb import messages as said
 from kasmd.rfb.dialect import Dialect
 from kasmd.rfb.limits import Limits
@@ -43,8 +45,12 @@ TRY_AGAIN_LATER = 1013
 Authenticate = Callable[[str, str, str], Deferred[str]]
 
 
-class Surroundings(NamedTuple):
-    """What every viewer of one desktop shares."""
+@dataclass(slots=True)
+class Surroundings:
+    """What every viewer of one desktop shares.
+
+    The numbers hold for whoever comes; `Viewer.serve_anew` has them hold for one who is here.
+    """
 
     admit: Callable[[Principal], ISeat]
     authenticate: Authenticate
@@ -59,6 +65,8 @@ class Surroundings(NamedTuple):
     max_viewers: int
     #: Seconds that a frame lasts.
     frame: float = 1 / 60
+    #: Gives the machine's load, as message 191 has it: JSON.
+    system_stats: Optional[Callable[[], Deferred[str]]] = None
 
 
 @implementer(IViewer)
@@ -72,6 +80,7 @@ class Viewer:
         security = SecurityType.VENCRYPT if principal is None else SecurityType.NONE
         self._principal = principal or Principal("")
         self.peer = transport.peer
+        self.page = transport.page
         self.connected_at = time.time()
         self.measures = Measures(around.frame)
         self.grant: Optional[IGrant] = None
@@ -98,6 +107,25 @@ class Viewer:
         if not self._over:
             self._session.receive_data(data)
             self._listen()
+
+    def serve_anew(self) -> None:
+        """Serve by the numbers that the surroundings have now."""
+        around = self._around
+        self._session.set_limits(around.limits)
+        self._outbox.set_patience(around.patience)
+        self.measures.frame = around.frame
+        if self._conversation is not None:
+            self._conversation.set_patience(around.patience)
+
+    def other_joined(self, name: str) -> None:
+        """Somebody else came."""
+        self._session.send_user_joined(name)
+        self._flush()
+
+    def other_left(self, name: str) -> None:
+        """Somebody else went."""
+        self._session.send_user_left(name)
+        self._flush()
 
     def repaint(self) -> None:
         """Send all of the picture again, as far as it may be seen."""
@@ -142,7 +170,11 @@ class Viewer:
             self._deadline.cancel()
         if self._conversation is not None:
             self._conversation.close()
-        self._around.roster.left(self)
+        roster = self._around.roster
+        if self in roster.viewers():
+            roster.left(self)
+            for other in roster.viewers():
+                isolated(other.other_left, self.name)
 
     def _hopeless(self, reason: str) -> None:
         """End at once: it would not take a word of farewell."""
@@ -214,18 +246,22 @@ class Viewer:
             return
         seat = around.admit(self._principal)
         self.grant = seat.grant
+        self.serve_anew()
         painter = Painter(
             seat, self._session, self._outbox, around.encodings, around.turns, around.clock,
             around.patience, partial(self.disconnect, INTERNAL_ERROR), self.measures,
         )
-        self._conversation = Conversation(seat, self._session, painter)
+        self._conversation = Conversation(seat, self._session, painter, around.system_stats)
         self._deadline.cancel()
         width, height = seat.size
         self._session.send_init(width, height, seat.name)
         self._flush()
         self._transport.register_producer(self._outbox)
         seat.grant.when_changed(partial(self._rights_changed, seat))
+        others = around.roster.viewers()
         around.roster.joined(self)
+        for other in others:
+            isolated(other.other_joined, self.name)
 
     def _rights_changed(self, seat: ISeat) -> None:
         if self._over or self._conversation is None:

@@ -1,4 +1,4 @@
-"""The rectangles of an update that are not pixels: size, cursor, lock keys, and
+"""The rectangles of an update that are not pixels: size, name, cursor, lock keys, and
 what acknowledges an extension.  Of each only the newest is told."""
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ class PseudoRectangles:
         self._cursor_due = False
         self._leds = 0
         self._leds_due = False
+        self._name: Optional[str] = None
 
     @property
     def followed(self) -> bool:
@@ -40,7 +41,7 @@ class PseudoRectangles:
     @property
     def news(self) -> bool:
         """Tell whether there may be something to tell; what it is depends on the viewer."""
-        return bool(self._sizes) or self._cursor_due or self._leds_due
+        return bool(self._sizes) or self._cursor_due or self._leds_due or self._name is not None
 
     def resized(self, width: int, height: int, screens: Sequence[Screen]) -> None:
         """The display has this size and layout."""
@@ -63,6 +64,10 @@ class PseudoRectangles:
         """The lock keys changed."""
         self._leds, self._leds_due = leds, True
 
+    def renamed(self, name: str) -> None:
+        """The desktop is not called any more what ServerInit said."""
+        self._name = name
+
     def take_sizes(self) -> list[bytes]:
         """Give the rectangles that tell the size, which is then no longer due."""
         sizes, self._sizes = self._sizes, {}
@@ -82,5 +87,8 @@ class PseudoRectangles:
             taken.append(update.cursor_shape(self._cursor, can.cursor, pixel_format))
         if self._leds_due and can.led_state:
             taken.append(update.led_state(self._leds))
+        if self._name is not None and can.desktop_name:
+            taken.append(update.desktop_name(self._name))
         self._cursor_due = self._leds_due = False
+        self._name = None
         return taken

@@ -57,7 +57,8 @@ class Entrance:
     """Answers at the door.
 
     ``policy`` is the pages' Content-Security-Policy, ``present`` gives (kind,
-    ident) of each who holds a grant.
+    ident) of each who holds a grant.  All is published below the path ``base``,
+    which has no slash at its end.
     """
 
     def __init__(
@@ -68,12 +69,17 @@ class Entrance:
         sessions: Sessions,
         present: Callable[[], Collection[tuple[str, str]]],
         allowed: Collection[Origin],
+        base: bytes = b"",
     ) -> None:
+        self._base = base
         self._login_page = (pages / "login.html").read_bytes()
         self._invite_page = (pages / "invite.html").read_bytes()
         self._files = {
-            path: Response(200, ((b"Content-Type", kind), (b"Cache-Control", b"no-cache")),
-                           (pages / name).read_bytes())
+            base + path: Response(
+                200,
+                ((b"Content-Type", kind), (b"Cache-Control", b"no-cache")),
+                (pages / name).read_bytes(),
+            )
             for path, name, kind in _FILES
         }
         self._headers = (_HTML, _NOT_KEPT, (b"Content-Security-Policy", policy))
@@ -89,11 +95,11 @@ class Entrance:
         files = (Route(b"GET", path, PUBLIC, self._file) for path in self._files)
         return (
             *files,
-            Route(b"GET", b"/login", PUBLIC, self._show_login),
-            Route(b"POST", b"/login", PUBLIC, self._log_in, MAX_FORM),
-            Route(b"GET", b"/invite", PUBLIC, self._show_invitation),
-            Route(b"POST", b"/invite", PUBLIC, self._accept, MAX_FORM),
-            Route(b"POST", b"/logout", Right.ENTER, self._log_out, MAX_FORM),
+            Route(b"GET", self._base + b"/login", PUBLIC, self._show_login),
+            Route(b"POST", self._base + b"/login", PUBLIC, self._log_in, MAX_FORM),
+            Route(b"GET", self._base + b"/invite", PUBLIC, self._show_invitation),
+            Route(b"POST", self._base + b"/invite", PUBLIC, self._accept, MAX_FORM),
+            Route(b"POST", self._base + b"/logout", Right.ENTER, self._log_out, MAX_FORM),
         )
 
     def instead(self, failure: Failure, request: Request) -> Response:
@@ -120,7 +126,7 @@ class Entrance:
     def _page(self, page: bytes, request: Request, status: int, message: str,
               headers: Headers = ()) -> Response:
         """Give a page whose addresses fit the path at which it is shown."""
-        up = b"../" * (request.path.count(b"/") - 1) or b"./"
+        up = b"../" * (request.path.count(b"/") - self._base.count(b"/") - 1) or b"./"
         shown = _MESSAGE.replace(b"></p>", b">%s</p>" % html.escape(message).encode())
         body = page.replace(b'"./', b'"' + up).replace(_MESSAGE, shown)
         return Response(status, (*self._headers, *headers), body)

@@ -58,6 +58,7 @@ class KasmvncApi:
         seat_of: SeatOf,
         hashing: IWorker,
         work: IWorker,
+        system: SystemStats,
         downloads: str,
         allowed_origins: Collection[Origin] = (),
     ) -> None:
@@ -67,7 +68,6 @@ class KasmvncApi:
         users = Users(accounts, hashing)
         stats = Stats(reactor, roster, accounts, seat_of, work)
         screenshots = Screenshots(reactor, seat_of, work)
-        system = SystemStats(reactor, work)
         self.endpoints = (
             Endpoint(b"get_screenshot", screenshots.get),
             Endpoint(b"create_user", users.create, users.create_each, True),

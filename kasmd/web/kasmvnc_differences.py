@@ -114,6 +114,13 @@ DIFFERENCES = (
     ),
     Difference(
         "get_screenshot",
+        "Now and then it shows what ``data_loss_prevention.visible_region`` conceals, and never"
+        " the watermark.",
+        "It shows what a viewer is shown: the watermark, and black for what is concealed.",
+        "What may not be seen may not be seen in any way.",
+    ),
+    Difference(
+        "get_screenshot",
         "``deduplicate`` gives XXH64 of the picture in up to 16 hex digits, and what was in the"
         " buffer.",
         "16 hex digits, zero-padded, of BLAKE2b over the size and the picture.",

@@ -1,10 +1,14 @@
-"""Who I am and who else is here: /api/v1/me, and the same as it changes."""
+"""Who I am and who else is here: /api/v1/me, and the same as it changes.
+
+<- data: {"name", "proof", "rights", "viewers"}       first, and after each change
+<- event: notice; data: {"from", "text"}              a message for the page to show
+"""
 
 from __future__ import annotations
 
 import json
 from functools import partial
-from typing import Callable, Optional
+from typing import Callable, Mapping, Optional
 
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from twisted.python.failure import Failure
@@ -14,6 +18,7 @@ from kasmd.http.problems import Problem
 from kasmd.http.server import Request, Response
 from kasmd.interfaces import IGrant, IRoster
 from kasmd.rights import Right
+from kasmd.web.pages import Page, Pages, page_name
 
 #: Streams that one account may hold open: as many tabs as anyone needs.
 MAX_STREAMS_OF_ONE = 32
@@ -32,30 +37,29 @@ STREAM_HEADERS = (
 class Session:
     """Answers for the person who asks."""
 
-    def __init__(self, reactor: IReactorTime, roster: IRoster) -> None:
+    def __init__(self, reactor: IReactorTime, roster: IRoster, pages: Pages) -> None:
         self._reactor = reactor
         self._roster = roster
+        self._pages = pages
         self._streams: dict[str, int] = {}
 
-    def document(self, proof: str, grant: IGrant) -> bytes:
-        """Give what a person may know, as JSON on one line."""
+    def document(self, proof: str, page: Page, grant: IGrant) -> bytes:
+        """Give what a person may know at ``page``, as JSON on one line."""
         value = {
             "name": grant.name,
             "proof": proof,
             "rights": [str(right.name).lower() for right in Right if grant.holds(right)],
             "viewers": [
-                {"name": name, "since": since, "you": name == grant.name}
-                for name, since in self._present()
+                {"name": viewer.name, "since": viewer.connected_at, "you": page.shows(viewer)}
+                for viewer in self._roster.viewers()
             ],
         }
         return json.dumps(value).encode("ascii")
 
-    def _present(self) -> list[tuple[str, float]]:
-        return [(viewer.name, viewer.connected_at) for viewer in self._roster.viewers()]
-
     def me(self, request: Request) -> Response:
         """Answer GET /api/v1/me."""
-        return Response(200, _JSON, self.document(_proof_of(request), _grant_of(request)))
+        grant = _grant_of(request)
+        return Response(200, _JSON, self.document(_proof_of(request), _page_of(request), grant))
 
     def events(self, request: Request) -> None:
         """Answer GET /api/v1/me/events for as long as the person stays."""
@@ -69,8 +73,12 @@ class Session:
         if request.method == b"HEAD":
             request.finish()
         else:
-            document = partial(self.document, _proof_of(request))
-            EventStream(self._reactor, request, document, self._roster).start()
+            page = _page_of(request)
+            document = partial(self.document, _proof_of(request), page)
+            stream = EventStream(self._reactor, request, document, self._roster)
+            closed = self._pages.opened(page, stream.show)
+            request.notifyFinish().addBoth(lambda _: closed())
+            stream.start()
 
     def _ended(self, _: object, name: str) -> None:
         self._streams[name] -= 1
@@ -114,6 +122,14 @@ class EventStream:
         self._request.registerProducer(self, True)
         self._send()
         self._beat = self._reactor.callLater(HEARTBEAT, self._heartbeat)
+
+    def show(self, message: Mapping[str, object]) -> bool:
+        """Send a message; False where the page does not take any more now."""
+        if self._paused or self._over or not self._grant.holds(Right.ENTER):
+            return False
+        data = json.dumps(message).encode("ascii")
+        self._request.write(b"event: notice\ndata: %s\n\n" % data)
+        return True
 
     def _changed(self) -> None:
         if self._push is None and not self._over:
@@ -166,3 +182,7 @@ def _proof_of(request: Request) -> str:
 def _grant_of(request: Request) -> IGrant:
     assert request.grant is not None, "the route needs a grant"
     return request.grant
+
+
+def _page_of(request: Request) -> Page:
+    return Page(_grant_of(request).name, page_name(request))

@@ -24,8 +24,10 @@ from kasmd.http.server import Answer, HttpFactory, Limits, Request
 from kasmd.http.sniff import SniffingFactory
 from kasmd.http.tls import TlsFactory
 from kasmd.interfaces import IPermissionRegistry, IRoster, MakeViewer
+from kasmd.permission.tickets import Tickets
 from kasmd.rights import Right
 from kasmd.web.entrance import Entrance
+from kasmd.web.pages import Pages
 from kasmd.web.session import Session
 from kasmd.web.static import Mount, StaticFiles
 from kasmd.web.websockify import Timing, Websockify
@@ -113,10 +115,12 @@ def make_site(
     authenticator: Authenticates,
     registry: IPermissionRegistry,
     roster: IRoster,
+    pages: Pages,
     make_viewer: MakeViewer,
     mounts: Sequence[Mount],
     more: Sequence[Route] = (),
     entrance: Optional[Entrance] = None,
+    tickets: Optional[Tickets] = None,
     proxies: Proxies = Proxies(),
     headers: Sequence[tuple[str, str]] = (),
     allowed_origins: Collection[Origin] = (),
@@ -130,13 +134,14 @@ def make_site(
 
     Without ``tls`` only plain connections are understood.  ``headers`` go on
     every answer, the refusals too.  ``more`` is what else is published; without
-    an ``entrance`` there are passwords only.
+    an ``entrance`` there are passwords only, and without ``tickets`` no edge in
+    front is believed.
     """
     sessions = entrance.sessions if entrance is not None else None
-    guard = Guard(authenticator, registry, target, sessions)
+    guard = Guard(authenticator, registry, target, sessions, tickets)
     routes = site_routes(
         StaticFiles(reactor, mounts),
-        Session(reactor, roster),
+        Session(reactor, roster, pages),
         Websockify(reactor, make_viewer, allowed_origins, timing),
         (*more, *(entrance.routes() if entrance is not None else ())),
     )

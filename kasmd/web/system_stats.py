@@ -53,12 +53,16 @@ class SystemStats:
         self._read = read or read_file
         self._clock = clock
         self._last: Optional[Sample] = None
-        self._body = b""
-        self._waiting: Optional[list[Deferred[Response]]] = None
+        self._report = ""
+        self._waiting: Optional[list[Deferred[str]]] = None
 
     def get(self, request: Request, query: Query) -> Deferred[Response]:
         """Answer with the statistics of the time since somebody asked last."""
-        answer: Deferred[Response] = Deferred()
+        return self.report().addCallback(_answered)
+
+    def report(self) -> Deferred[str]:
+        """Give them as JSON."""
+        answer: Deferred[str] = Deferred()
         if self._waiting is not None:
             self._waiting.append(answer)
         else:
@@ -66,7 +70,7 @@ class SystemStats:
             Deferred.fromCoroutine(self._refresh()).addBoth(self._answer)
         return answer
 
-    async def _refresh(self) -> Response:
+    async def _refresh(self) -> str:
         age = STALE if self._last is None else self._clock() - self._last.at
         if age >= FRESH:
             if self._last is None or age >= STALE:
@@ -74,8 +78,8 @@ class SystemStats:
                 await deferLater(self._reactor, FIRST)
             before, self._last = self._last, await self._sample()
             value = document(before, self._last)
-            self._body = json.dumps(value, indent="\t", allow_nan=False).encode("ascii") + b"\n"
-        return Response(200, (TEXT_JSON, (b"Cache-Control", b"no-store")), self._body)
+            self._report = json.dumps(value, indent="\t", allow_nan=False) + "\n"
+        return self._report
 
     async def _sample(self) -> Sample:
         taken: Sample = await self._worker.do(sample, self._read, self._clock)
@@ -85,6 +89,10 @@ class SystemStats:
         waiting, self._waiting = self._waiting or [], None
         for each in waiting:
             each.callback(result)
+
+
+def _answered(report: str) -> Response:
+    return Response(200, (TEXT_JSON, (b"Cache-Control", b"no-store")), report.encode("ascii"))
 
 
 def sample(read: proc.Read, clock: Callable[[], float]) -> Sample:

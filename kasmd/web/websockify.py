@@ -1,6 +1,6 @@
 """A viewer's bytes over a websocket: /websockify.
 
-    -> GET /websockify, Upgrade: websocket        (checked by `handshake`)
+    -> GET /websockify?page=..., Upgrade: websocket        (checked by `handshake`)
     <- 101 Switching Protocols                    (by Autobahn, from here on)
     -> binary message: bytes for the viewer
     <- binary message: one item that the viewer sent
@@ -25,6 +25,7 @@ from kasmd.http.same_site import check_same_site
 from kasmd.http.server import Request
 from kasmd.interfaces import IViewer, IViewerTransport, MakeViewer, Principal
 from kasmd.web.handshake import check_upgrade, choose_subprotocol
+from kasmd.web.pages import page_name
 
 _log = Logger(namespace="kasmd.web")
 
@@ -73,6 +74,7 @@ class Websocket(WebSocketServerProtocol):
         self.factory = factory
         self._principal = principal
         self._peer = request.peer
+        self.page = page_name(request)
         self._connection = request.channel.number
         self._request_id = request.request_id
 

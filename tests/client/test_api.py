@@ -12,6 +12,7 @@ from twisted.web.client import Agent
 
 from kasmd.client.api import Client
 from kasmd.client.errors import Refused
+from kasmd.client.events import Changed, Joined, Left, Present
 from kasmd.log import output
 from tests.web.api.site import PASSWORD, Served
 
@@ -20,13 +21,13 @@ LATER = time.time() + 3600
 
 class Tests(Served, TestCase):
     def client(self, proof: Any = ("own", PASSWORD)) -> Client:
-        return Client(Agent(reactor), f"http://127.0.0.1:{self.port}/", proof)
+        return Client(reactor, Agent(reactor), f"http://127.0.0.1:{self.port}/", proof)
 
-    def test_it_has_every_operation_but_the_stream(self) -> None:
+    def test_it_has_every_operation(self) -> None:
         methods = {name for name, value in vars(Client).items()
                    if iscoroutinefunction(value) and not name.startswith("_")}
         operations = {operation.name for operation in self.api.operations}
-        self.assertEqual(methods, operations - {"events"})
+        self.assertEqual(methods, operations)
 
     async def test_users(self) -> None:
         client = self.client()
@@ -50,6 +51,7 @@ class Tests(Served, TestCase):
         session, = await client.list_sessions()
         self.assertEqual(await client.get_session(session.id), session)
         self.assertEqual((await client.get_statistics())[0].id, session.id)
+        self.assertFalse(await client.message_session(session.id, "tea?"))
         await client.delete_session(session.id, "a+b & c")
         self.assertEqual(here.ended, [(1008, "a+b & c")])
 
@@ -76,5 +78,45 @@ class Tests(Served, TestCase):
         self.assertEqual((await client.get_screenshot(10, 10))[:2], b"\xff\xd8")
         await client.put_clipboard("text")
         await client.delete_clipboard()
-        self.assertEqual(await client.patch_settings(log_level=30), {"log_level": 30})
-        self.assertEqual(await client.get_settings(), {"log_level": 30})
+        self.display.copy({"text/plain": "é".encode()})
+        self.assertEqual(await client.get_clipboard(), "é")
+
+    async def test_settings(self) -> None:
+        client = self.client()
+        self.addCleanup(output.set_level, output.level())
+        before = await client.get_settings()
+        after = await client.patch_settings(
+            before.etag, log_level=10, desktop_name="den", blacklist_timeout=2.5
+        )
+        self.assertEqual((after.log_level, after.desktop_name, after.blacklist_timeout),
+                         (10, "den", 2.5))
+        self.assertEqual(await client.get_settings(), after)
+        with self.assertRaises(Refused) as caught:
+            await client.patch_settings(before.etag, viewers=1)
+        self.assertEqual((caught.exception.status, self.settings["viewers"]), (412, 200))
+
+    async def test_events(self) -> None:
+        client, ann = self.client(), self.join("writer")
+        events = await client.events()
+        first = await events.__anext__()
+        bob = self.join("reader")
+        await client.patch_user("reader", {"pointer": True})
+        self.roster.left(ann)  # type: ignore[arg-type]
+        joined, changed, left = [await events.__anext__() for _ in range(3)]
+        assert isinstance(first, Present) and isinstance(joined, Joined)
+        assert isinstance(left, Left) and isinstance(changed, Changed)
+        self.assertEqual((first.session.name, joined.session.name), ("writer", bob.name))
+        self.assertEqual(left.session, first.session)
+        self.assertEqual((changed.change.name, changed.change.by), ("reader", "own"))
+        events.close()
+        self.assertEqual([event async for event in events], [])
+
+    async def test_events_end_with_the_right(self) -> None:
+        client = self.client()
+        events = await client.events()
+        await client.patch_user("own", {"manage": False}, force=True)
+        kinds = {type(event) async for event in events}
+        self.assertLessEqual(kinds, {Changed})
+        with self.assertRaises(Refused) as caught:
+            await client.events()
+        self.assertEqual(caught.exception.status, 403)

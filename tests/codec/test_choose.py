@@ -193,7 +193,7 @@ def test_what_does_not_fit_one_length_is_halved():
     rect = Rect(7, 9, 1400, 1100)
     rectangles = encode(pixels, rect, Parameters())
     assert [r.rect for r in rectangles] == [Rect(7, 9, 1400, 550), Rect(7, 559, 1400, 550)]
-    with pytest.raises(tight.TooLong):
+    with pytest.raises(TooLong):
         encode(pixels, rect, Parameters(single=True))
 
 

@@ -170,7 +170,7 @@ def test_other_servers_go_on_with_their_streams():
     for seed in range(3):
         pixels = picture(5, 5, 9, seed)
         data = theirs.compress(pixels[..., 2::-1].tobytes()) + theirs.flush(zlib.Z_SYNC_FLUSH)
-        payload = bytes([0x20]) + tight.compact_length(len(data)) + data
+        payload = bytes([0x20]) + compact_length(len(data)) + data
         ours, _ = complete(decoder.decode(5, 5, BGRX), payload)
         assert (ours == pixels).all()
 
@@ -184,17 +184,17 @@ def test_other_servers_go_on_with_their_streams():
         (10000, "904e"),
         (16383, "ff7f"),
         (16384, "808001"),
-        (tight.MAX_LENGTH, "ffffff"),
+        (MAX_LENGTH, "ffffff"),
     ],
 )
 def test_compact_length(length, wire):
-    assert tight.compact_length(length).hex() == wire
+    assert compact_length(length).hex() == wire
     assert Client.length(bytes.fromhex(wire) + b"x") == (length, b"x")
 
 
 def test_too_long():
-    with pytest.raises(tight.TooLong):
-        tight.compact_length(tight.MAX_LENGTH + 1)
+    with pytest.raises(TooLong):
+        compact_length(MAX_LENGTH + 1)
 
 
 def test_who_may_have_jpeg():

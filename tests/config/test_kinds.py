@@ -21,6 +21,11 @@ EVERY = [
     kinds.program,
     kinds.headers,
     kinds.origins,
+    kinds.template,
+    kinds.edge,
+    kinds.numbers(0, 9, "1,2"),
+    kinds.timezone,
+    kinds.mime_types,
 ]
 
 

@@ -129,16 +129,16 @@ limits: {ssl: {x: 1}}
 
 def test_keys_that_only_kasmvnc_acts_on(problems: Problems) -> None:
     text = """desktop: {gpu: {hw3d: true}}
-data_loss_prevention:
-  clipboard:
-    client_to_server: {enabled: false, enabeld: 1}
+user_session:
+  session_type: shared
+  seesion_type: {enabled: 1}
 command_line: {prompt: }
 """
     unsupported = "known to KasmVNC, not supported by this version of kasmd"
     assert problems(text) == [
         f"1: desktop.gpu.hw3d: {unsupported}",
-        "4: data_loss_prevention.clipboard.client_to_server.enabeld: unknown key",
-        f"4: data_loss_prevention.clipboard.client_to_server.enabled: {unsupported}",
+        f"3: user_session.session_type: {unsupported}",
+        "4: user_session.seesion_type: unknown key",
         f"5: command_line.prompt: {unsupported}",
     ]
 

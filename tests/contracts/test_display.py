@@ -95,6 +95,7 @@ class Contract:
         self.display.offer_clipboard({"text/plain": b"secret"})
         self.display.clear_clipboard()
         self.assertEqual(await told, ({},))
+        self.assertEqual(self.display.copied(), {})
 
     def test_snapshots_outside_are_refused(self) -> None:
         """With ValueError."""

@@ -27,10 +27,11 @@ _WATCH = """(() => {
 
 
 class Chromium(Program):
-    """One page at a time; each member waits for its answer."""
+    """One page at a time; each member waits for its answer.  ``flags`` are Chromium's."""
 
-    def __init__(self) -> None:
-        super().__init__("node", str(ROOT / "tests" / "live" / "browser" / "driver.mjs"), cwd=ROOT)
+    def __init__(self, *flags: str) -> None:
+        driver = str(ROOT / "tests" / "live" / "browser" / "driver.mjs")
+        super().__init__("node", driver, *flags, cwd=ROOT)
         self._heard = 0
 
     def __enter__(self) -> Chromium:
@@ -85,7 +86,7 @@ class Chromium(Program):
 
     def wait_connected(self) -> None:
         """Wait for the desktop, and until the page knows who it is and what it may."""
-        self.wait_true("document.querySelector('#curtain').className === 'gone'"
+        self.wait_true("document.querySelector('#curtain')?.className === 'gone'"
                        " && document.querySelector('#here').children.length > 0")
 
     def wait_text(self, selector: str, text: str) -> None:

@@ -33,15 +33,19 @@ desktop:
 
 
 class Daemon(Program):
-    """Runs until the end of the ``with``; ``more`` is added to the configuration."""
+    """Runs until the end of the ``with``.
+
+    ``more`` is added to the configuration, and ``network`` to this section of it.
+    """
 
     def __init__(self, folder: Path, more: str = "", require_ssl: bool = True,
-                 accounts: Optional[dict[str, str]] = None) -> None:
+                 accounts: Optional[dict[str, str]] = None, network: str = "") -> None:
         self.folder = folder
         self.passwords = folder / "kasmpasswd"
         self.set_accounts(ACCOUNTS if accounts is None else accounts)
         self.configuration = folder / "kasmd.yaml"
         text = CONFIGURATION.format(folder=folder, require_ssl=str(require_ssl).lower())
+        text = text.replace("network:\n", f"network:\n{network}")
         self.configuration.write_text(text + more)
         super().__init__(*twistd("--config", str(self.configuration)), env={"HOME": str(folder)},
                          cwd=ROOT)

@@ -6,7 +6,7 @@ import os
 import re
 import signal
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Iterator
 
 import pytest
 
@@ -18,6 +18,7 @@ from tests.live.pictures import difference, known_picture
 from tests.live.prefix import PrefixProxy
 from tests.live.programs import ROOT, Program, eventually
 from tests.live.rawviewer import RawViewer, websocket
+from tests.live.web import get, post
 
 PHONE = {"viewport": [390, 844], "mobile": True}
 #: What the browser and noVNC themselves say of a server that is gone.
@@ -76,6 +77,18 @@ class TestDesktop:
             page.do("stroke", key="あ", code="KeyA")
             page.do("press", key="Enter")
             wait_typed(path, "Hello, World! {}~\nü€あ\n")
+
+    def test_types_before_it_knows_what_it_may(self, chromium: Chromium, daemon: Daemon) -> None:
+        chromium.enter(daemon.url, "writer")
+        with terminal(daemon) as path:
+            chromium.wait_pixel(*IN_TERMINAL, BLUE)
+            chromium.do("click", x=IN_TERMINAL[0], y=IN_TERMINAL[1])
+            chromium.open(daemon.url, "writer", held="**/me/events*")
+            chromium.wait_true("document.querySelector('#curtain').className === 'gone'")
+            chromium.do("type", text="early")
+            chromium.do("press", key="Enter")
+            wait_typed(path, "early\n")
+            assert chromium.eval("document.querySelector('#here').children.length") == 0
 
     def test_holds_keys_only_while_it_has_the_focus(self, page: Chromium, painter: Painter) -> None:
         page.do("down", key="Shift")
@@ -163,6 +176,30 @@ class TestPanel:
         with RawViewer(websocket(daemon.port, "reader")):
             page.wait_text("#here", "reader")
         page.wait_true("!document.querySelector('#here').textContent.includes('reader')")
+
+    def test_two_windows_of_one_account_know_themselves(self, page: Chromium,
+                                                        daemon: Daemon) -> None:
+        names = "[...document.querySelectorAll('#here .name')].map((name) => name.textContent)"
+        with Chromium() as second:
+            second.enter(daemon.url, "writer")
+            for window, said in ((page, "writer (you),writer"), (second, "writer,writer (you)")):
+                window.wait_true(f"({names}).join() === '{said}'")
+
+    def test_a_message_is_shown_until_it_is_put_away(self, page: Chromium, daemon: Daemon) -> None:
+        text = "The machine is updated at six.\n<b>Save</b> your work."
+        with RawViewer(websocket(daemon.port, "writer")):
+            page.wait_true("document.querySelector('#here').children.length === 2")
+            mine, raw = [each["id"] for each in
+                         get(daemon.port, "/api/v1/sessions", "owner").json]
+            for ident, shown in ((mine, True), (raw, False)):
+                answer = post(daemon.port, f"/api/v1/sessions/{ident}/messages", {"text": text},
+                              "owner", Content_Type="application/json")
+                assert answer.json == {"shown": shown}
+        page.wait_text("#messages .name", "owner")
+        assert page.eval("document.querySelector('#messages .text').innerText") == text
+        page.do("click", selector="#messages button")
+        assert page.eval("document.querySelector('#messages').children.length") == 0
+        wait_focus(page, CANVAS)
 
     def test_on_a_phone(self, chromium: Chromium, daemon: Daemon) -> None:
         chromium.enter(daemon.url, "writer", **PHONE)
@@ -261,3 +298,31 @@ class TestTrouble:
         assert seen[0] == "Connection lost. The server is stopping.\nTrying again in 1 s."
         assert any("The server does not answer.\nTrying again in 2 s." in text for text in seen)
         assert [error for error in chromium.errors() if not GONE.search(error)] == []
+
+
+@pytest.mark.parametrize("screen", [{}, PHONE], ids=["desk", "phone"])
+def test_the_page_of_the_api(
+    chromium: Chromium, daemon: Daemon, screen: dict[str, Any]
+) -> None:
+    chromium.open(f"{daemon.url}api/v1/docs", "reader", **screen)
+    chromium.wait_text("#about", "Version")
+    document = get(daemon.port, "/api/v1/openapi.json", "reader").json
+    operations = [said for methods in document["paths"].values() for said in methods.values()]
+
+    def texts(selector: str) -> list[str]:
+        found: list[str] = chromium.eval(
+            f"[...document.querySelectorAll('{selector}')].map((each) => each.textContent)"
+        )
+        return found
+
+    tags = dict.fromkeys(said["tags"][0].capitalize() for said in operations)
+    assert (texts("h1"), texts("h2")) == (["The owner's API"], [*tags, "Schemas"])
+    titles = [f"{method.upper()} /api/v1{path}"
+              for path, methods in document["paths"].items() for method in methods]
+    assert sorted(texts("h3")) == sorted([*titles, *document["components"]["schemas"]])
+    # Every link within the page leads somewhere, and nothing is wider than the screen.
+    assert chromium.eval("[...document.links].every(({ hash }) => !hash"
+                         " || document.getElementById(hash.slice(1)))")
+    assert chromium.eval("document.documentElement.scrollWidth <= innerWidth")
+    assert {url for url in chromium.do("requests") if not url.startswith(daemon.url)} == set()
+    assert chromium.errors() == []

@@ -40,8 +40,6 @@ native:
   unix_socket: {folder}/viewers
   unix_account: kasm_user
 """
-#: After the last service has stopped, twistd ends by the signal that it was sent.
-IN_ORDER = -signal.SIGTERM
 #: What stays in the state directory when the daemon ends.
 KEPT = {"self-signed.pem", "invitation-key"}
 PLACE = (64, 96)
@@ -174,7 +172,7 @@ def test_stopped_in_order(tmp_path: Path) -> None:
         with viewer:
             end = viewer.wait_for_end()
         assert (end.code, end.reason) == (1001, "the server is stopping")
-        assert daemon.wait() == IN_ORDER
+        assert daemon.wait() == 0
         assert "Traceback" not in daemon.output
         assert nobody_left(tmp_path)
     assert x_files(environment) == []
@@ -187,7 +185,7 @@ def test_a_hung_x_server_does_not_keep_the_daemon(tmp_path: Path) -> None:
         environment = daemon.x_environment
         os.kill(process(tmp_path, "Xvfb"), signal.SIGSTOP)
         daemon.signal(signal.SIGTERM)
-        assert daemon.wait() == IN_ORDER
+        assert daemon.wait() == 0
         assert nobody_left(tmp_path)
     assert x_files(environment) == []
 
@@ -229,7 +227,7 @@ def test_a_display_of_somebody_else(tmp_path: Path) -> None:
                 assert viewer.screen.shape == (480, 640, 4)
             assert len(processes_with(f"HOME={tmp_path}")) == 1
             daemon.signal(signal.SIGTERM)
-            assert daemon.wait() == IN_ORDER
+            assert daemon.wait() == 0
         run("xsetroot", "-solid", "#000000", env=environment)
         assert xvfb.process.poll() is None
 

@@ -34,9 +34,16 @@ def get(port: int, path: str = "/", user: str = "", password: str = "password",
     return _ask(port, "GET", path, None, user, password, headers)
 
 
-def post(port: int, path: str, value: object, user: str, password: str = "password") -> Answer:
-    """Send a JSON value as ``user``."""
-    return _ask(port, "POST", path, json.dumps(value), user, password, {})
+def post(port: int, path: str, value: object, user: str = "", password: str = "password",
+         **headers: str) -> Answer:
+    """Send a JSON value as ``user``, or without credentials; headers as in `get`."""
+    return _ask(port, "POST", path, json.dumps(value), user, password, headers)
+
+
+def patch(port: int, path: str, value: object, user: str) -> Answer:
+    """Change what ``value`` names, as ``user``."""
+    kind = {"Content-Type": "application/json"}
+    return _ask(port, "PATCH", path, json.dumps(value), user, "password", kind)
 
 
 def _ask(port: int, method: str, path: str, body: Optional[str], user: str, password: str,

@@ -1,4 +1,4 @@
-"""Watching a file through the loss of its folder, and an edit without end."""
+"""Watching a file through the loss of its folder, an edit without end, and one not yet told."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Generator
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import TestCase
 
-from kasmd.permission.watch import FileWatch
+from kasmd.permission.watch import LATEST, SETTLED, FileWatch
 
 Waiting = Generator[Deferred[None], None, None]
 
@@ -108,3 +109,46 @@ class FolderTests(TestCase):
             self.watch.stop()
             counts.append(len(os.listdir("/proc/self/fd")))
         self.assertEqual(counts[0], counts[-1])
+
+
+class UntoldTests(TestCase):
+    """Somebody writes, and inotify's word of it is still to be read."""
+
+    def setUp(self) -> None:
+        scratch = TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.path = Path(scratch.name) / "file"
+        self.clock = MemoryReactorClock()
+        self.edits: list[str] = []
+        self.watch = FileWatch(
+            self.clock, str(self.path), lambda: self.edits.append(self.path.read_text())
+        )
+        self.watch.start()
+        self.addCleanup(self.watch.stop)
+        self.write("old")
+        (notify,) = self.clock.getReaders()
+        notify.doRead()
+
+    def write(self, text: str) -> None:
+        """Write at the clock's time."""
+        self.path.write_text(text)
+        os.utime(self.path, (self.clock.seconds(), self.clock.seconds()))
+
+    def test_an_edit_that_is_told(self) -> None:
+        self.clock.advance(SETTLED)
+        self.assertEqual(self.edits, ["old"])
+
+    def test_a_file_that_was_written_a_moment_ago_is_left_alone(self) -> None:
+        self.clock.advance(SETTLED / 2)
+        self.write("ne")
+        self.clock.advance(SETTLED / 2)
+        self.assertEqual(self.edits, [])
+        self.path.write_text("new")
+        self.clock.advance(SETTLED)
+        self.assertEqual(self.edits, ["new"])
+
+    def test_but_not_for_ever(self) -> None:
+        while not self.edits and self.clock.seconds() < 2 * LATEST:
+            self.clock.advance(SETTLED / 2)
+            self.write("x")
+        self.assertTrue(LATEST <= self.clock.seconds() <= LATEST + SETTLED)

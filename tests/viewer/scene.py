@@ -115,6 +115,7 @@ class Line:
     """A transport in memory that asks for a pause when ``room`` more items were sent."""
 
     peer = "192.0.2.1"
+    page = ""
 
     def __init__(self) -> None:
         self.items: list[bytes] = []

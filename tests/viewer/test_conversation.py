@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import zlib
 
@@ -11,7 +12,7 @@ from twisted.trial.unittest import TestCase
 from kasmd.errors import DisplayLost
 from kasmd.rfb.client import BellRung, CutTextSent, FenceSent, UpdateReceived
 from kasmd.rfb.numbers import Encoding, ServerMessage
-from kasmd.rights import READ, WRITE, Right
+from kasmd.rights import OWNER, READ, WRITE, Right
 from kasmd.screen.cursor import Cursor
 from kasmd.screen.geometry import Rect, Screen
 from tests.viewer.scene import Scene, Watcher
@@ -19,6 +20,8 @@ from tests.viewer.scene import Scene, Watcher
 RAW = Encoding.RAW, Encoding.LAST_RECT
 CURSOR = Cursor(1, 1, 0, 0, b"\xff\xff\xff\xff")
 ALL = Rect(0, 0, 320, 240)
+#: Kasm's questions after the link and the machine's load.
+NETWORK, SYSTEM = b"\xbe\0\0\0", b"\xbf\0\0\0"
 NOTIFY, REQUEST, PROVIDE, TEXT = 1 << 27, 1 << 25, 1 << 28, 1
 
 
@@ -362,11 +365,58 @@ class KasmTests(Case):
         self.ask(watcher, b"\xb2\0\0\0")
         self.assertEqual(watcher.kasm_told(178), [b"\0\0\0[10.0, 10.0, 10.0, 10.0]"])
 
+    def test_the_link_is_measured(self) -> None:
+        watcher = self.scene.watch(*self.kinds, Encoding.FENCE, kasm=True)
+        self.ask(watcher, NETWORK)
+        watcher.client.send_update_request(False, ALL)
+        for item in watcher.client.data_to_send():
+            watcher.viewer.received(item)
+        for seconds in (0, 0.25):
+            self.scene.clock.advance(seconds)
+        watcher.exchange()
+        self.ask(watcher, NETWORK)
+        before, after = (json.loads(body[3:]) for body in watcher.kasm_told(190))
+        self.assertEqual(before, [0, 0xFFFFFFFF, 0])
+        self.assertEqual(after[:2], [0, 250])
+        self.assertGreater(after[2], 0)
+
+    def test_the_load_is_told_to_owners_once_for_all_who_wait(self) -> None:
+        samples: list[Deferred[str]] = []
+
+        def sample() -> Deferred[str]:
+            samples.append(Deferred())
+            return samples[-1]
+
+        self.scene.around.system_stats = sample
+        watcher = self.scene.watch(*self.kinds, kasm=True)
+        self.ask(watcher, SYSTEM)
+        self.assertEqual(samples, [])
+        self.registry.set("writer", WRITE | OWNER)
+        self.ask(watcher, SYSTEM, SYSTEM)
+        self.assertEqual(len(samples), 1)
+        samples[0].callback("{}")
+        watcher.exchange()
+        self.assertEqual(watcher.kasm_told(191), [b"\0\0\0{}"])
+        self.ask(watcher, SYSTEM)
+        self.registry.set("writer", WRITE)
+        samples[1].callback("{}")
+        watcher.exchange()
+        self.assertEqual(len(watcher.kasm_told(191)), 1)
+
+    def test_a_load_that_cannot_be_measured_is_not_told(self) -> None:
+        self.scene.around.system_stats = lambda: fail(OSError("no /proc"))
+        self.registry.set("writer", WRITE | OWNER)
+        watcher = self.scene.watch(*self.kinds, kasm=True)
+        self.ask(watcher, SYSTEM)
+        self.assertEqual(watcher.kasm_told(191), [])
+        self.assertIsNone(watcher.line.closed)
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+
     def test_what_needs_no_deed_does_no_harm(self) -> None:
         watcher = self.scene.watch(*self.kinds, kasm=True)
         for message in (
             b"\xb3" + bytes(11), b"\xb5\0\0", b"\xb7\x01a\0\0\0\0", b"\xb9",
-            b"\xbc" + bytes(9), b"\xbe\0\0\0", b"\xbf\0\0\0", b"\xfc" + bytes(4),
+            b"\xbc" + bytes(9), b"\xfc" + bytes(4),
         ):
             self.ask(watcher, message)
         self.assertIsNone(watcher.line.closed)

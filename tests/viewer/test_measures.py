@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from twisted.internet.defer import CancelledError
 
-from kasmd.viewer.measures import MAX_ASKING, RECENT, Figures, Measures, Scores
+from kasmd.viewer.measures import (
+    MAX_ASKING,
+    RECENT,
+    UNKNOWN_PING,
+    Figures,
+    Measures,
+    Network,
+    Scores,
+)
 
 FRAME = 0.1
 
@@ -97,7 +105,9 @@ def test_a_clients_own_figures() -> None:
         asked = measures.asked()
         assert asked is not None
         asked.addCallback(answers.append)
-    measures.linked(0.0204, 1e6)
+    assert measures.network() == Network(0, UNKNOWN_PING, 0)
+    measures.linked(0.0204, 1e6, 0.0031)
+    assert measures.network() == Network(3, 20, 1_000_000)
     measures.answered(60, 3)
     measures.answered(61, 3)
     assert answers == [Figures(60, 3, 20)] * 2 and measures.rate == 1e6

@@ -9,6 +9,7 @@ import socket
 import stat
 import struct
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional
 
@@ -124,7 +125,7 @@ class Case(TestCase):
         def make_viewer(transport: Any, proven: Optional[Principal]) -> Viewer:
             self.streams.append(transport)
             # Real connections go on in the reactor's own rounds.
-            return Viewer(transport, proven, self.scene.around._replace(turns=self.turns))
+            return Viewer(transport, proven, replace(self.scene.around, turns=self.turns))
 
         proven = None if principal is None else Principal(principal)
         return ViewerFactory(make_viewer, proven, contexts, self.clock)

@@ -69,6 +69,12 @@ class OutboxTests(TestCase):
         self.clock.advance(2)
         self.assertEqual(self.failures, ["took nothing for 30 s"])
 
+    def test_another_patience_holds_for_a_wait_that_has_begun(self) -> None:
+        self.outbox.pauseProducing()
+        self.outbox.set_patience(5)
+        self.clock.advance(6)
+        self.assertEqual(self.failures, ["took nothing for 5 s"])
+
     def test_a_slow_viewer_that_takes_something_is_kept(self) -> None:
         for _ in range(5):
             self.outbox.pauseProducing()

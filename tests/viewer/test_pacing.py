@@ -32,6 +32,18 @@ def test_a_thin_link_holds_little_more_than_the_floor() -> None:
     assert longest < 0.1 + (FLOOR + 2 * update) / 250_000
 
 
+def test_jitter_is_how_much_round_trips_differ() -> None:
+    pacing = Pacing()
+    for number in range(200):
+        pacing.sent(1000, number)
+        pacing.echoed(number + 0.1)
+    assert pacing.jitter < 1e-9
+    for number in range(200, 400):
+        pacing.sent(1000, number)
+        pacing.echoed(number + (0.1 if number % 2 else 0.14))
+    assert 0.039 < pacing.jitter <= 0.0401
+
+
 def test_nothing_under_way_at_first_and_after_every_echo() -> None:
     pacing = Pacing()
     assert pacing.may_send() and pacing.under_way == 0

@@ -8,6 +8,9 @@ from twisted.trial.unittest import TestCase
 
 from kasmd.errors import LockedOut, LoginRefused
 from kasmd.interfaces import IViewer, Principal
+from kasmd.rfb.client import KasmMessageSent
+from kasmd.rfb.limits import Limits
+from kasmd.rfb.numbers import Encoding
 from kasmd.viewer.protocol import Viewer
 from tests.viewer.scene import HANDSHAKE, MAX_VIEWERS, Line, Scene
 
@@ -121,6 +124,69 @@ class EntranceTests(TestCase):
         self.assertNotEqual(self.scene.clock.getDelayedCalls(), [])
         watcher.leave()
         self.assertEqual(self.scene.left_behind(), (0, 0, 0, 0))
+
+
+class OthersTests(TestCase):
+    """Who came, who went and what the desktop is called, to clients that can show it."""
+
+    def test_kasms_clients_are_told_who_comes_and_goes(self) -> None:
+        scene = Scene()
+        first = scene.watch(kasm=True)
+        standard = scene.watch(name="nobody")
+        second = scene.watch(name="reader", kasm=True)
+        second.viewer.disconnect(1000, "lunch")
+        second.leave()
+        for watcher in (first, standard):
+            watcher.exchange()
+        self.assertEqual(first.kasm_told(253), [b"nobody", b"reader"])
+        self.assertEqual(first.kasm_told(254), [b"reader"])
+        self.assertEqual(standard.told(KasmMessageSent), [])
+        self.assertEqual(second.kasm_told(253), [])
+
+    def test_one_who_never_came_in_is_no_matter(self) -> None:
+        scene = Scene()
+        first = scene.watch(kasm=True)
+        Viewer(Line(), Principal("reader"), scene.around).lost("gone")
+        first.exchange()
+        self.assertEqual(first.kasm_told(254), [])
+
+    def test_a_new_name(self) -> None:
+        scene = Scene()
+        knows, knows_not = scene.watch(Encoding.DESKTOP_NAME), scene.watch(Encoding.RAW)
+        for watcher in (knows, knows_not):
+            scene.settle(watcher)
+            watcher.heard.clear()
+        scene.display.rename("den")
+        for watcher in (knows, knows_not):
+            watcher.exchange()
+        (rectangle,) = knows.rectangles
+        self.assertEqual((rectangle.encoding, rectangle.payload), (-307, b"\0\0\0\x03den"))
+        self.assertEqual(knows_not.heard, [])
+
+
+class OtherNumbersTests(TestCase):
+    """What the surroundings say anew holds for those who are here."""
+
+    def test_numbers(self) -> None:
+        scene = Scene()
+        watcher = scene.watch(Encoding.RAW)
+        around = scene.around
+        around.patience, around.frame, around.limits = 3.0, 1 / 10, Limits(cut_text=4)
+        watcher.viewer.serve_anew()
+        self.assertEqual(watcher.viewer.measures.frame, 1 / 10)
+        for text in ("long text", "text"):
+            watcher.client.send_cut_text(text)
+            watcher.exchange()
+        self.assertEqual(scene.display.clipboard, {"text/plain": b"text"})
+        watcher.line.pause()
+        scene.clock.advance(4)
+        self.assertTrue(watcher.line.aborted)
+
+    def test_before_it_is_in(self) -> None:
+        scene, line = Scene(), Line()
+        viewer = Viewer(line, Principal("writer"), scene.around)
+        viewer.serve_anew()
+        viewer.lost("gone")
 
 
 class LogInTests(TestCase):

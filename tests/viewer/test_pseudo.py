@@ -65,6 +65,15 @@ def test_new_abilities_are_told_what_there_is() -> None:
     assert encodings_of(telling.take(BGRX)) == [Encoding.VMWARE_CURSOR, Encoding.LED_STATE]
 
 
+def test_a_new_name_is_told_once_and_the_newest() -> None:
+    telling = pseudo(Encoding.DESKTOP_NAME)
+    telling.renamed("old")
+    telling.renamed("new")
+    assert telling.news
+    assert telling.take(BGRX) == [update.desktop_name("new")]
+    assert not telling.news and telling.take(BGRX) == []
+
+
 def test_extensions_are_acknowledged_once() -> None:
     telling = pseudo(Encoding.QEMU_EXTENDED_KEY_EVENT, Encoding.EXTENDED_MOUSE_BUTTONS)
     assert encodings_of(telling.take(BGRX)) == [-258, -316]

@@ -20,8 +20,10 @@ from kasmd.http.server import Limits
 from kasmd.interfaces import Account
 from kasmd.permission.accounts import FileAccounts
 from kasmd.permission.checkers import Authenticator
+from kasmd.permission.dlp import Rules
 from kasmd.permission.kasmpasswd import hash_password
 from kasmd.permission.lockout import Lockout
+from kasmd.permission.prevention import Prevention
 from kasmd.permission.registry import Registry
 from kasmd.permission.seat import Hold, Seat
 from kasmd.rfb.limits import Limits as WireLimits
@@ -32,7 +34,9 @@ from kasmd.viewer.sharing import Encodings
 from kasmd.viewer.turns import Turns
 from kasmd.viewer.worker import InlineWorker, ThreadWorker
 from kasmd.web.kasmvnc_api import KasmvncApi
+from kasmd.web.pages import Pages
 from kasmd.web.site import PAGE, make_site, page_mounts
+from kasmd.web.system_stats import SystemStats
 
 PASSWORD = "secret"
 _HASH = hash_password(PASSWORD)
@@ -82,6 +86,7 @@ class Served:
     """A site; ``port`` is where it listens."""
 
     timeout = 60
+    rules = Rules()
 
     def setUp(self) -> None:
         """Listen."""
@@ -97,9 +102,11 @@ class Served:
         self.registry = Registry(self.accounts)
         self.display = MemoryDisplay(320, 200)
         self.roster = Roster()
-        hold = Hold()
+        hold, prevention = Hold(), Prevention(self.rules)
         self.around = Surroundings(
-            admit=lambda who: Seat(self.display, self.registry.admit(who, "desktop"), hold),
+            admit=lambda who: Seat(
+                self.display, self.registry.admit(who, "desktop"), hold, prevention
+            ),
             authenticate=lambda name, password, address: Deferred(),
             roster=self.roster,
             encodings=Encodings(),
@@ -114,9 +121,10 @@ class Served:
             reactor,  # type: ignore[arg-type]
             accounts=self.accounts,
             roster=self.roster,
-            seat_of=lambda request: Seat(self.display, request.grant, hold),
+            seat_of=lambda request: Seat(self.display, request.grant, hold, prevention),
             hashing=InlineWorker(),
             work=ThreadWorker(reactor),
+            system=SystemStats(reactor, ThreadWorker(reactor)),  # type: ignore[arg-type]
             downloads=self.downloads,
         )
         self.site: Any = make_site(
@@ -126,6 +134,7 @@ class Served:
             ),
             registry=self.registry,
             roster=self.roster,
+            pages=Pages(),
             make_viewer=lambda transport, principal: None,
             mounts=page_mounts(PAGE),
             more=self.api.routes(),

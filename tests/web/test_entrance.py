@@ -30,6 +30,7 @@ from kasmd.permission.tokens import Tokens
 from kasmd.rights import OWNER, READ, WRITE, Right
 from kasmd.viewer.roster import Roster
 from kasmd.web.entrance import MAX_FORM, Entrance
+from kasmd.web.pages import Pages
 from kasmd.web.site import PAGE, content_policy, make_site, page_mounts
 
 HTML = ("Accept", "text/html")
@@ -110,6 +111,7 @@ class Served:
             authenticator=self.passwords,
             registry=self.registry,
             roster=Roster(),
+            pages=Pages(),
             make_viewer=Viewer,
             mounts=page_mounts(PAGE),
             entrance=self.entrance,

@@ -10,6 +10,9 @@ from PIL import Image
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
+from kasmd.interfaces import Principal
+from kasmd.permission.dlp import Edge, Rules, VisibleRegion
+from kasmd.permission.watermark import Watermark
 from kasmd.screen.framebuffer import Identity, Snapshot
 from kasmd.screen.geometry import Rect
 from kasmd.web import screenshot
@@ -149,3 +152,24 @@ class ScreenshotTests(Served, TestCase):
         self.accounts.remove("own")
         coming.callback(shot(20, 10))
         self.assertIn((await waiting).status, (401, 403))
+
+
+class RuledTests(Served, TestCase):
+    """With a concealed part and a watermark."""
+
+    rules = Rules(
+        VisibleRegion(Edge(0), Edge(0), Edge(-160), Edge(0)),
+        watermark=Watermark(template="MINE", tint=(255, 0, 0, 255), location=(10, 10)),
+    )
+
+    async def test_it_shows_what_a_viewer_is_shown(self) -> None:
+        self.display.fill((0, 0, 200))
+        viewer = self.around.admit(Principal("reader"))
+        seen = viewer.snapshot(Rect(0, 0, 320, 200)).pixels[..., 2::-1]
+        with Image.open(io.BytesIO((await self.get("get_screenshot?quality=9")).body)) as image:
+            shown = np.asarray(image)
+        self.assertLess(np.abs(shown.astype(int) - seen).mean(), 3)
+        self.assertFalse(seen[:, 160:].any())
+        self.assertLess(shown[:, 176:].max(), 8)
+        self.assertGreater((seen[10:80, 10:160] == (255, 0, 0)).all(-1).sum(), 500)
+        viewer.leave()

@@ -6,7 +6,7 @@ from functools import partial
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
@@ -15,14 +15,19 @@ from kasmd.interfaces import Principal
 from kasmd.permission.registry import MemoryRegistry
 from kasmd.rights import NOTHING, READ, WRITE
 from kasmd.viewer.roster import Roster
+from kasmd.web.pages import Page, Pages
 from kasmd.web.session import MAX_STREAMS_OF_ONE, EventStream, Session
+
+PAGE, OTHER = "a" * 32, "0123456789abcdef" * 2
 
 
 class Present:
     """A viewer as far as the roster looks."""
 
-    def __init__(self, name, since):
-        self.name, self.connected_at, self.peer = name, since, "10.0.0.1:1"
+    peer = "10.0.0.1:1"
+
+    def __init__(self, name, since, page=""):
+        self.name, self.connected_at, self.page = name, since, page
 
 
 class Client:
@@ -39,9 +44,13 @@ class Client:
 
     def event(self):
         """Give the next document, None at the end."""
+        kind = b""
         while line := self.file.readline():
-            if line.startswith(b"data: "):
-                return json.loads(line[6:])
+            if line.startswith(b"event: "):
+                kind = line[7:].strip()
+            elif line.startswith(b"data: "):
+                value = json.loads(line[6:])
+                return (kind.decode(), value) if kind else value
         return None
 
     def close(self):
@@ -53,7 +62,8 @@ class SessionTests(TestCase):
     def setUp(self):
         self.registry = MemoryRegistry({"ann": READ, "bob": NOTHING})
         self.roster = Roster()
-        self.session = Session(reactor, self.roster)
+        self.pages = Pages()
+        self.session = Session(reactor, self.roster, self.pages)
         factory = HttpFactory(reactor, self.respond, (), Limits())
         port = reactor.listenTCP(0, factory, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
@@ -80,7 +90,7 @@ class SessionTests(TestCase):
                 "name": "ann",
                 "proof": "password",
                 "rights": ["enter", "view"],
-                "viewers": [{"name": "ann", "since": 12.5, "you": True}],
+                "viewers": [{"name": "ann", "since": 12.5, "you": False}],
             },
         )
 
@@ -97,6 +107,49 @@ class SessionTests(TestCase):
         self.assertEqual(seen, [{"name": "bob", "since": 1.0, "you": False}])
         self.roster.left(bob)
         self.assertEqual((await deferToThread(client.event))["viewers"], [])
+
+    async def test_two_pages_of_one_account_each_know_themselves(self):
+        mine, other = Present("ann", 1.0, PAGE), Present("ann", 2.0, OTHER)
+        for viewer in (mine, other, Present("bob", 3.0, PAGE)):
+            self.roster.joined(viewer)
+        for page, you in ((PAGE, [True, False, False]), (OTHER, [False, True, False])):
+            client = await self.open(b"/ann/events?page=" + page.encode())
+            document = await deferToThread(client.event)
+            self.assertEqual([viewer["you"] for viewer in document["viewers"]], you)
+
+    async def test_a_message_goes_to_its_page_alone(self):
+        mine, other = Present("ann", 1.0, PAGE), Present("ann", 2.0, OTHER)
+        first = await self.open(b"/ann/events?page=" + PAGE.encode())
+        await deferToThread(first.event)
+        thief = await self.open(b"/bob/events?page=" + PAGE.encode())
+        await deferToThread(thief.event)
+        self.assertTrue(self.pages.tell(mine, {"from": "own", "text": "<tea>"}))
+        self.assertEqual(await deferToThread(first.event),
+                         ("notice", {"from": "own", "text": "<tea>"}))
+        self.assertFalse(self.pages.tell(other, {"text": "nobody"}))
+        self.assertFalse(self.pages.tell(Present("ann", 1.0), {"text": "no page"}))
+        self.registry.remove("bob")
+        self.assertEqual((await deferToThread(thief.event))["rights"], [])
+
+    async def test_a_page_that_is_closed_or_opened_anew(self):
+        mine = Present("ann", 1.0, PAGE)
+        first = await self.open(b"/ann/events?page=" + PAGE.encode())
+        second = await self.open(b"/ann/events?page=" + PAGE.encode())
+        await deferToThread(second.event)
+        first.close()
+        while self.session._streams["ann"] > 1:
+            await deferLater(reactor, 0)
+        self.assertTrue(self.pages.tell(mine, {"text": "again"}))
+        second.close()
+        while "ann" in self.session._streams:
+            await deferLater(reactor, 0)
+        self.assertFalse(self.pages.tell(mine, {"text": "late"}))
+
+    async def test_a_name_that_is_none_is_no_page(self):
+        for name in (b"", b"%FF", b"x" * 32, PAGE[1:].encode()):
+            client = await self.open(b"/ann/events?page=" + name)
+            await deferToThread(client.event)
+        self.assertEqual(self.pages._shows, {})
 
     async def test_many_changes_at_once_are_one_event(self):
         client = await self.open(b"/ann/events")
@@ -141,9 +194,11 @@ class SlowTests(TestCase):
     def test_what_is_not_taken_is_not_queued(self):
         clock, roster = Clock(), Roster()
         request = SlowRequest(MemoryRegistry({"ann": READ}).admit(Principal("ann"), "desktop"))
-        session = Session(clock, roster)
-        EventStream(clock, request, partial(session.document, "login"), roster).start()
+        session, page = Session(clock, roster, Pages()), Page("ann", PAGE)
+        stream = EventStream(clock, request, partial(session.document, "login", page), roster)
+        stream.start()
         request.producer.pauseProducing()
+        self.assertFalse(stream.show({"text": "lost"}))
         for number in range(100):
             roster.joined(Present(f"guest {number}", 1.0))
             clock.advance(1)

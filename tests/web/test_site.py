@@ -22,6 +22,7 @@ from kasmd.permission.registry import MemoryRegistry
 from kasmd.rights import NOTHING, Right
 from kasmd.viewer.roster import Roster
 from kasmd.web.certificate import self_signed
+from kasmd.web.pages import Pages
 from kasmd.web.session import Session
 from kasmd.web.site import (
     PAGE,
@@ -84,7 +85,7 @@ class Viewer:
 
 def make_table():
     static = StaticFiles(reactor, ())
-    return site_routes(static, Session(reactor, Roster()), Websockify(reactor, Viewer, ()))
+    return site_routes(static, Session(reactor, Roster(), Pages()), Websockify(reactor, Viewer, ()))
 
 
 class Served:
@@ -97,6 +98,7 @@ class Served:
             authenticator=Passwords(),
             registry=self.registry,
             roster=Roster(),
+            pages=Pages(),
             make_viewer=Viewer,
             mounts=page_mounts(PAGE),
             headers=[("Cross-Origin-Opener-Policy", "same-origin")],
@@ -260,6 +262,7 @@ class ValueTests(TestCase):
                     authenticator=Passwords(),
                     registry=MemoryRegistry({}),
                     roster=Roster(),
+                    pages=Pages(),
                     make_viewer=Viewer,
                     mounts=(),
                     headers=[(name, value)],

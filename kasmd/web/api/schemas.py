@@ -11,12 +11,23 @@ from typing import Any, Mapping
 from kasmd.permission.invitations import MAX_GUESTS, MAX_USES
 from kasmd.permission.kasmpasswd import FIELD_LIMIT
 from kasmd.permission.tokens import LABEL_LIMIT
+from kasmd.ranges import (
+    BLACKLIST_SECONDS,
+    BLACKLIST_THRESHOLD,
+    CLIPBOARD_BYTES,
+    FRAME_RATE,
+    LOG_LEVEL,
+    STALLED_SECONDS,
+    VIEWERS,
+)
 from kasmd.rights import FEATURES
 
 Schema = Mapping[str, Any]
 
 #: Characters of a text for the clipboard; a body has at most a MiB anyway.
 MAX_TEXT = 1 << 20
+#: Characters of a message to one viewer.
+MAX_MESSAGE = 1000
 #: The last second of the year 9999.
 _END_OF_TIME = 253402300799
 #: Characters that no name and no reason may have.
@@ -51,6 +62,11 @@ def _number(description: str, least: int, most: int) -> Schema:
     return {"type": "integer", "minimum": least, "maximum": most, "description": description}
 
 
+def _seconds(description: str, least: int, most: int) -> Schema:
+    return {"type": "number", "minimum": least, "maximum": most,
+            "description": f"{description} Seconds."}
+
+
 _TIME: Schema = {"type": "number", "description": "Seconds since 1970 in UTC."}
 _SECONDS: Schema = {"type": "number", "description": "Seconds that have passed since."}
 _IDENT = _text("Names it in addresses; is no secret.", 64)
@@ -77,7 +93,21 @@ _GIVEN = ref("Rights")
 _CHANGE = {key: {"type": "string"} for key in
            ("kind", "name", "change", "before", "after", "way", "by", "address")}
 _FEATURES: dict[str, Schema] = {name: {"type": "boolean"} for name in FEATURES}
-_LEVEL = _number("KasmVNC's level: 0 errors, 10 status, 30 information, 100 everything.", 0, 100)
+_SETTINGS: dict[str, Schema] = {
+    "log_level": _number(
+        "KasmVNC's level: 0 errors, 10 status, 30 information, 100 everything.", *LOG_LEVEL),
+    "desktop_name": _text("What the desktop is called: one line.", 127),
+    "allow_resize": {"type": "boolean",
+                     "description": "Whether those with the right may resize the desktop."},
+    "max_frame_rate": _number("Pictures in a second, for each viewer.", *FRAME_RATE),
+    "viewers": _number("How many there may be; those who are here stay.", *VIEWERS),
+    "stalled_viewer_seconds": _seconds(
+        "How long a viewer may take nothing of what it is sent.", *STALLED_SECONDS),
+    "clipboard_bytes": _number("The most that one copy may hold, either way.", *CLIPBOARD_BYTES),
+    "blacklist_threshold": _number(
+        "Wrong passwords that lock an address out; 0 for none.", *BLACKLIST_THRESHOLD),
+    "blacklist_timeout": _seconds("How long it is locked out.", *BLACKLIST_SECONDS),
+}
 _VIEWER = {"id": _IDENT, "name": {"type": "string"}, "peer": {"type": "string"},
            "since": _TIME, "rights": _GIVEN}
 
@@ -131,8 +161,16 @@ SCHEMAS: Mapping[str, Schema] = {
         cpu_recent=_SCORE, cpu=_SCORE, network_recent=_SCORE, network=_SCORE,
     ),
     "Clipboard": _object("text", text=_text("What pasting gives.", MAX_TEXT, 0)),
-    "Settings": _object("log_level", log_level=_LEVEL),
-    "SettingsPatch": _object("", log_level=_LEVEL),
+    "Settings": _object(" ".join(_SETTINGS), **_SETTINGS),
+    "SettingsPatch": {**_object("", **_SETTINGS),
+                      "description": "What is not named stays; all of it is done, or nothing."},
+    "Message": _object("text", text=_text(
+        "Shown on the viewer's page until it is put away; lines end in LF.", MAX_MESSAGE,
+        pattern=r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f]*$")),
+    "Shown": _object("shown", shown={
+        "type": "boolean",
+        "description": "Whether it left for a page that shows it. No other client can, nor can"
+                       " a page that takes nothing at the moment."}),
     "Change": _object(" ".join(_CHANGE), **_CHANGE),
     "Problem": {
         "type": "object",

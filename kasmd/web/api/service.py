@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
-from typing import Collection
+from typing import Collection, Sequence
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -22,7 +22,9 @@ from kasmd.web.api.operations import PREFIX, Operation, route
 from kasmd.web.api.problems import missing
 from kasmd.web.api.proofs import Proofs
 from kasmd.web.api.sessions import Sessions
+from kasmd.web.api.settings import Setting, Settings
 from kasmd.web.api.users import Users
+from kasmd.web.pages import Pages
 from kasmd.web.screenshot import Screenshots, SeatOf
 from kasmd.web.site import PAGE, content_policy
 
@@ -49,6 +51,8 @@ class Api:
         accounts: IAccounts,
         proofs: Kinds,
         roster: IRoster,
+        pages: Pages,
+        settings: Sequence[Setting],
         seat_of: SeatOf,
         hashing: IWorker,
         work: IWorker,
@@ -57,12 +61,13 @@ class Api:
     ) -> None:
         self._allowed_origins = allowed_origins
         self._page = page
-        sessions = Sessions(reactor, roster)
+        sessions = Sessions(reactor, roster, pages)
         self.operations: tuple[Operation, ...] = (
             *Users(accounts, hashing).operations(),
             *sessions.operations(),
             *Proofs(proofs).operations(),
             *Desktop(seat_of, Screenshots(reactor, seat_of, work)).operations(),
+            *Settings(settings).operations(),
             *Events(reactor, roster, sessions).operations(),
         )
 

@@ -16,6 +16,7 @@ from kasmd.web.api.operations import Call, Operation, done, told
 from kasmd.web.api.problems import missing
 from kasmd.web.api.rights import held_said, rights_said
 from kasmd.web.api.schemas import Schema, listed, ref
+from kasmd.web.pages import Pages
 
 #: A websocket's close code (RFC 6455 section 7.4.1).
 _POLICY = 1008
@@ -26,11 +27,15 @@ _REASON: Mapping[str, Schema] = {"reason": {
 
 
 class Sessions:
-    """The viewers of ``roster``, each with a name of its own for addresses."""
+    """The viewers of ``roster``, each with a name of its own for addresses.
 
-    def __init__(self, reactor: IReactorTime, roster: IRoster) -> None:
+    Messages are shown by ``pages``.
+    """
+
+    def __init__(self, reactor: IReactorTime, roster: IRoster, pages: Pages) -> None:
         self._reactor = reactor
         self._roster = roster
+        self._pages = pages
         self._idents: WeakKeyDictionary[IViewer, str] = WeakKeyDictionary()
 
     def operations(self) -> tuple[Operation, ...]:
@@ -41,6 +46,8 @@ class Sessions:
                       owner, self.list, answer=listed("Session")),
             Operation("get_session", "GET", one, "One connection.",
                       owner, self.get, answer=ref("Session"), problems=(404,)),
+            Operation("message_session", "POST", f"{one}/messages", "Show the viewer a message.",
+                      owner, self.message, ref("Message"), ref("Shown"), problems=(404,)),
             Operation("delete_session", "DELETE", one, "Disconnect, saying why.",
                       owner, self.delete, status=204, query=_REASON, problems=(404,)),
             Operation("get_statistics", "GET", "/statistics", "What holds pictures back.",
@@ -58,6 +65,15 @@ class Sessions:
     def get(self, call: Call) -> Response:
         """Answer with one."""
         return told(self._said(self._find(call)))
+
+    def message(self, call: Call) -> Response:
+        """Show one a message, and say whether that can be."""
+        viewer, principal = self._find(call), call.request.principal
+        sender = "" if principal is None else principal.name
+        shown = self._pages.tell(viewer, {"from": sender, "text": call.body["text"]})
+        if shown:
+            audited("session", viewer.name, "messaged")
+        return told({"shown": shown})
 
     def delete(self, call: Call) -> Response:
         """Disconnect one."""

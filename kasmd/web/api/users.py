@@ -6,7 +6,6 @@ has reached all who are connected when it is answered.
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from secrets import token_bytes
 from typing import Any, Callable, Mapping, Optional
 from urllib.parse import quote
@@ -19,6 +18,7 @@ from kasmd.web.api.operations import PREFIX, Call, Operation, done, told
 from kasmd.web.api.problems import Refused, invalid, missing
 from kasmd.web.api.rights import rights_of, rights_said
 from kasmd.web.api.schemas import Schema, listed, ref
+from kasmd.web.api.tags import check_match, tag_of
 from kasmd.web.kasmvnc_users import bereaves
 
 Accounts = Mapping[str, Account]
@@ -136,16 +136,10 @@ class Users:
         return secret
 
     def _match(self, call: Call, account: Account) -> None:
-        """Refuse to change what is not as If-Match has it (RFC 9110 13.1.1)."""
-        values = call.request.values(b"If-Match")
-        wanted = [tag.strip(b" \t") for value in values for tag in value.split(b",")]
-        if wanted and not {b"*", self._tag(account)} & set(wanted):
-            raise Refused(412, "The user is not as If-Match has it; get it again.")
+        check_match(call, self._tag(account), "user is")
 
     def _tag(self, account: Account) -> bytes:
-        said = repr((account.name, account.secret, account.rights.value))
-        digest = blake2b(said.encode(), digest_size=12, key=self._key)
-        return b'"%s"' % digest.hexdigest().encode("ascii")
+        return tag_of((account.name, account.secret, account.rights.value), self._key)
 
     def _told(self, account: Account, status: int = 200, *more: tuple[bytes, bytes]) -> Response:
         return told(_user(account), status, (b"ETag", self._tag(account)), *more)

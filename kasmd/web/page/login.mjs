@@ -21,6 +21,12 @@ function come() {
     }
 }
 
+// A browser that is told to keep a cookie need not: inside another site's page it may not.
+async function isKept() {
+    const answer = await fetch(new URL("api/v1/me", form.action));
+    return answer.status !== 401;
+}
+
 function refuse(text) {
     message.textContent = text;
     button.disabled = false;
@@ -39,10 +45,13 @@ form.addEventListener("submit", async (event) => {
             headers: { "Content-Type": "application/json", Accept: "application/json" },
             body: JSON.stringify(Object.fromEntries(new FormData(form))),
         });
-        if (answer.ok) {
+        if (!answer.ok) {
+            refuse((await answer.json()).detail);
+        } else if (await isKept()) {
             come();
         } else {
-            refuse((await answer.json()).detail);
+            refuse("Your browser did not keep the log-in. Inside another site's page that takes"
+                + " site.embedding; else allow cookies for this site.");
         }
     } catch {
         refuse("The server does not answer.");

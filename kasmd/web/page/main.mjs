@@ -3,6 +3,7 @@
 import { Clipboard } from "./clipboard.mjs";
 import { Connection } from "./connection.mjs";
 import { Keys } from "./keys.mjs";
+import { Messages } from "./messages.mjs";
 import { Panel } from "./panel.mjs";
 import { Session, logOut } from "./session.mjs";
 import { setting } from "./settings.mjs";
@@ -12,6 +13,7 @@ const curtain = element("curtain");
 const connection = new Connection(element("screen"));
 const session = new Session();
 const panel = new Panel();
+const messages = new Messages(element("messages"));
 const clipboard = new Clipboard(connection, element("clipboard"), element("clipboard-allow"), element("clipboard-hint"));
 new Keys(connection, element("keys"), element("typing"));
 
@@ -50,8 +52,9 @@ function apply() {
     if (connection.rfb) {
         const size = setting("size");
         assign(connection.rfb, {
-            // First of all, for noVNC asks for no new size while it is set.
-            viewOnly: !(me.rights.has("keyboard") || me.rights.has("pointer")),
+            // First of all, for noVNC asks for no new size while it is set.  Until the rights
+            // are known nothing typed is held back: the server decides anyway.
+            viewOnly: me.name !== "" && !(me.rights.has("keyboard") || me.rights.has("pointer")),
             scaleViewport: size !== "actual",
             resizeSession: size === "remote" && me.rights.has("resize"),
             qualityLevel: setting("quality"),
@@ -126,6 +129,8 @@ session.addEventListener("change", (event) => {
     element("log-out").hidden = me.proof !== "login" && me.proof !== "invitation";
     apply();
 });
+session.addEventListener("notice", (event) => messages.show(event.detail));
+messages.addEventListener("away", () => panel.isOpen || connection.rfb?.focus());
 panel.addEventListener("settings", apply);
 panel.addEventListener("toggle", (event) => {
     if (event.detail) {

@@ -1,8 +1,12 @@
 // Who I am, what I may do and who else is here, as the server tells it.
 //
-// Fires "change" with detail {name, proof, rights: Set, viewers}.
+// Fires "change" with detail {name, proof, rights: Set, viewers}, and "notice" with
+// {from, text}: a message to be shown.
 
 const RETRY = 5000;
+// What tells this page from others of the same person.
+const random = crypto.getRandomValues(new Uint8Array(16));
+export const page = [...random].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
 export class Session extends EventTarget {
     #source = null;
@@ -13,8 +17,11 @@ export class Session extends EventTarget {
             return;
         }
         clearTimeout(this.#timer);
-        this.#source = new EventSource("api/v1/me/events");
+        this.#source = new EventSource(`api/v1/me/events?page=${page}`);
         this.#source.addEventListener("message", (event) => this.#tell(JSON.parse(event.data)));
+        this.#source.addEventListener("notice", (event) => {
+            this.dispatchEvent(new CustomEvent("notice", { detail: JSON.parse(event.data) }));
+        });
         this.#source.addEventListener("error", () => this.#failed());
     }
 

@@ -1,7 +1,7 @@
-// Drives one Chromium page for pytest: JSON lines in, JSON lines out.
+// Drives one Chromium page for pytest: JSON lines in, JSON lines out.  Arguments are Chromium's.
 //
 //   -> {"do": "open", "url": ..., "user": ..., "password": ..., "viewport": [w, h], "permissions": [...],
-//       "mobile": bool, "dark": bool}
+//       "mobile": bool, "dark": bool, "held": glob}     requests for what fits `held` are never answered
 //   -> {"do": "eval", "js": "async () => ..."}          <- value
 //   -> {"do": "wait", "js": "() => ...", "seconds": n}  <- value, once it is true
 //   -> {"do": "click", "selector": ...} or {"x": ..., "y": ...}
@@ -11,6 +11,8 @@
 //   -> {"do": "clipboard"} <- text   {"do": "clipboard", "text": ...}
 //   -> {"do": "pixel", "x": ..., "y": ...}  <- [r, g, b] of the desktop's own canvas
 //   -> {"do": "screenshot", "path": ...}   {"do": "resize", "viewport": [w, h]}   {"do": "reload"}
+//   -> {"do": "frame", "name": ...}   where it all happens from now on, until the next page
+//   -> {"do": "requests"} <- the address of every request that the page made
 //   -> {"do": "console"} <- every error that the page or its requests made
 //   -> {"do": "close"}
 //
@@ -21,16 +23,19 @@ import { chromium } from "playwright-core";
 
 const FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--disable-component-update", "--disable-sync", ...process.argv.slice(2),
 ];
 const TIMEOUT = 20_000;
 const POLL = 50;
 
 let browser = null;
 let page = null;
+// The page, or a frame in it.
+let place = null;
 let errors = [];
+let requests = [];
 
-async function open({ url, user, password, viewport = [1280, 800], permissions = [], mobile = false, dark = false }) {
+async function open({ url, user, password, viewport = [1280, 800], permissions = [], mobile = false, dark = false, held }) {
     browser ??= await chromium.launch({
         executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS,
     });
@@ -44,10 +49,15 @@ async function open({ url, user, password, viewport = [1280, 800], permissions =
         isMobile: mobile,
         permissions,
     });
+    if (held !== undefined) {
+        await context.route(held, () => {});
+    }
     errors = [];
-    page = await context.newPage();
+    requests = [];
+    place = page = await context.newPage();
     page.setDefaultTimeout(TIMEOUT);
     page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+    page.on("request", (request) => requests.push(request.url()));
     page.on("pageerror", (error) => errors.push(String(error)));
     const answer = await page.goto(url);
     return answer.status();
@@ -67,7 +77,7 @@ async function wait({ js, seconds = 20 }) {
     const end = Date.now() + seconds * 1000;
     while (Date.now() < end) {
         // A page that is on its way to another one has no value yet.
-        const value = await page.evaluate(`(${js})()`).catch((error) => {
+        const value = await place.evaluate(`(${js})()`).catch((error) => {
             if (!/context was destroyed/.test(error)) {
                 throw error;
             }
@@ -82,16 +92,17 @@ async function wait({ js, seconds = 20 }) {
 
 const VERBS = {
     open,
-    eval: ({ js }) => page.evaluate(`(${js})()`),
+    eval: ({ js }) => place.evaluate(`(${js})()`),
     wait,
-    click: ({ selector, x, y }) => (selector === undefined ? page.mouse.click(x, y) : page.click(selector)),
+    frame: ({ name }) => { place = page.frame({ name }); },
+    click: ({ selector, x, y }) => (selector === undefined ? page.mouse.click(x, y) : place.click(selector)),
     type: ({ text }) => page.keyboard.type(text),
     press: ({ key }) => page.keyboard.press(key),
-    tap: ({ selector }) => page.tap(selector),
+    tap: ({ selector }) => place.tap(selector),
     down: ({ key }) => page.keyboard.down(key),
     up: ({ key }) => page.keyboard.up(key),
     stroke,
-    fill: ({ selector, text }) => page.fill(selector, text),
+    fill: ({ selector, text }) => place.fill(selector, text),
     clipboard: ({ text }) => (text === undefined
         ? page.evaluate(() => navigator.clipboard.readText())
         : page.evaluate((value) => navigator.clipboard.writeText(value), text)),
@@ -103,6 +114,7 @@ const VERBS = {
     resize: ({ viewport }) => page.setViewportSize({ width: viewport[0], height: viewport[1] }),
     reload: async () => { await page.reload(); },
     console: () => errors,
+    requests: () => requests,
     close: async () => { await browser?.close(); },
 };
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 import time
+from functools import partial
 from typing import Any, NamedTuple, Optional
 
 from twisted.internet import reactor
@@ -21,6 +22,7 @@ from kasmd.http.cookies import SessionCookie
 from kasmd.http.guard import Sessions
 from kasmd.http.server import Limits
 from kasmd.interfaces import Account, Principal
+from kasmd.log import output
 from kasmd.permission.accounts import FileAccounts
 from kasmd.permission.checkers import Authenticator
 from kasmd.permission.features import FeaturedAccounts, Features
@@ -32,12 +34,15 @@ from kasmd.permission.proofs import Proofs
 from kasmd.permission.registry import Registry
 from kasmd.permission.seat import Hold, Seat
 from kasmd.permission.tokens import Tokens
+from kasmd.ranges import line_of_text
 from kasmd.rights import OWNER, READ, WRITE, Right
 from kasmd.viewer.measures import Measures
 from kasmd.viewer.roster import Roster
 from kasmd.viewer.worker import InlineWorker, ThreadWorker
 from kasmd.web.api.service import Api
+from kasmd.web.api.settings import Setting
 from kasmd.web.entrance import Entrance
+from kasmd.web.pages import Pages
 from kasmd.web.site import PAGE, content_policy, make_site, page_mounts
 
 PASSWORD = "secret"
@@ -47,6 +52,15 @@ ACCOUNTS = {
     "writer": Right.ENTER | WRITE,
     "reader": Right.ENTER | READ,
 }
+
+
+#: The settings that nothing here hangs on, which are just remembered.
+SETTINGS: dict[str, Any] = {
+    "desktop_name": "memory", "allow_resize": True, "max_frame_rate": 60, "viewers": 200,
+    "stalled_viewer_seconds": 30.0, "clipboard_bytes": 1 << 24, "blacklist_threshold": 5,
+    "blacklist_timeout": 10.0,
+}
+LEVEL = Setting("log_level", output.level, output.set_level)
 
 
 class Answer(NamedTuple):
@@ -85,10 +99,16 @@ def ask(port: int, method: str, path: str, body: Any, headers: dict[str, str]) -
         connection.close()
 
 
+def _remembered(values: dict[str, Any], name: str) -> Setting:
+    check = line_of_text if name == "desktop_name" else None
+    return Setting(name, lambda: values[name], partial(values.__setitem__, name), check)
+
+
 class Here:
     """One who is on the roster, and keeps what he is told."""
 
     peer = "192.0.2.1:4711"
+    page = ""
     connected_at = 1000.5
 
     def __init__(self, name: str, grant: Any) -> None:
@@ -124,7 +144,8 @@ class Served:
         )
         self.registry = Registry(self.accounts, proofs=self.proofs.kinds)
         self.display = MemoryDisplay(320, 200)
-        self.roster = Roster()
+        self.roster, self.pages = Roster(), Pages()
+        self.settings = dict(SETTINGS)
         self.port, self.site = self._listen()
 
     def _file(self, name: str) -> str:
@@ -140,6 +161,8 @@ class Served:
             accounts=self.accounts,
             proofs=self.proofs,
             roster=self.roster,
+            pages=self.pages,
+            settings=[LEVEL, *(_remembered(self.settings, name) for name in self.settings)],
             seat_of=lambda request: Seat(self.display, request.grant, hold),
             hashing=InlineWorker(),
             work=ThreadWorker(reactor),
@@ -154,6 +177,7 @@ class Served:
             authenticator=authenticator,
             registry=self.registry,
             roster=self.roster,
+            pages=self.pages,
             make_viewer=lambda transport, principal: None,
             mounts=page_mounts(PAGE),
             more=api.routes(),

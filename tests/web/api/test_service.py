@@ -7,12 +7,19 @@ import json
 import time
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
+from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
-from kasmd.log import output
+from kasmd.http.problems import Problem
+from kasmd.interfaces import Principal
 from kasmd.rights import Right
 from kasmd.web.api.document import document
+from kasmd.web.api.events import MAX_STREAMS, MAX_WAITING
+from kasmd.web.api.operations import Call
+from kasmd.web.api.schemas import MAX_MESSAGE, MAX_TEXT
+from kasmd.web.pages import Page
 from tests.web.api.site import Served, authorization
 
 LATER = time.time() + 3600
@@ -65,6 +72,31 @@ class Sessions(Served, TestCase):
         scores, = (await self.ask("GET", "/statistics")).json
         session, = (await self.ask("GET", "/sessions")).json
         self.assertEqual((scores["id"], scores["network"]), (session["id"], 10))
+
+
+    async def test_a_message_is_shown_or_it_is_not(self) -> None:
+        page, told = Page("writer", "0" * 32), []
+        self.join("reader")
+        self.join("writer").page = page.name
+        reader, writer = (each["id"] for each in (await self.ask("GET", "/sessions")).json)
+        take = [True, False]
+        self.pages.opened(page, lambda message: told.append(message) or take.pop(0))
+        text = {"text": "Tea?\nIn ten minutes."}
+        for ident, shown in ((writer, True), (writer, False), (reader, False)):
+            answer = await self.ask("POST", f"/sessions/{ident}/messages", text)
+            self.assertEqual((answer.status, answer.json), (200, {"shown": shown}))
+        self.assertEqual(told, [{"from": "own", **text}] * 2)
+
+    async def test_messages_that_are_none(self) -> None:
+        self.join("writer")
+        session, = (await self.ask("GET", "/sessions")).json
+        path = f"/sessions/{session['id']}/messages"
+        for text in ("", "a\x1b[31m", "a\rb", "x" * (MAX_MESSAGE + 1), 7):
+            answer = await self.ask("POST", path, {"text": text})
+            self.assertEqual((answer.status, answer.fields), (422, ["/text"]), text)
+        self.assertEqual((await self.ask("POST", path, {"text": "x"}, "writer")).status, 403)
+        none = await self.ask("POST", "/sessions/none/messages", {"text": "x"})
+        self.assertEqual(none.status, 404)
 
 
 class Proofs(Served, TestCase):
@@ -136,12 +168,86 @@ class Desktop(Served, TestCase):
         self.assertEqual((await self.ask("DELETE", "/clipboard")).status, 204)
         self.assertEqual(self.display.clipboard, {})
 
-    async def test_settings(self) -> None:
-        self.addCleanup(output.set_level, output.level())
-        answer = await self.ask("PATCH", "/settings", {"log_level": 100})
-        self.assertEqual(answer.json, {"log_level": 100})
-        self.assertEqual(output.level(), 100)
-        self.assertEqual((await self.ask("PATCH", "/settings", {"log_level": 101})).status, 422)
+    async def test_what_was_copied(self) -> None:
+        self.assertEqual((await self.ask("GET", "/clipboard")).json, {"text": ""})
+        self.display.copy({"text/plain": "é\n".encode(), "text/html": b"<i>"})
+        self.assertEqual((await self.ask("GET", "/clipboard", proof="writer")).json,
+                         {"text": "é\n"})
+        self.assertEqual((await self.ask("GET", "/clipboard", proof="reader")).status, 403)
+        await self.ask("DELETE", "/clipboard")
+        self.assertEqual((await self.ask("GET", "/clipboard")).json, {"text": ""})
+        self.display.copy({"text/plain": b"x" * (MAX_TEXT + 1)})
+        self.assertEqual((await self.ask("GET", "/clipboard")).status, 409)
+
+
+class SlowRequest:
+    """A request whose client takes nothing."""
+
+    finished = 0
+
+    def __init__(self, grant: Any) -> None:
+        self.grant = grant
+        self.method = b"GET"
+        self.gone: Deferred[None] = Deferred()
+        self.written: list[bytes] = []
+
+    def notifyFinish(self) -> Deferred[None]:
+        return self.gone
+
+    def open(self, status: int, headers: Any, length: Any) -> None:
+        self.status = status
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        producer.pauseProducing()
+
+    def unregisterProducer(self) -> None:
+        """Nobody is told to pause any more."""
+
+    def write(self, data: bytes) -> None:
+        self.written.append(data)
+
+    def finish(self) -> None:
+        self.finished += 1
+        self.gone.callback(None)
+
+
+class EventBounds(Served, TestCase):
+    """What a stream may hold, and how many there may be."""
+
+    def stream(self) -> SlowRequest:
+        """Open one whose client takes nothing."""
+        request = SlowRequest(self.registry.admit(Principal("own"), "desktop"))
+        events = next(each for each in self.api.operations if each.name == "events")
+        events.handle(Call(request, {}, {}, None))  # type: ignore[arg-type]
+        return request
+
+    def test_one_that_lets_too_much_wait_is_ended_and_nobody_else(self) -> None:
+        slow = self.stream()
+        for number in range(MAX_WAITING // 2):
+            self.roster.left(self.join("writer"))  # type: ignore[arg-type]
+        later = self.stream()
+        self.assertEqual(slow.finished, 0)
+        self.join("reader")
+        self.assertEqual((slow.finished, later.finished), (1, 0))
+        self.assertEqual([said for said in slow.written if not said.startswith(b":")], [])
+        later.finish()
+
+    def test_so_many_at_one_time(self) -> None:
+        streams = [self.stream() for _ in range(MAX_STREAMS)]
+        with self.assertRaises(Problem) as caught:
+            self.stream()
+        self.assertEqual(caught.exception.status, 503)
+        self.assertEqual(list(caught.exception.headers), [(b"Retry-After", b"10")])
+        streams.pop().finish()
+        streams.append(self.stream())
+        for stream in streams:
+            stream.finish()
+        self.assertEqual(len(globalLogPublisher._observers), self.observers)
+
+    def setUp(self) -> None:
+        """Count who listens to the log."""
+        super().setUp()
+        self.observers = len(globalLogPublisher._observers)
 
 
 class Events(Served, TestCase):

@@ -1,0 +1,219 @@
+"""Streams of video: pictures to access units and back, by PyAV.
+
+PyAV is the optional extra ``video``: without it `available` is empty.  Nothing
+is delayed: each picture gives one access unit, which holds the parameter sets if
+it is a key picture (H.264 and HEVC as Annex B, AV1 as low overhead OBUs).
+
+Colours are BT.601 of limited range, and say so: those who do not read what a
+stream says take it for that.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from fractions import Fraction
+from functools import lru_cache
+from typing import NamedTuple, Optional
+
+import numpy as np
+
+from kasmd.codec.base import check_area
+from kasmd.errors import ProtocolError
+from kasmd.screen.geometry import Rect
+from kasmd.screen.pixels import Pixels
+
+
+class Codec(Enum):
+    """The kinds of stream."""
+
+    H264 = "h264"
+    HEVC = "hevc"
+    AV1 = "av1"
+
+
+class Unit(NamedTuple):
+    """One picture of a stream; one that is ``key`` needs none before it."""
+
+    data: bytes
+    key: bool
+
+
+class Encoding(NamedTuple):
+    """An encoder of the library; ``quality`` names the option that is 0 (best) to ``worst``."""
+
+    name: str
+    quality: str
+    worst: int
+    options: dict[str, str]
+
+
+#: x264's ultrafast would blur what moves: CABAC and the filter give more than they
+#: cost, and the small dead zones keep the grain that makes a picture look sharp.
+_X264 = ":".join((
+    "cabac=1", "deblock=0,0", "no-dct-decimate=1", "deadzone-inter=6", "deadzone-intra=6",
+))
+_NVENC = {
+    "preset": "p1", "tune": "ull", "rc": "constqp", "zerolatency": "1", "delay": "0",
+    "forced-idr": "1",
+}
+
+#: The encoders of a kind, the best first.  libx265 is not among them: its quickest
+#: takes 50 ms for a picture of 1280 x 720.
+ENCODINGS: dict[Codec, tuple[Encoding, ...]] = {
+    Codec.H264: (
+        Encoding("h264_nvenc", "qp", 51, _NVENC),
+        Encoding("libx264", "crf", 51, {
+            "preset": "ultrafast", "tune": "zerolatency", "forced-idr": "1", "x264-params": _X264,
+        }),
+    ),
+    Codec.HEVC: (
+        Encoding("hevc_nvenc", "qp", 51, _NVENC),
+    ),
+    Codec.AV1: (
+        Encoding("av1_nvenc", "qp", 255, _NVENC),
+        Encoding("libsvtav1", "crf", 63, {
+            "preset": "12", "svtav1-params": "pred-struct=1:lookahead=0:rtc=1:lp=1",
+        }),
+    ),
+}
+_DECODERS = {Codec.H264: "h264", Codec.HEVC: "hevc", Codec.AV1: "libdav1d"}
+
+#: FFmpeg's numbers: AVCOL_RANGE_MPEG, AVCOL_SPC_SMPTE170M.
+_LIMITED, _BT601 = 1, 6
+_INTERPOLATION = "FAST_BILINEAR"
+#: The size of the picture that tells whether an encoder works.
+_TRIAL = 320, 192
+_RATE = 30
+_NEVER = 1 << 20
+#: What a stream calls its size may exceed the picture's by less than one such block.
+_BLOCK = 128
+
+
+class VideoFailed(Exception):
+    """The library would not encode: begin another stream, or do without."""
+
+
+@lru_cache(maxsize=None)
+def available() -> dict[Codec, Encoding]:
+    """Give the encoder that works here for each kind; empty without PyAV."""
+    return {
+        codec: working
+        for codec, encodings in ENCODINGS.items()
+        for working in [next(filter(_works, encodings), None)]
+        if working is not None
+    }
+
+
+def _works(encoding: Encoding) -> bool:
+    try:
+        encoder = VideoEncoder(*_TRIAL, encoding)
+        encoder.encode(np.zeros((*_TRIAL[::-1], 4), np.uint8))
+        encoder.close()
+    except VideoFailed:
+        return False
+    return True
+
+
+def even(rect: Rect) -> Rect:
+    """Give the part of a rectangle that a stream can show: its sides rounded down to even."""
+    return rect._replace(width=rect.width & ~1, height=rect.height & ~1)
+
+
+class VideoEncoder:
+    """One stream of pictures of one size, both sides even (else ValueError).
+
+    ``quality`` is from 0, the best, to the encoding's ``worst``, by default in
+    the middle.  VideoFailed where the encoder does not work, now or later.
+    """
+
+    def __init__(self, width: int, height: int, encoding: Encoding,
+                 quality: Optional[int] = None, threads: int = 1) -> None:
+        if width & 1 or height & 1 or not width or not height:
+            raise ValueError(f"a stream of {width} x {height}")
+        check_area(width, height)
+        self.width, self.height = width, height
+        self._pictures = 0
+        quality = encoding.worst // 2 if quality is None else min(quality, encoding.worst)
+        try:
+            import av
+            from av.video.frame import PictureType
+            from av.video.reformatter import VideoReformatter
+
+            self._new_frame = av.VideoFrame.from_numpy_buffer
+            self._kinds = {True: PictureType.I, False: PictureType.NONE}
+            self._reformatter = VideoReformatter()
+            self._error: type[Exception] = av.FFmpegError
+            self._context = context = av.VideoCodecContext.create(encoding.name, "w")
+            context.width, context.height, context.pix_fmt = width, height, "yuv420p"
+            context.time_base, context.framerate = Fraction(1, _RATE), Fraction(_RATE)
+            context.color_range, context.colorspace = _LIMITED, _BT601
+            context.thread_count, context.gop_size, context.max_b_frames = threads, _NEVER, 0
+            context.options = {**encoding.options, encoding.quality: str(quality)}
+            context.open()
+        except (ImportError, ValueError, OSError, RuntimeError) as error:
+            raise VideoFailed(f"{encoding.name}: {error}") from error
+
+    def encode(self, pixels: Pixels, key: bool = False) -> Unit:
+        """Give the next picture of the stream; the first is key in any case."""
+        if pixels.shape != (self.height, self.width, 4):
+            raise ValueError(f"pixels of shape {pixels.shape}")
+        whole = self._new_frame(np.ascontiguousarray(pixels), format="bgra")
+        frame = self._reformatter.reformat(
+            whole, format="yuv420p", interpolation=_INTERPOLATION, threads=1
+        )
+        frame.pts = self._pictures
+        frame.pict_type = self._kinds[key]
+        self._pictures += 1
+        try:
+            packets = self._context.encode(frame)
+        except self._error as error:
+            raise VideoFailed(str(error)) from error
+        if not packets:
+            raise VideoFailed("a picture is held back")
+        return Unit(b"".join(map(bytes, packets)), any(packet.is_keyframe for packet in packets))
+
+    def close(self) -> None:
+        """End the stream."""
+        try:
+            self._context.encode(None)
+        except self._error as error:
+            raise VideoFailed(str(error)) from error
+
+
+class VideoDecoder:
+    """The reading end of a stream whose pictures are all of one size."""
+
+    def __init__(self, width: int, height: int, codec: Codec) -> None:
+        check_area(width, height)
+        try:
+            import av
+        except ImportError as error:
+            raise VideoFailed(f"PyAV: {error}") from error
+        self.width, self.height = width, height
+        self._error = av.FFmpegError
+        self._packet = av.Packet
+        self._context = av.VideoCodecContext.create(_DECODERS[codec], "r")
+        self._context.thread_count = 1
+        self._context.options = {
+            "flags": "low_delay", "max_pixels": str((width + _BLOCK) * (height + _BLOCK)),
+        }
+
+    def decode(self, data: bytes) -> Optional[Pixels]:
+        """Read one access unit: the picture, or None if it is not to be shown yet.
+
+        ProtocolError for what is no stream, and for pictures of another size.
+        """
+        try:
+            frames = self._context.decode(self._packet(data))
+        except (self._error, ValueError) as error:
+            raise ProtocolError(f"video: {error}") from error
+        if not frames:
+            return None
+        frame = frames[-1]
+        if (frame.width, frame.height) != (self.width, self.height):
+            raise ProtocolError(
+                f"a video of {frame.width} x {frame.height} for {self.width} x {self.height}"
+            )
+        pixels: Pixels = frame.to_ndarray(format="bgra")
+        pixels[..., 3] = 0
+        return pixels

@@ -1,0 +1,184 @@
+"""The header fields of an upstream's answer for the client.
+
+Pure.  A desktop is its user's, and shares its origin with every other desktop:
+what it answers may speak for its own paths only, and never of the credential
+that was put in for it.
+"""
+
+from __future__ import annotations
+
+import binascii
+from functools import lru_cache
+from typing import NamedTuple, Optional, Sequence
+from urllib.parse import quote_from_bytes, urlsplit
+
+from kasmd.edge.asking import Allowed
+from kasmd.edge.onward import HOP_BY_HOP, Hop, is_own_cookie, via
+from kasmd.h1.fields import Field, Fields
+
+#: What would speak for the whole origin, order a proxy in front about, tell of a
+#: credential, or is said by the face itself.
+_WITHHELD = HOP_BY_HOP | frozenset((
+    b"accept-ch", b"alt-svc", b"authentication-info", b"clear-site-data", b"content-length",
+    b"date", b"expect-ct", b"nel", b"origin-agent-cluster", b"public-key-pins",
+    b"referrer-policy", b"report-to", b"reporting-endpoints", b"server",
+    b"service-worker-allowed", b"set-cookie", b"strict-transport-security", b"via",
+    b"www-authenticate", b"x-content-type-options", b"x-lighttpd-send-file", b"x-reproxy-url",
+    b"x-request-id", b"x-sendfile",
+))  # fmt: skip
+_WITHHELD_PREFIXES = (b"x-kasm-", b"kasmd-", b"proxy-", b"x-accel-", b"access-control-")
+#: Which proxy before us failed (RFC 9209) is for the client to know.
+PROXY_STATUS = b"proxy-status"
+#: Shorter parts of a credential are found everywhere.
+_SHORTEST_SECRET = 6
+
+
+class Place(NamedTuple):
+    """Where the upstream's paths are for the client.
+
+    The client sees ``public`` where the upstream has ``inner``, and all of the
+    desktop's paths begin with ``scope``, which is empty where none is known.
+    """
+
+    public: bytes
+    inner: bytes
+    scope: bytes
+    #: The hosts (with ports, in lower case) by which the upstream may call itself.
+    hosts: frozenset[bytes]
+
+    def outside(self, path: bytes) -> bytes:
+        """Give the client's path for one of the upstream's."""
+        if path == self.inner or path.startswith(self.inner + b"/"):
+            return self.public + path[len(self.inner) :]
+        return path
+
+
+def place_of(path: bytes, host: bytes, allowed: Allowed) -> Place:
+    """Tell it from what the client asked for and what the upstream is asked for."""
+    inner = allowed.target.partition(b"?")[0]
+    same = _same_end(path, inner)
+    upstream = allowed.upstream
+    hosts = {host.lower(), str(upstream).partition("://")[2].lower().encode("ascii", "replace")}
+    if upstream.port == (80 if upstream.tls is None else 443):
+        hosts.add(upstream.host.lower().encode("ascii", "replace"))
+    session = b"/%b/" % allowed.session.encode("ascii", "replace")
+    before, found, _ = path.partition(session)
+    scope = before + found
+    return Place(path[: len(path) - same], inner[: len(inner) - same], scope, frozenset(hosts))
+
+
+def _same_end(path: bytes, other: bytes) -> int:
+    """Count the bytes of the longest common end that begins with a slash."""
+    if path == other:
+        return len(path)
+    same = 0
+    for size in range(1, min(len(path), len(other)) + 1):
+        if path[-size] != other[-size]:
+            break
+        if path[-size] == 0x2F:
+            same = size
+    return same
+
+
+def answer_fields(
+    fields: Fields, version: bytes, hop: Hop, place: Place, secrets: Sequence[bytes] = ()
+) -> list[Field]:
+    """Give an answer's fields for the client; its length is not among them.
+
+    No value that holds one of ``secrets`` is among them either.
+    """
+    named = fields.tokens(b"connection")
+    onward = [
+        field
+        for field in fields
+        if not _withheld(field[0]) and (not named or field[0].lower() not in named)
+    ]
+    if b"location" in fields or b"content-location" in fields:
+        onward = [_relocated(field, place) for field in onward]
+    for value in fields.all(b"set-cookie"):
+        cookie = scoped_cookie(value, place)
+        if cookie is not None:
+            onward.append((b"Set-Cookie", cookie))
+    onward += [(b"Via", value) for value in fields.all(b"via")]
+    if secrets:
+        onward = [field for field in onward if not any(secret in field[1] for secret in secrets)]
+    onward.append((b"Via", via(version, hop)))
+    return onward
+
+
+@lru_cache(maxsize=1024)
+def _withheld(name: bytes) -> bool:
+    key = name.lower().replace(b"_", b"-")
+    return key != PROXY_STATUS and (key in _WITHHELD or key.startswith(_WITHHELD_PREFIXES))
+
+
+def secrets_of(fields: Sequence[Field]) -> tuple[bytes, ...]:
+    """Give what of the fields that were put in may never come back, as it may be written."""
+    found: set[bytes] = set()
+    for name, value in fields:
+        if name.lower() in (b"authorization", b"kasmd-ticket"):
+            scheme, _, parameter = value.rpartition(b" ")
+            found |= {value, parameter}
+            if scheme.lower() == b"basic":
+                found |= _decoded(parameter)
+    found |= {quote_from_bytes(secret, safe="").encode("ascii") for secret in found}
+    return tuple(secret for secret in found if len(secret) >= _SHORTEST_SECRET)
+
+
+def _decoded(parameter: bytes) -> set[bytes]:
+    try:
+        pair = binascii.a2b_base64(parameter)
+    except binascii.Error:
+        return set()
+    return {pair, pair.partition(b":")[2]}
+
+
+def _relocated(field: Field, place: Place) -> Field:
+    name, value = field
+    if name.lower() not in (b"location", b"content-location"):
+        return field
+    return name, relocated(value, place)
+
+
+def relocated(location: bytes, place: Place) -> bytes:
+    """Give a Location for the client: what is the upstream's own becomes a public path."""
+    try:
+        parts = urlsplit(location.decode("latin-1"))
+    except ValueError:
+        return location
+    authority = parts.netloc.rpartition("@")[2].lower().encode("latin-1")
+    ours = authority in place.hosts if authority else location.startswith(b"/")
+    if not ours or parts.scheme not in ("", "http", "https"):
+        return location
+    path = place.outside(parts.path.encode("latin-1") or b"/")
+    if path.startswith((b"//", b"/\\")):
+        # As a path without a host it would name another host.
+        path = b"/" + path.lstrip(b"/\\")
+    rest = (f"?{parts.query}" if parts.query else "") + (
+        f"#{parts.fragment}" if parts.fragment else ""
+    )
+    return path + rest.encode("latin-1")
+
+
+def scoped_cookie(value: bytes, place: Place) -> Optional[bytes]:
+    """Give a Set-Cookie value that reaches this desktop's paths only, None for none."""
+    pair, *attributes = value.split(b";")
+    name, equals, _ = pair.strip().partition(b"=")
+    # Without a name, the value alone would be sent back, and may look like any cookie.
+    if not place.scope or not equals or not name.strip() or is_own_cookie(name.strip()):
+        return None
+    kept = [pair.strip()]
+    path = b""
+    for attribute in attributes:
+        key, _, said = attribute.strip().partition(b"=")
+        if key.strip().lower() == b"path":
+            path = said.strip()
+        elif key.strip().lower() != b"domain" and key:
+            kept.append(attribute.strip())
+    inside = place.outside(path) if path.startswith(b"/") else b""
+    scope = inside if _is_below(inside, place.scope) else place.scope
+    return b"; ".join([*kept, b"Path=" + scope])
+
+
+def _is_below(path: bytes, scope: bytes) -> bool:
+    return path.startswith(scope) and b"/.." not in path

@@ -1,0 +1,189 @@
+"""The directory of sessions: a file that says what there is, whose, and where.
+
+It is read anew after each edit, off the reactor.  A broken edit leaves all as
+it was and is told in the log; a good one ends what it changed, and nothing else.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any, Callable, Mapping, NamedTuple, Optional, Sequence
+
+from twisted.application.service import Service
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from kasmd.edge.asking import Upstream
+from kasmd.errors import ConfigError
+from kasmd.interfaces import IGrant, IWorker
+from kasmd.log.audit import Source, audited
+from kasmd.permission.callbacks import Callbacks
+from kasmd.permission.registry import EVERYTHING
+from kasmd.permission.shares import Share
+from kasmd.permission.tickets import Tickets
+from kasmd.permission.watch import FileWatch
+from kasmd.rights import Right, feature_names
+
+
+class Credential(NamedTuple):
+    """How the desktop is told to let somebody in who has at least these rights."""
+
+    rights: Right
+    #: The value of an Authorization header; empty: nothing is said.
+    authorization: bytes = b""
+    #: Signs instead what each person may do.
+    tickets: Optional[Tickets] = None
+
+    def __repr__(self) -> str:
+        return f"<Credential for {','.join(feature_names(self.rights))}>"
+
+
+#: For a desktop that asks nobody who he is: whoever reaches it may do everything.
+OPEN = Credential(EVERYTHING)
+
+
+class Session(NamedTuple):
+    """One desktop, or whatever else speaks HTTP."""
+
+    ident: str
+    name: str
+    owner: str
+    #: What others may do, by account.
+    others: Mapping[str, Right]
+    upstream: Upstream
+    #: Comes before every path at the upstream, without a slash at its end.
+    prefix: bytes = b""
+    #: What a link opens, below the session's own address.
+    page: str = ""
+    #: The first one counts that is not for more rights than somebody has.
+    credentials: tuple[Credential, ...] = (OPEN,)
+    running: bool = True
+
+    @property
+    def share(self) -> Share:
+        """Give who may do what, and what to enter it means."""
+        rights = {**self.others, self.owner: EVERYTHING}
+        return Share(rights, (self.upstream, self.prefix, self.credentials))
+
+    def credential_for(self, grant: IGrant) -> Optional[Credential]:
+        """Give what to let the grant's holder in with; None if all would be too much."""
+        for credential in self.credentials:
+            if credential.tickets is not None or grant.holds(credential.rights):
+                return credential
+        return None
+
+
+class Directory(Service):
+    """The sessions of one file; a `kasmd.permission.shares.Shares`.
+
+    ``read`` reads and checks all of it (ConfigError), at first when this is
+    made; later on ``worker``.
+    """
+
+    _log = Logger()
+
+    def __init__(self, reactor: Any, path: str, read: Callable[[], Sequence[Session]],
+                 worker: IWorker) -> None:
+        self._read = read
+        self._worker = worker
+        self._watch = FileWatch(reactor, path, self.look)
+        self._callbacks = Callbacks()
+        self._reading = False
+        self._again = False
+        self._complaint = ""
+        self._sessions: Mapping[str, Session] = {}
+        self._shares: Mapping[str, Share] = {}
+        self._of: dict[str, list[Session]] = {}
+        self._put(read())
+
+    def find(self, ident: str) -> Optional[Session]:
+        """Give a session."""
+        return self._sessions.get(ident)
+
+    def sessions(self) -> Mapping[str, Session]:
+        """Give every session by its id, in the file's order; the mapping never changes."""
+        return self._sessions
+
+    def entered_by(self, name: str) -> Sequence[Session]:
+        """Give the sessions in which ``name`` has a share, in the file's order."""
+        return self._of.get(name, ())
+
+    def share(self, target: str) -> Optional[Share]:
+        """Give who may do what in the session ``target``."""
+        return self._shares.get(target)
+
+    def when_changed(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call ``callback`` after each change until the answer is called."""
+        return self._callbacks.add(callback)
+
+    def startService(self) -> None:
+        """Watch the file from now on."""
+        super().startService()
+        self._watch.start()
+        self.look()
+
+    def stopService(self) -> None:
+        """Watch no longer."""
+        super().stopService()
+        self._watch.stop()
+
+    def look(self) -> None:
+        """Read the file, now or once the reading that goes on is done."""
+        if self._reading:
+            self._again = True
+            return
+        self._reading = True
+        self._worker.do(self._read).addCallbacks(self._take, self._refuse).addBoth(self._done)
+
+    def _done(self, result: object) -> None:
+        if isinstance(result, Failure):
+            self._log.failure("the directory could not be taken over", result)
+        self._reading = False
+        if self._again:
+            self._again = False
+            self.look()
+
+    def _take(self, sessions: Sequence[Session]) -> None:
+        self._complaint = ""
+        before = self._sessions
+        self._put(sessions)
+        if self._sessions != before:
+            _audit(before, self._sessions)
+            self._callbacks.call()
+
+    def _put(self, sessions: Sequence[Session]) -> None:
+        self._sessions = MappingProxyType({session.ident: session for session in sessions})
+        self._shares = {session.ident: session.share for session in sessions}
+        self._of = {}
+        for session in sessions:
+            for name in self._shares[session.ident].rights:
+                self._of.setdefault(name, []).append(session)
+
+    def _refuse(self, failure: Failure) -> None:
+        failure.trap(ConfigError)
+        complaint = failure.getErrorMessage()
+        if complaint != self._complaint:
+            self._complaint = complaint
+            for line in complaint.splitlines():
+                self._log.warn("{line}; the sessions stay as they were", line=line)
+
+
+def _audit(old: Mapping[str, Session], new: Mapping[str, Session]) -> None:
+    """Write a line for each change."""
+    source = Source("file")
+    for ident in dict.fromkeys((*old, *new)):
+        before, after = old.get(ident), new.get(ident)
+        if before is None and after is not None:
+            audited("session", ident, "made", after=_said(after), source=source)
+        elif after is None and before is not None:
+            audited("session", ident, "removed", _said(before), source=source)
+        elif before is not None and after is not None:
+            if _said(before) != _said(after):
+                audited("session", ident, "rights", _said(before), _said(after), source)
+            if before.share.bond != after.share.bond:
+                audited("session", ident, "upstream", source=source)
+
+
+def _said(session: Session) -> str:
+    others = (f"{name}={'+'.join(feature_names(r))}" for name, r in session.others.items())
+    return ",".join((f"{session.owner}=owner", *others))

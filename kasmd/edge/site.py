@@ -1,0 +1,177 @@
+"""One edge, composed: what it publishes, and how it asks who may pass."""
+
+from __future__ import annotations
+
+from typing import Callable, NamedTuple, Optional, Sequence
+from weakref import WeakKeyDictionary
+
+from twisted.internet.defer import maybeDeferred
+from twisted.python.failure import Failure
+
+from kasmd.edge.asking import Allowed, Authoriser
+from kasmd.edge.cors import Cors
+from kasmd.edge.desktops import Desktops
+from kasmd.edge.direct import DirectAuthoriser
+from kasmd.edge.directory import Directory
+from kasmd.edge.failures import FailurePage, refusal
+from kasmd.errors import PermissionDenied
+from kasmd.http.guard import Authenticates, Guard, Sessions
+from kasmd.http.problems import Problem
+from kasmd.http.routes import ANY, PUBLIC, Route, Routes
+from kasmd.http.server import Answer, Request, Response
+from kasmd.interfaces import IPermissionRegistry
+from kasmd.permission.shares import LOBBY
+from kasmd.rights import Right
+
+#: Carries an allowed request to its upstream, and the answer back.
+Forward = Callable[[Request, Allowed], Answer]
+
+_JSON = (b"Content-Type", b"application/json")
+_TEXT = (b"Content-Type", b"text/plain")
+_NOT_KEPT = (b"Cache-Control", b"no-store")
+
+
+class Door(NamedTuple):
+    """How people log in at an edge that is itself asked who they are.
+
+    ``instead`` answers a page that was asked for without a proof; the paths of
+    ``routes`` are those below the edge's prefix already.
+    """
+
+    routes: Sequence[Route]
+    instead: Callable[[Failure, Request], Answer]
+
+
+class EdgeSite:
+    """Answers the requests of one edge.
+
+    ``authoriser`` is asked for what is below ``<prefix>/desktop/``, ``lobby``
+    for the rest; ``body`` is the room that the relay's route has.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: bytes,
+        authoriser: Authoriser,
+        forward: Forward,
+        prefix: bytes = b"",
+        cors: Cors = Cors(()),
+        more: Sequence[Route] = (),
+        lobby: Optional[Guard] = None,
+        door: Optional[Door] = None,
+        body: int = 0,
+    ) -> None:
+        self._name = name
+        self._authoriser = authoriser
+        self._forward = forward
+        self._below = prefix + b"/desktop/"
+        self._prefix = prefix
+        self._cors = cors
+        self._lobby = lobby
+        self._door = door
+        self._allowed: WeakKeyDictionary[Request, Allowed] = WeakKeyDictionary()
+        self.routes = Routes(
+            (
+                Route(b"GET", prefix + b"/__healthcheck", PUBLIC, _healthy),
+                Route(b"GET", prefix + b"/checkvalid", PUBLIC, _valid),
+                Route(b"OPTIONS", self._below + b"*", PUBLIC, cors.preflight),
+                Route(ANY, self._below + b"*", Right.ENTER, self._relay, body),
+                *more,
+                *(door.routes if door is not None else ()),
+            )
+        )
+
+    def room(self, method: bytes, path: bytes) -> int:
+        """Give how many bytes of a body the route for this reads."""
+        return self.routes.room(method, path)
+
+    def respond(self, request: Request) -> Answer:
+        """Answer, or fail with a `Problem` that says which hop failed."""
+        return maybeDeferred(self._respond, request).addErrback(self._failed, request)
+
+    def _respond(self, request: Request) -> Answer:
+        if self._prefix and request.path == self._prefix:
+            raise _with_slash(request)
+        if self.routes.is_public(request):
+            return self.routes.dispatch(request)
+        if request.path.startswith(self._below):
+            asked = self._authoriser.authorise(request).addCallback(self._let_in, request)
+        elif self._lobby is not None and request.path.startswith(self._prefix + b"/"):
+            asked = maybeDeferred(self._lobby.admit, request)
+        else:
+            raise Problem(404, "There is nothing at this address.")
+        if self._door is None:
+            return asked.addCallback(self.routes.dispatch)
+        return asked.addCallbacks(
+            self.routes.dispatch, self._door.instead, errbackArgs=(request,)
+        )
+
+    def _let_in(self, allowed: Allowed, request: Request) -> Request:
+        request.grant, request.principal = allowed.grant, allowed.principal
+        self._allowed[request] = allowed
+        return request
+
+    def _relay(self, request: Request) -> Answer:
+        return self._forward(request, self._allowed[request])
+
+    def _failed(self, failure: Failure, request: Request) -> None:
+        problem = failure.value
+        if isinstance(problem, PermissionDenied):
+            problem = refusal("not-allowed")
+        if isinstance(problem, Problem) and not isinstance(problem, FailurePage):
+            raise FailurePage(problem, self._name, request.request_id)
+        failure.raiseException()
+
+
+def make_direct(
+    *,
+    name: str,
+    directory: Directory,
+    registry: IPermissionRegistry,
+    authenticator: Authenticates,
+    sessions: Sessions,
+    door: Door,
+    forward: Forward,
+    prefix: str = "",
+    cors: Cors = Cors(()),
+    ancestors: str = "'self'",
+    body: int = 0,
+) -> EdgeSite:
+    """Make a direct edge.
+
+    ``registry`` is a `kasmd.permission.shares.SessionRegistry` over ``directory``.
+    """
+    guard = Guard(authenticator, registry, LOBBY, sessions)
+    below = prefix.encode("ascii")
+    desktops = Desktops(directory, registry, prefix, ancestors)
+    return EdgeSite(
+        name=name.encode("ascii"),
+        authoriser=DirectAuthoriser(guard, directory, below + b"/desktop/"),
+        forward=forward,
+        prefix=below,
+        cors=cors,
+        more=(
+            Route(b"GET", below + b"/", Right.ENTER, desktops.show),
+            Route(b"GET", below + b"/api/v1/desktops", Right.ENTER, desktops.as_json),
+        ),
+        lobby=guard,
+        door=door,
+        body=body,
+    )
+
+
+def _healthy(request: Request) -> Response:
+    return Response(200, (_JSON, _NOT_KEPT), b'{"ok": true}')
+
+
+def _valid(request: Request) -> Response:
+    """Answer whoever measures which zone is near (workspaces.md 1.2)."""
+    return Response(200, (_TEXT, _NOT_KEPT, (b"Access-Control-Allow-Origin", b"*")), b"ok")
+
+
+def _with_slash(request: Request) -> Problem:
+    last = request.path.rpartition(b"/")[2]
+    query = request.uri[len(request.path) :]
+    where = b"./" + last + b"/" + query
+    return Problem(308, "The address ends with a slash.", [(b"Location", where)])

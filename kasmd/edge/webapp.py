@@ -1,0 +1,80 @@
+"""The webapp hop (workspaces.md 1.3): the control plane says who may pass, and where to.
+
+    -> GET /api/kasm_connect/
+    <- 202, connect_hostname, connect_port, connect_path, connect_auth, connect_kasm_id,
+       connect_schema
+"""
+
+from __future__ import annotations
+
+from typing import Callable
+
+from kasmd.edge.asking import Trust, Upstream
+from kasmd.edge.failures import refusal
+from kasmd.edge.kasm import Ask, ControlPlane, Question, Timing, Way
+from kasmd.h1.fields import Fields
+from kasmd.h1.head import ResponseHead
+from kasmd.permission.leases import Leases
+
+
+class WebappHop(ControlPlane):
+    """Asks ``address`` for ``path``; ``trust`` is how the sessions' hosts are known."""
+
+    def __init__(self, ask: Ask, leases: Leases, clock: Callable[[], float], address: Upstream,
+                 trust: Trust = Trust(), timing: Timing = Timing(),
+                 below: bytes = b"/desktop/", path: bytes = b"/api/kasm_connect/") -> None:
+        super().__init__(ask, leases, clock, timing, below)
+        self._address = address
+        self._path = path
+        self._trust = trust
+
+    def _ask_for(self, question: Question) -> tuple[Upstream, bytes]:
+        return self._address, self._path
+
+    def _way(self, question: Question, reply: ResponseHead) -> Way:
+        told = _Told(reply.fields)
+        scheme = told.text("schema") or "https"
+        host, port = told.text("hostname"), told.text("port")
+        path = told.get("path") or question.uri
+        if scheme not in ("http", "https") or not host or not port.isdigit():
+            raise refusal("auth-service-down", detail="its answer names no desktop")
+        if not path.startswith(b"/"):
+            path = b"/" + path
+        tls = self._trust if scheme == "https" else None
+        fields = []
+        if told.get("auth"):
+            fields.append((b"Authorization", told.get("auth")))
+        fields.append((b"X-Kasm-ID", told.get("kasm_id") or question.place.session.encode()))
+        fields += [field for field in question.fields if field[0] == b"Cookie"]
+        public, inner = beginnings(question.uri, path)
+        return Way(Upstream(host, int(port), "", tls), tuple(fields), public, inner)
+
+
+class _Told:
+    """The connect_* fields, spelt with a dash or an underscore."""
+
+    def __init__(self, fields: Fields) -> None:
+        self._fields = fields
+
+    def get(self, name: str) -> bytes:
+        key = f"connect_{name}".encode()
+        return self._fields.get(key) or self._fields.get(key.replace(b"_", b"-"))
+
+    def text(self, name: str) -> str:
+        return self.get(name).decode("latin-1")
+
+
+def beginnings(public: bytes, inner: bytes) -> tuple[bytes, bytes]:
+    """Give what differs at the beginning of two targets that name the same thing.
+
+    What they share at the end, from a slash on, may be another asset's too.
+    """
+    if public == inner:
+        return b"", b""
+    shared = 0
+    for at in range(1, min(len(public), len(inner)) + 1):
+        if public[-at] != inner[-at]:
+            break
+        if public[-at : len(public) - at + 1] == b"/":
+            shared = at
+    return public[: len(public) - shared], inner[: len(inner) - shared]

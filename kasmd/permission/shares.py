@@ -1,0 +1,106 @@
+"""Who may do what in which session: the registry of an edge with desktops of many people.
+
+The owner of a session holds every right in it, those whom he lets in what was
+written for them, nobody else any.  Rights in an account's letters are about
+kasmd's own desktop and mean nothing here; the account must be there.
+"""
+
+from __future__ import annotations
+
+from typing import Callable, Mapping, NamedTuple, Optional, Protocol
+from weakref import WeakKeyDictionary
+
+from zope.interface import implementer
+
+from kasmd.errors import PermissionDenied
+from kasmd.interfaces import IAccounts, IPermissionRegistry, Principal
+from kasmd.permission.grant import Grant
+from kasmd.permission.registry import EVERYTHING, INVITATION, LiveGrants, Proof
+from kasmd.rights import Right
+
+#: The target of those who are at the door, and in no session.
+LOBBY = ""
+
+
+class Share(NamedTuple):
+    """One session, as far as rights go."""
+
+    #: By account, the owner among them.
+    rights: Mapping[str, Right]
+    #: What somebody entered; when it is another one, he has to enter again.
+    bond: object = None
+
+
+class Shares(Protocol):
+    """Where the sessions are kept."""
+
+    def share(self, target: str) -> Optional[Share]:
+        """Give what is known of the session ``target``; None if there is none."""
+
+    def when_changed(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call ``callback`` after each change until the answer is called."""
+
+
+class _Entered(NamedTuple):
+    rights: Right
+    bond: object
+
+
+@implementer(IPermissionRegistry)
+class SessionRegistry(LiveGrants):
+    """Answers from ``shares`` for the ``accounts`` that there are.
+
+    A grant in a session ends when any right goes that it was given with, for
+    what it opened at the desktop was opened with those rights; whoever asks
+    again gets what is left.
+    """
+
+    def __init__(self, accounts: IAccounts, shares: Shares,
+                 proofs: Mapping[str, Proof] = {}) -> None:
+        super().__init__(proofs)
+        self._accounts = accounts
+        self._shares = shares
+        self._entered: WeakKeyDictionary[Grant, _Entered] = WeakKeyDictionary()
+        accounts.when_changed(self.recompute)
+        shares.when_changed(self.recompute)
+
+    def account_rights(self, name: str) -> Optional[Right]:
+        """Give everything to whoever has an account: the session says what of it."""
+        return EVERYTHING if name in self._accounts.accounts() else None
+
+    def rights_of(self, principal: Principal, target: str) -> Optional[Right]:
+        """Give what ``principal`` may do in the session ``target``, None if he is not let in.
+
+        An invitation is to kasmd's own desktop.
+        """
+        ceiling = super().rights_of(principal, target)
+        if ceiling is None or principal.kind == INVITATION:
+            return None
+        if target == LOBBY:
+            return ceiling & Right.ENTER
+        share = self._shares.share(target)
+        own = share.rights.get(principal.name) if share is not None else None
+        return None if own is None else ceiling & own
+
+    def admit(self, principal: Principal, target: str) -> Grant:
+        """Give a live grant (UnknownPrincipal; PermissionDenied for one who is not let in)."""
+        if self.rights_of(principal, target) is None and self._is_known(principal):
+            raise PermissionDenied(f"{principal.name!a} is not let into session {target!a}")
+        grant = super().admit(principal, target)
+        share = self._shares.share(target)
+        if share is not None:
+            self._entered[grant] = _Entered(share.rights[principal.name], share.bond)
+        return grant
+
+    def _is_known(self, principal: Principal) -> bool:
+        return self.rights_of(principal, LOBBY) is not None
+
+    def rights_now(self, grant: Grant) -> Optional[Right]:
+        """Give what a grant that is out is to hold, or None where it has ended."""
+        rights = super().rights_now(grant)
+        entered = self._entered.get(grant)
+        if rights is None or entered is None:
+            return rights
+        share = self._shares.share(grant.target)
+        same = share is not None and share.bond == entered.bond
+        return rights if same and entered.rights in rights else None

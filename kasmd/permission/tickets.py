@@ -1,0 +1,197 @@
+"""Tickets: one hop tells the next who comes, for which session, and what he may do there.
+
+-> Kasmd-Ticket: a JWT (RFC 7519), HS256 under a key that only the two hops have
+
+It is good for seconds.  The algorithm and the header are given, not chosen by
+who sends it, and each claim has one type and one form: whatever else is in a
+ticket makes it none.  A key's holder can make tickets, so a key is for the
+sessions of one upstream.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+from secrets import token_hex
+from typing import Any, Callable, NamedTuple, Sequence
+
+import jwt
+from jwt.api_jws import PyJWS
+
+from kasmd.errors import AccountsError, LoginRefused
+from kasmd.interfaces import Principal
+from kasmd.permission import durable
+from kasmd.permission.kasmpasswd import is_one_line
+from kasmd.permission.registry import TICKET
+from kasmd.rights import Right, feature_names, rights_from_features
+
+#: Seconds for which a ticket is good, and by which two hosts' clocks may differ.
+LIFE, SKEW = 30, 5
+#: Characters; one with every right and the longest names has half of it.
+MAX_TICKET = 2048
+#: Characters of a name, an id or an audience.
+MAX_NAME = 128
+#: What the desktop's own site calls itself.
+DESKTOP_HOP = "desktop"
+
+_HEADER = {"alg": "HS256", "typ": "JWT"}
+_TICKET = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{43}\Z")
+_KEY = re.compile(rb"[0-9a-f]{64}\Z")
+#: Keys in one file: the one in use, and those that are on their way in or out.
+_MAX_KEYS = 4
+_TEXTS = ("aud", "sub", "sid", "jti")
+_TIMES = ("iat", "nbf", "exp")
+_CLAIMS = frozenset((*_TEXTS, *_TIMES, "rights"))
+
+
+class Ticket(NamedTuple):
+    """What a ticket says."""
+
+    name: str
+    session: str
+    rights: Right
+    ident: str
+
+    @property
+    def principal(self) -> Principal:
+        """Give who comes."""
+        return Principal(self.name, TICKET, self.ident, self.rights)
+
+
+class Tickets:
+    """Signs and reads the tickets for one hop, ``audience``.
+
+    The first of ``keys`` signs, every one is good for reading.  ``clock`` is the
+    wall clock (``time.time``), for the other hop has another.
+    """
+
+    def __init__(self, keys: Sequence[bytes], audience: str, clock: Callable[[], float]) -> None:
+        if not keys or any(len(key) < 32 for key in keys):
+            raise ValueError("a ticket needs a key of 32 bytes")
+        self._keys = tuple(keys)
+        self._audience = audience
+        self._clock = clock
+        self._signer = PyJWS(algorithms=["HS256"])
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Tickets):
+            return NotImplemented
+        return (self._keys, self._audience) == (other._keys, other._audience)
+
+    def __hash__(self) -> int:
+        return hash((self._keys, self._audience))
+
+    def sign(self, name: str, session: str, rights: Right) -> str:
+        """Make a ticket for ``name`` in ``session`` with these rights."""
+        now = int(self._clock())
+        claims = {
+            "aud": self._audience, "sub": name, "sid": session, "jti": token_hex(8),
+            "rights": feature_names(rights), "iat": now, "nbf": now, "exp": now + LIFE,
+        }
+        payload = json.dumps(claims, separators=(",", ":")).encode("ascii")
+        return self._signer.encode(payload, self._keys[0], algorithm="HS256")
+
+    def read(self, text: str) -> Ticket:
+        """Give what a ticket says (LoginRefused says why it is none)."""
+        if len(text) > MAX_TICKET or _TICKET.match(text) is None:
+            raise LoginRefused("this is no ticket")
+        claims = self._verified(text)
+        self._check_times(claims)
+        if claims["aud"] != self._audience:
+            raise LoginRefused("this ticket is for another hop")
+        try:
+            rights = rights_from_features(claims["rights"])
+        except ValueError:
+            raise LoginRefused("this ticket names rights that there are not") from None
+        return Ticket(claims["sub"], claims["sid"], rights, claims["jti"])
+
+    def _verified(self, text: str) -> dict[str, Any]:
+        """Give the claims, signed by one of our keys and each of its type."""
+        for key in self._keys:
+            try:
+                found = self._signer.decode_complete(text, key, algorithms=["HS256"])
+            except jwt.InvalidSignatureError:
+                continue
+            except jwt.PyJWTError:
+                raise LoginRefused("this is no ticket") from None
+            header = text.partition(".")[0]
+            if _object(jwt.utils.base64url_decode(header)) != _HEADER:
+                raise LoginRefused("this ticket's header is another one")
+            return _claims(found["payload"])
+        raise LoginRefused("this ticket is signed by somebody else")
+
+    def _check_times(self, claims: dict[str, Any]) -> None:
+        now = self._clock()
+        begins, made, ends = claims["nbf"], claims["iat"], claims["exp"]
+        if not 0 < ends - made <= LIFE:
+            raise LoginRefused("this ticket is good for too long")
+        if max(begins, made) > now + SKEW:
+            raise LoginRefused("this ticket is of the future: compare the two hosts' clocks")
+        if now >= ends + SKEW:
+            raise LoginRefused("this ticket is over: if it is new, compare the two hosts' clocks")
+
+
+def _claims(payload: bytes) -> dict[str, Any]:
+    claims = _object(payload)
+    texts = [claims.get(name) for name in _TEXTS]
+    times = [claims.get(name) for name in _TIMES]
+    rights = claims.get("rights")
+    sound = (
+        claims.keys() == _CLAIMS
+        and all(isinstance(text, str) and _is_name(text) for text in texts)
+        and all(type(time) is int for time in times)
+        and isinstance(rights, list)
+        and all(isinstance(right, str) for right in rights)
+    )
+    if not sound:
+        raise LoginRefused("this ticket's claims are not as they should be")
+    return claims
+
+
+def _is_name(text: str) -> bool:
+    return 0 < len(text) <= MAX_NAME and is_one_line(text)
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    """Read a JSON object, strictly: no key comes twice, no number is none."""
+    try:
+        value = json.loads(data, object_pairs_hook=_once, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        raise LoginRefused("this ticket is not JSON") from None
+    if not isinstance(value, dict):
+        raise LoginRefused("this ticket is no object")
+    return value
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key comes twice")
+    return found
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number")
+
+
+def load_keys(path: str) -> tuple[bytes, ...]:
+    """Read a file of keys, 0600, one of 64 hexadecimal digits a line (AccountsError).
+
+    It is made with one key where there is none.
+    """
+    try:
+        content = durable.read(path)
+        if content is None:
+            content = token_hex(32).encode("ascii") + b"\n"
+            durable.replace(path, content)
+        mode = stat.S_IMODE(os.stat(path).st_mode)
+    except OSError as error:
+        raise AccountsError(f"{path}: {error.strerror or error}") from error
+    if mode & 0o077:
+        raise AccountsError(f"{path}: is open to others (mode {mode:04o}); make it 0600")
+    lines = content.split()
+    if not 0 < len(lines) <= _MAX_KEYS or not all(map(_KEY.match, lines)):
+        raise AccountsError(f"{path}: must hold 64 hexadecimal digits a line, {_MAX_KEYS} at most")
+    return tuple(bytes.fromhex(line.decode("ascii")) for line in lines)

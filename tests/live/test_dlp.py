@@ -1,0 +1,165 @@
+"""Rules against the loss of data on a real desktop: what a viewer, a browser and the API get."""
+
+from __future__ import annotations
+
+import io
+import time
+from http.client import HTTPConnection
+from typing import Iterator
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kasmd.permission.dlp import Edge, Rules, VisibleRegion
+from kasmd.permission.prevention import Prevention
+from kasmd.permission.watermark import Watermark
+from kasmd.screen.framebuffer import Identity, Snapshot
+from kasmd.screen.geometry import Rect
+from kasmd.screen.pixels import Pixels
+from tests.live.chromium import Chromium
+from tests.live.daemon import Daemon
+from tests.live.desktop import pasted
+from tests.live.painter import Painter
+from tests.live.pictures import known_picture
+from tests.live.programs import PATIENCE, eventually
+from tests.live.rawviewer import RawViewer, websocket
+from tests.live.web import basic
+
+CONFIGURATION = """\
+display: {window_manager: [], terminal: []}
+data_loss_prevention:
+  visible_region: {left: 10%, top: 10%, right: 20%, bottom: 10%}
+  clipboard: {client_to_server: {size: 10}, server_to_client: {size: 10}}
+  watermark:
+    tint: 255,0,0,200
+    location: 90,70
+    text: {template: "Mine %H:%M:%S", timezone_name: UTC}
+  logging: {level: info}
+"""
+#: The same, as values.
+RULES = Rules(
+    VisibleRegion(Edge(10, True), Edge(10, True), Edge(20, True), Edge(10, True)),
+    watermark=Watermark(
+        template="Mine %H:%M:%S", timezone="UTC", tint=(255, 0, 0, 200), location=(90, 70)
+    ),
+)
+SCREEN, VISIBLE = Rect(0, 0, 800, 600), Rect(80, 60, 560, 480)
+#: Where the text lies, and most of what it is not.
+MARK = (slice(70, 120), slice(90, 400))
+LEFT, X_LEFT = 1, 256
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    folder = tmp_path_factory.mktemp("dlp")
+    with Daemon(folder, CONFIGURATION, require_ssl=False) as daemon:
+        yield daemon
+
+
+@pytest.fixture(scope="module")
+def painter(daemon: Daemon) -> Iterator[Painter]:
+    with Painter(daemon.x_environment) as painter:
+        yield painter
+
+
+@pytest.fixture(scope="module")
+def painted(painter: Painter, tmp_path_factory: pytest.TempPathFactory) -> Pixels:
+    """Fill the screen; no pixel of it is black."""
+    pixels, known = np.full((600, 800, 4), 99, np.uint8), known_picture()
+    pixels[:known.shape[0], :known.shape[1]] = np.maximum(known, 40)
+    pixels[..., 3] = 0
+    painter.show(pixels, tmp_path_factory.mktemp("picture") / "picture.npy")
+    return pixels
+
+
+@pytest.fixture
+def writer(daemon: Daemon) -> Iterator[RawViewer]:
+    with RawViewer(websocket(daemon.port, "writer", tls=False)) as writer:
+        yield writer
+
+
+def covered(pixels: Pixels, second: float) -> Pixels:
+    """What may be seen of ``pixels`` at that time."""
+    mask = Prevention(RULES, wall=lambda: second).mask((800, 600))
+    assert mask is not None
+    return mask.cover(Snapshot(Identity(1, 1), SCREEN, pixels)).pixels
+
+
+def shows(screen: Pixels, painted: Pixels) -> list[int]:
+    """Give the second, of the last few, at which the screen shows just what it may."""
+    now = int(time.time())
+    return [
+        second for second in range(now - 3, now + 1)
+        if np.array_equal(screen[..., :3], covered(painted, second)[..., :3])
+    ]
+
+
+def concealed(picture: np.ndarray) -> np.ndarray:
+    """Give the pixels, (count, 3), that nobody may see."""
+    hidden = np.ones(picture.shape[:2], bool)
+    hidden[VISIBLE.y:VISIBLE.bottom, VISIBLE.x:VISIBLE.right] = False
+    return picture[hidden]
+
+
+def assert_covered(picture: np.ndarray, painted: Pixels) -> None:
+    """Fail unless a picture (RGB, perhaps with loss) is of ``painted`` as it may be seen."""
+    assert picture.shape == (600, 800, 3)
+    edge = concealed(picture)
+    assert edge.mean() < 1 and (edge > 24).mean() < 0.01
+    seen = covered(painted, time.time())[..., 2::-1].astype(int)
+    apart = np.abs(seen - picture)
+    apart[MARK] = 0
+    assert apart.mean() < 4
+    red = picture[MARK].astype(int)
+    assert ((red[..., 0] > red[..., 1] + 90) & (red[..., 0] > 180)).sum() > 500
+
+
+def test_a_viewer_sees_what_it_may_and_the_time_in_every_pixel(
+    writer: RawViewer, painted: Pixels
+) -> None:
+    seen: set[int] = set()
+
+    def look() -> bool:
+        seen.update(shows(writer.screen, painted))
+        return len(seen) >= 2
+
+    writer.wait_until(look, "two seconds shown on a still screen")
+    assert not concealed(writer.screen).any()
+
+
+def test_a_browser_sees_what_it_may(daemon: Daemon, painted: Pixels) -> None:
+    with Chromium() as chromium:
+        chromium.enter(daemon.url, "reader")
+        chromium.wait_pixel(600, 500, tuple(painted[500, 600, 2::-1].tolist()))
+        assert_covered(chromium.picture(), painted)
+
+
+def test_a_screenshot_shows_what_a_viewer_sees(daemon: Daemon, painted: Pixels) -> None:
+    connection = HTTPConnection("127.0.0.1", daemon.port, timeout=PATIENCE)
+    path, headers = "/api/get_screenshot?quality=9", {"Authorization": basic("owner")}
+    connection.request("GET", path, headers=headers)
+    with Image.open(io.BytesIO(connection.getresponse().read())) as image:
+        assert_covered(np.asarray(image), painted)
+    connection.close()
+
+
+def test_nothing_is_clicked_that_nobody_sees(writer: RawViewer, painter: Painter) -> None:
+    writer.point(20, 300, LEFT)
+    writer.point(300, 300)
+    writer.settle()
+    assert painter.do("held") == "0 0"
+    writer.point(300, 300, LEFT)
+    eventually(lambda: painter.do("held") == f"0 {X_LEFT}", "the button is down")
+    writer.point(300, 300)
+    eventually(lambda: painter.do("held") == "0 0", "the button is up")
+
+
+def test_a_paste_that_is_too_large_never_comes(writer: RawViewer, daemon: Daemon) -> None:
+    for text in ("ten bytes.", "ten bytes, and more"):
+        writer.session.send_cut_text(text)
+        writer.flush()
+        writer.settle()
+        eventually(lambda: pasted(daemon) == "ten bytes.", "what is small is pasted")
+    daemon.wait_for(r"DLP: client 'writer': received text/plain, 10 bytes")
+    daemon.wait_for(r"DLP: client 'writer': refused to receive text/plain, too large, 19 bytes")

@@ -1,0 +1,42 @@
+"""Rectangles against the pixels that they cover."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kasmd.screen.geometry import Move, Rect
+
+SIDE = st.integers(0, 6)
+PLACE = st.integers(-3, 6)
+RECTS = st.builds(Rect, PLACE, PLACE, SIDE, SIDE)
+Places = set[tuple[int, int]]
+
+
+def covered(rect: Rect) -> Places:
+    return {(x, y) for x in range(rect.x, rect.right) for y in range(rect.y, rect.bottom)}
+
+
+@given(RECTS)
+def test_the_area_is_the_number_of_pixels(rect: Rect) -> None:
+    assert rect.area == len(covered(rect))
+
+
+@given(RECTS, RECTS)
+def test_the_intersection_is_what_both_cover(one: Rect, other: Rect) -> None:
+    both = one.intersection(other)
+    assert (covered(both) if both is not None else set()) == covered(one) & covered(other)
+    assert both == other.intersection(one)
+
+
+@given(RECTS, RECTS)
+def test_one_contains_another_whose_pixels_it_has(one: Rect, other: Rect) -> None:
+    if other.area:
+        assert one.contains(other) == (covered(other) <= covered(one))
+    assert one.contains(one)
+
+
+@given(RECTS, PLACE, PLACE)
+def test_moving(rect: Rect, dx: int, dy: int) -> None:
+    assert covered(rect.moved(dx, dy)) == {(x + dx, y + dy) for x, y in covered(rect)}
+    assert Move(rect.moved(dx, dy), dx, dy).source == rect
