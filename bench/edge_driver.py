@@ -96,7 +96,7 @@ def main(port: str, upstream: str, certificate: str = "") -> None:
     if certificate:
         with open(certificate) as pem:
             options = PrivateCertificate.loadPEM(pem.read()).options()
-        factory = TLSMemoryBIOFactory(options, False, factory)
+        factory = TLSMemoryBIOFactory(options, False, factory, clock=reactor)
     reactor.listenTCP(int(port), factory, backlog=1024, interface="127.0.0.1")
     signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(reactor.stop))
     reactor.run(installSignalHandlers=False)

@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 import treq
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent
 
@@ -44,14 +43,12 @@ class _Answer(NamedTuple):
 class Client:
     """Asks the daemon at ``url`` (``https://host:port``) over ``agent``.
 
-    ``clock`` is the reactor.
-
     Raises `kasmd.client.errors.Refused`.
     """
 
-    def __init__(self, clock: IReactorTime, agent: IAgent, url: str, proof: Proof,
+    def __init__(self, reactor: Any, agent: IAgent, url: str, proof: Proof,
                  patience: float = PATIENCE) -> None:
-        self._clock = clock
+        self._reactor = reactor
         self._treq = treq.client.HTTPClient(agent)
         self._base = f"{url.rstrip('/')}/api/v1"
         self._patience = patience
@@ -153,7 +150,7 @@ class Client:
 
     async def events(self) -> Events:
         response = await self._begin("GET", "/events", unbuffered=True)
-        events = Events(self._clock)
+        events = Events(self._reactor)
         response.deliverBody(events)
         return events
 
@@ -176,7 +173,7 @@ class Client:
         address = f"{self._base}{path}{'?' if tail else ''}{tail}"
         asking: Deferred[Any] = self._treq.request(
             method, address, headers=headers, auth=self._auth, timeout=self._patience,
-            unbuffered=unbuffered, reactor=self._clock, **more
+            unbuffered=unbuffered, reactor=self._reactor, **more
         )
         response = await asking
         if response.code >= 400:
@@ -184,7 +181,7 @@ class Client:
         return response
 
     async def _content(self, response: Any) -> bytes:
-        content: bytes = await response.content().addTimeout(self._patience, self._clock)
+        content: bytes = await response.content().addTimeout(self._patience, self._reactor)
         return content
 
 

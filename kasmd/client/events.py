@@ -21,6 +21,7 @@ from typing import Any, Callable, Mapping, NamedTuple, Optional, Union
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
 from twisted.web.http import PotentialDataLoss
@@ -75,6 +76,8 @@ _EVENTS: Mapping[str, Callable[[dict[str, Any]], Event]] = {
 
 class Events(Protocol):
     """An asynchronous iterator over the events of one stream."""
+
+    transport: Optional[Connection]
 
     def __init__(self, clock: IReactorTime, silence: float = SILENCE) -> None:
         self._clock = clock

@@ -45,13 +45,16 @@ def parameters_for(
 
     ``jpeg_level`` and ``compress_level`` are 0 to 9, ``fine_quality`` is 0 to
     100 and goes before the level's.  JPEG only for those who name a quality;
-    with ``webp``, photographs at ``jpeg_level`` become WebP.
+    with ``webp``, WebP instead.
     """
     quality, sampled = _JPEG_LEVELS[jpeg_level] if jpeg_level is not None else (None, "444")
     if fine_quality is not None:
         quality = max(fine_quality, 1)
     if subsampling is not None:
         sampled = subsampling if subsampling in _SUBSAMPLINGS else "420"
+    webp_quality = fine_quality
+    if webp_quality is None and jpeg_level is not None:
+        webp_quality = _WEBP_LEVELS[jpeg_level]
     return Parameters(
         encoding=encoding,
         format=fmt,
@@ -59,7 +62,7 @@ def parameters_for(
         subsampling=sampled,
         compress_level=DEFAULT_COMPRESS_LEVEL if compress_level is None else compress_level,
         single=single,
-        webp_quality=_WEBP_LEVELS[jpeg_level] if webp and jpeg_level is not None else None,
+        webp_quality=webp_quality if webp else None,
         qoi=qoi,
         jpeg_rectangles=jpeg_rectangles,
     )

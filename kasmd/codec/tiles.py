@@ -18,6 +18,8 @@ FLAT, PHOTO = -1, -2
 Kinds = NDArray[np.int64]
 
 _SAMPLED_ROWS = 4
+#: So many of the pixels looked at, a quarter, have one colour where there is text.
+_PAPER = _SAMPLED_ROWS * TILE // 4
 #: A photograph fills at least so much of a rectangle that is sent as one.
 _FULL = 0.6
 #: So many tiles of one colour between two of text are sent with the text.
@@ -70,7 +72,11 @@ def kinds_of(values: Values) -> Kinds:
 
 
 def _colours(values: Values, tops: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Count the colours in a few rows of each tile, for the rows of tiles from ``tops``."""
+    """Count the colours in a few rows of each tile, for the rows of tiles from ``tops``.
+
+    Where many pixels have the same, two stand for any number: text has smooth
+    edges of many colours, but much paper around them.
+    """
     height, width = values.shape
     heights = np.minimum(TILE, height - tops)
     steps = np.arange(1, 2 * _SAMPLED_ROWS, 2)
@@ -84,7 +90,8 @@ def _colours(values: Values, tops: NDArray[np.int64]) -> NDArray[np.int64]:
     counts: NDArray[np.int64] = np.count_nonzero(
         ordered[..., 1:] != ordered[..., :-1], axis=2
     ) + 1
-    return counts
+    paper = (ordered[..., _PAPER:] == ordered[..., :-_PAPER]).any(axis=2)
+    return np.where(paper, np.minimum(counts, 2), counts)
 
 
 def _with_solids(band: Values, kinds: Kinds) -> Kinds:

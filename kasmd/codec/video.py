@@ -13,7 +13,7 @@ from __future__ import annotations
 from enum import Enum
 from fractions import Fraction
 from functools import lru_cache
-from typing import NamedTuple, Optional
+from typing import TYPE_CHECKING, NamedTuple, Optional
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from kasmd.codec.base import check_area
 from kasmd.errors import ProtocolError
 from kasmd.screen.geometry import Rect
 from kasmd.screen.pixels import Pixels
+
+if TYPE_CHECKING:
+    from av import VideoCodecContext
 
 
 class Codec(Enum):
@@ -49,8 +52,10 @@ class Encoding(NamedTuple):
 
 #: x264's ultrafast would blur what moves: CABAC and the filter give more than they
 #: cost, and the small dead zones keep the grain that makes a picture look sharp.
+#: With qcomp 1 what stands still is left alone, and not refined for seconds.
 _X264 = ":".join((
-    "cabac=1", "deblock=0,0", "no-dct-decimate=1", "deadzone-inter=6", "deadzone-intra=6",
+    "cabac=1", "deblock=0,0", "qcomp=1",
+    "no-dct-decimate=1", "deadzone-inter=6", "deadzone-intra=6",
 ))
 _NVENC = {
     "preset": "p1", "tune": "ull", "rc": "constqp", "zerolatency": "1", "delay": "0",
@@ -134,24 +139,23 @@ class VideoEncoder:
         self.width, self.height = width, height
         self._pictures = 0
         quality = encoding.worst // 2 if quality is None else min(quality, encoding.worst)
+        options = {**encoding.options, encoding.quality: str(quality)}
         try:
-            import av
-            from av.video.frame import PictureType
-            from av.video.reformatter import VideoReformatter
-
-            self._new_frame = av.VideoFrame.from_numpy_buffer
-            self._kinds = {True: PictureType.I, False: PictureType.NONE}
-            self._reformatter = VideoReformatter()
-            self._error: type[Exception] = av.FFmpegError
-            self._context = context = av.VideoCodecContext.create(encoding.name, "w")
-            context.width, context.height, context.pix_fmt = width, height, "yuv420p"
-            context.time_base, context.framerate = Fraction(1, _RATE), Fraction(_RATE)
-            context.color_range, context.colorspace = _LIMITED, _BT601
-            context.thread_count, context.gop_size, context.max_b_frames = threads, _NEVER, 0
-            context.options = {**encoding.options, encoding.quality: str(quality)}
-            context.open()
+            self._load()
+            self._context = _opened(encoding.name, width, height, options, threads)
         except (ImportError, ValueError, OSError, RuntimeError) as error:
             raise VideoFailed(f"{encoding.name}: {error}") from error
+
+    def _load(self) -> None:
+        """Take what is used for each picture from the library."""
+        import av
+        from av.video.frame import PictureType
+        from av.video.reformatter import VideoReformatter
+
+        self._error: type[Exception] = av.FFmpegError
+        self._new_frame = av.VideoFrame.from_numpy_buffer
+        self._kinds = {True: PictureType.I, False: PictureType.NONE}
+        self._reformatter = VideoReformatter()
 
     def encode(self, pixels: Pixels, key: bool = False) -> Unit:
         """Give the next picture of the stream; the first is key in any case."""
@@ -180,6 +184,23 @@ class VideoEncoder:
             raise VideoFailed(str(error)) from error
 
 
+def _opened(
+    name: str, width: int, height: int, options: dict[str, str], threads: int
+) -> VideoCodecContext:
+    """Give an encoder that holds no picture back."""
+    import av
+
+    context = av.CodecContext.create(name, "w")
+    assert isinstance(context, av.VideoCodecContext)
+    context.width, context.height, context.pix_fmt = width, height, "yuv420p"
+    context.time_base, context.framerate = Fraction(1, _RATE), Fraction(_RATE)
+    context.color_range, context.colorspace = _LIMITED, _BT601
+    context.thread_count, context.gop_size, context.max_b_frames = threads, _NEVER, 0
+    context.options = options
+    context.open()
+    return context
+
+
 class VideoDecoder:
     """The reading end of a stream whose pictures are all of one size."""
 
@@ -192,9 +213,11 @@ class VideoDecoder:
         self.width, self.height = width, height
         self._error = av.FFmpegError
         self._packet = av.Packet
-        self._context = av.VideoCodecContext.create(_DECODERS[codec], "r")
-        self._context.thread_count = 1
-        self._context.options = {
+        context = av.CodecContext.create(_DECODERS[codec], "r")
+        assert isinstance(context, av.VideoCodecContext)
+        self._context = context
+        context.thread_count = 1
+        context.options = {
             "flags": "low_delay", "max_pixels": str((width + _BLOCK) * (height + _BLOCK)),
         }
 
@@ -214,6 +237,7 @@ class VideoDecoder:
             raise ProtocolError(
                 f"a video of {frame.width} x {frame.height} for {self.width} x {self.height}"
             )
-        pixels: Pixels = frame.to_ndarray(format="bgra")
-        pixels[..., 3] = 0
+        pixels = np.zeros((self.height, self.width, 4), np.uint8)
+        # swscale (of FFmpeg 8) leaves out the last columns of some widths in "bgra".
+        pixels[..., :3] = frame.to_ndarray(format="bgr24")
         return pixels

@@ -35,9 +35,8 @@ def decode(data: bytes, width: int, height: int) -> Pixels:
     if found != (width, height):
         raise ProtocolError(f"a WebP of {found} for {width} x {height}")
     try:
-        image = Image.open(BytesIO(data), formats=["WEBP"])
         # Without alpha, which a lossless picture may have.
-        image = image.convert("RGB")
+        image = Image.open(BytesIO(data), formats=["WEBP"]).convert("RGB")
     except (OSError, ValueError, SyntaxError) as error:
         raise ProtocolError(f"WebP data: {error}") from error
     return np.frombuffer(image.tobytes("raw", "BGRX"), np.uint8).reshape(height, width, 4).copy()

@@ -47,11 +47,12 @@ def address_to_ask(raw: Raw) -> Address:
     value = raw if isinstance(raw, str) else ""
     if value == REQUEST_HOST:
         value = f"https://{REQUEST_HOST}"
-    # A name that no host has, for as long as the address is read.
-    stand_in = "_request_host_"
-    address = address_of_service(value.replace(REQUEST_HOST, stand_in))
+    if REQUEST_HOST not in value:
+        return address_of_service(value)
+    stand_in = "request-host"
+    address = address_of_service(value.replace(REQUEST_HOST, stand_in, 1))
     if address.upstream.host != stand_in:
-        return address
+        raise ValueError(f"must have {REQUEST_HOST} for all of the host")
     return address._replace(upstream=address.upstream._replace(host=REQUEST_HOST))
 
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 from collections import deque
-from typing import Any, Callable, Mapping, Optional, Sequence
+from typing import Any, Callable, Mapping, NamedTuple, Optional, Sequence
 
 from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred, succeed
@@ -18,12 +18,6 @@ from twisted.python.failure import Failure
 
 from kasmd.errors import ConfigError
 
-#: Between a program's end and its next start; doubled each time.
-FIRST_DELAY, LONGEST_DELAY = 1.0, 30.0
-#: A program that lived this long has recovered.
-HEALTHY_SECONDS = 10.0
-#: From SIGTERM to SIGKILL.
-PATIENCE_SECONDS = 3.0
 #: The last words of a program, logged if it ends unbidden: lines, characters in one.
 MAX_LINES, MAX_LINE = 20, 500
 
@@ -46,6 +40,18 @@ def check_installed(argv: Sequence[str]) -> None:
             raise ConfigError(f"{program} is not installed: apt install {package}")
 
 
+class Pace(NamedTuple):
+    """How soon a program is started again, and ended, in seconds."""
+
+    #: Between its end and its next start, doubled each time, and the longest.
+    first: float = 1.0
+    longest: float = 30.0
+    #: One that lived this long has recovered.
+    healthy: float = 10.0
+    #: From SIGTERM to SIGKILL.
+    patience: float = 3.0
+
+
 class Program:
     """One command, started again when it ends until it is stopped.
 
@@ -60,17 +66,19 @@ class Program:
         argv: Sequence[str],
         ended: Callable[[], None] = lambda: None,
         said: Optional[Callable[[bytes], None]] = None,
+        pace: Pace = Pace(),
     ) -> None:
         self.argv = tuple(argv)
         self.name = os.path.basename(argv[0])
         self._reactor = reactor
         self._ended = ended
         self._said = said
+        self._pace = pace
         self._environment: Mapping[str, str] = {}
         self._child: Optional[_Child] = None
         self._again: Optional[DelayedCall] = None
         self._killer: Optional[DelayedCall] = None
-        self._delay = FIRST_DELAY
+        self._delay = pace.first
         self._stopping: list[Deferred[None]] = []
         self._wanted = False
 
@@ -104,7 +112,7 @@ class Program:
         if self._child is not None and self._killer is None:
             self._child.signal_all(signal.SIGTERM)
             self._killer = self._reactor.callLater(
-                PATIENCE_SECONDS, self._child.signal_all, signal.SIGKILL
+                self._pace.patience, self._child.signal_all, signal.SIGKILL
             )
 
     def _spawn(self) -> None:
@@ -127,8 +135,8 @@ class Program:
         lived = self._reactor.seconds() - child.started
         self._ended()
         if self._wanted:
-            if lived >= HEALTHY_SECONDS:
-                self._delay = FIRST_DELAY
+            if lived >= self._pace.healthy:
+                self._delay = self._pace.first
             self.log.warn(
                 "{name} ended ({reason}); starting it again in {delay:.0f} s",
                 name=self.name, reason=reason, delay=self._delay,
@@ -136,7 +144,7 @@ class Program:
             for line in last_words:
                 self.log.info("{name} had said: {line}", name=self.name, line=line)
             self._again = self._reactor.callLater(self._delay, self._spawn)
-            self._delay = min(2 * self._delay, LONGEST_DELAY)
+            self._delay = min(2 * self._delay, self._pace.longest)
         stopped, self._stopping = self._stopping, []
         for deferred in stopped:
             deferred.callback(None)

@@ -125,7 +125,8 @@ class Images:
 class Capture:
     """Reads what was damaged, at once and then at most every ``interval`` seconds.
 
-    ``interval`` may be changed; ``deliver`` gets the screen's size and pixels, good until it returns.
+    ``interval`` may be changed.  ``deliver`` gets the screen's size and pixels, good
+    until it returns.
     """
 
     log = Logger()

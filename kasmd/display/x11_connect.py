@@ -14,6 +14,7 @@ from twisted.internet.threads import deferToThreadPool
 from kasmd.display.x11_authority import COOKIE_NAME, find_cookie
 from kasmd.errors import DisplayLost
 
+#: For all of it, the replies that ``prepare`` waits for included.
 CONNECT_SECONDS = 10.0
 
 _ffi, _lib = xcffib.ffi, xcffib.lib
@@ -55,6 +56,7 @@ async def open_connection(
     where: str,
     authority: Optional[str],
     prepare: Callable[[Xcb], Any],
+    seconds: float = CONNECT_SECONDS,
 ) -> tuple[Xcb, Any]:
     """Connect to display ``where``, on a thread; raises DisplayLost.
 
@@ -67,7 +69,7 @@ async def open_connection(
         for sock in sockets:  # ends the wait on the thread
             sock.shutdown(socket.SHUT_RDWR)
 
-    timer = reactor.callLater(CONNECT_SECONDS, give_up)
+    timer = reactor.callLater(seconds, give_up)
     try:
         xcb, prepared = await deferToThreadPool(
             reactor, reactor.getThreadPool(), _connect, where, authority, prepare, sockets

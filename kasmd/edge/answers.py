@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import binascii
 from functools import lru_cache
-from typing import NamedTuple, Optional, Sequence
+from typing import Callable, NamedTuple, Optional, Sequence
 from urllib.parse import quote_from_bytes, urlsplit
 
 from kasmd.edge.asking import Allowed
@@ -29,11 +29,13 @@ _WITHHELD = HOP_BY_HOP | frozenset((
 _WITHHELD_PREFIXES = (b"x-kasm-", b"kasmd-", b"proxy-", b"x-accel-", b"access-control-")
 #: Which proxy before us failed (RFC 9209) is for the client to know.
 PROXY_STATUS = b"proxy-status"
+#: Fields that name a place.
+_PLACED = (b"location", b"content-location", b"set-cookie")
 #: Shorter parts of a credential are found everywhere.
 _SHORTEST_SECRET = 6
 
 
-class Place(NamedTuple):
+class PathMap(NamedTuple):
     """Where the upstream's paths are for the client.
 
     The client sees ``public`` where the upstream has ``inner``, and all of the
@@ -53,7 +55,7 @@ class Place(NamedTuple):
         return path
 
 
-def place_of(path: bytes, host: bytes, allowed: Allowed) -> Place:
+def path_map(path: bytes, host: bytes, allowed: Allowed) -> PathMap:
     """Tell it from what the client asked for and what the upstream is asked for."""
     inner = allowed.target.partition(b"?")[0]
     same = _same_end(path, inner)
@@ -61,10 +63,17 @@ def place_of(path: bytes, host: bytes, allowed: Allowed) -> Place:
     hosts = {host.lower(), str(upstream).partition("://")[2].lower().encode("ascii", "replace")}
     if upstream.port == (80 if upstream.tls is None else 443):
         hosts.add(upstream.host.lower().encode("ascii", "replace"))
-    session = b"/%b/" % allowed.session.encode("ascii", "replace")
-    before, found, _ = path.partition(session)
-    scope = before + found
-    return Place(path[: len(path) - same], inner[: len(inner) - same], scope, frozenset(hosts))
+    scope = _scope(path, allowed.session.encode("ascii", "replace"))
+    return PathMap(path[: len(path) - same], inner[: len(inner) - same], scope, frozenset(hosts))
+
+
+def _scope(path: bytes, session: bytes) -> bytes:
+    """Give the path as far as the session's id, which may be written without dashes."""
+    for ident in (session, session.replace(b"-", b"")):
+        at = path.lower().find(b"/%b/" % ident.lower())
+        if ident and at >= 0:
+            return path[: at + len(ident) + 2]
+    return b""
 
 
 def _same_end(path: bytes, other: bytes) -> int:
@@ -81,11 +90,16 @@ def _same_end(path: bytes, other: bytes) -> int:
 
 
 def answer_fields(
-    fields: Fields, version: bytes, hop: Hop, place: Place, secrets: Sequence[bytes] = ()
+    fields: Fields,
+    version: bytes,
+    hop: Hop,
+    find_paths: Callable[[], PathMap],
+    secrets: Sequence[bytes] = (),
 ) -> list[Field]:
     """Give an answer's fields for the client; its length is not among them.
 
-    No value that holds one of ``secrets`` is among them either.
+    No value that holds one of ``secrets`` is among them either.  Most answers
+    name no paths, so these are found where they are needed.
     """
     named = fields.tokens(b"connection")
     onward = [
@@ -93,13 +107,12 @@ def answer_fields(
         for field in fields
         if not _withheld(field[0]) and (not named or field[0].lower() not in named)
     ]
-    if b"location" in fields or b"content-location" in fields:
-        onward = [_relocated(field, place) for field in onward]
-    for value in fields.all(b"set-cookie"):
-        cookie = scoped_cookie(value, place)
-        if cookie is not None:
-            onward.append((b"Set-Cookie", cookie))
-    onward += [(b"Via", value) for value in fields.all(b"via")]
+    if any(name in fields for name in _PLACED):
+        paths = find_paths()
+        onward = [_relocated(field, paths) for field in onward]
+        onward += _scoped(fields, paths)
+    if b"via" in fields:
+        onward += [(b"Via", value) for value in fields.all(b"via")]
     if secrets:
         onward = [field for field in onward if not any(secret in field[1] for secret in secrets)]
     onward.append((b"Via", via(version, hop)))
@@ -112,7 +125,8 @@ def _withheld(name: bytes) -> bool:
     return key != PROXY_STATUS and (key in _WITHHELD or key.startswith(_WITHHELD_PREFIXES))
 
 
-def secrets_of(fields: Sequence[Field]) -> tuple[bytes, ...]:
+@lru_cache(maxsize=256)
+def secrets_of(fields: tuple[Field, ...]) -> tuple[bytes, ...]:
     """Give what of the fields that were put in may never come back, as it may be written."""
     found: set[bytes] = set()
     for name, value in fields:
@@ -133,24 +147,24 @@ def _decoded(parameter: bytes) -> set[bytes]:
     return {pair, pair.partition(b":")[2]}
 
 
-def _relocated(field: Field, place: Place) -> Field:
+def _relocated(field: Field, paths: PathMap) -> Field:
     name, value = field
-    if name.lower() not in (b"location", b"content-location"):
+    if name.lower() not in _PLACED:
         return field
-    return name, relocated(value, place)
+    return name, relocated(value, paths)
 
 
-def relocated(location: bytes, place: Place) -> bytes:
+def relocated(location: bytes, paths: PathMap) -> bytes:
     """Give a Location for the client: what is the upstream's own becomes a public path."""
     try:
         parts = urlsplit(location.decode("latin-1"))
     except ValueError:
         return location
     authority = parts.netloc.rpartition("@")[2].lower().encode("latin-1")
-    ours = authority in place.hosts if authority else location.startswith(b"/")
+    ours = authority in paths.hosts if authority else location.startswith(b"/")
     if not ours or parts.scheme not in ("", "http", "https"):
         return location
-    path = place.outside(parts.path.encode("latin-1") or b"/")
+    path = paths.outside(parts.path.encode("latin-1") or b"/")
     if path.startswith((b"//", b"/\\")):
         # As a path without a host it would name another host.
         path = b"/" + path.lstrip(b"/\\")
@@ -160,12 +174,17 @@ def relocated(location: bytes, place: Place) -> bytes:
     return path + rest.encode("latin-1")
 
 
-def scoped_cookie(value: bytes, place: Place) -> Optional[bytes]:
+def _scoped(fields: Fields, paths: PathMap) -> list[Field]:
+    cookies = (scoped_cookie(value, paths) for value in fields.all(b"set-cookie"))
+    return [(b"Set-Cookie", cookie) for cookie in cookies if cookie is not None]
+
+
+def scoped_cookie(value: bytes, paths: PathMap) -> Optional[bytes]:
     """Give a Set-Cookie value that reaches this desktop's paths only, None for none."""
     pair, *attributes = value.split(b";")
     name, equals, _ = pair.strip().partition(b"=")
     # Without a name, the value alone would be sent back, and may look like any cookie.
-    if not place.scope or not equals or not name.strip() or is_own_cookie(name.strip()):
+    if not paths.scope or not equals or not name.strip() or is_own_cookie(name.strip()):
         return None
     kept = [pair.strip()]
     path = b""
@@ -175,8 +194,8 @@ def scoped_cookie(value: bytes, place: Place) -> Optional[bytes]:
             path = said.strip()
         elif key.strip().lower() != b"domain" and key:
             kept.append(attribute.strip())
-    inside = place.outside(path) if path.startswith(b"/") else b""
-    scope = inside if _is_below(inside, place.scope) else place.scope
+    inside = paths.outside(path) if path.startswith(b"/") else b""
+    scope = inside if _is_below(inside, paths.scope) else paths.scope
     return b"; ".join([*kept, b"Path=" + scope])
 
 

@@ -113,8 +113,15 @@ class Dialled(Protocol):
             self._ready()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.connected = 0
         if self.ready is not None:
             self._fail(_handshake_failed(reason))
+
+    def abort(self) -> None:
+        """End the connection at once, if there is one."""
+        # TLS cannot bear it twice.
+        if self.connected and self.transport is not None:
+            self.transport.abortConnection()
 
     def _ready(self) -> None:
         ready, self.ready = self.ready, None
@@ -123,8 +130,7 @@ class Dialled(Protocol):
 
     def _fail(self, failed: UpstreamFailed) -> None:
         ready, self.ready = self.ready, None
-        if self.transport is not None:
-            self.transport.abortConnection()
+        self.abort()
         if ready is not None:
             ready.errback(failed)
 
@@ -189,10 +195,10 @@ async def _attempt(
     def give_up(_: Deferred[None]) -> None:
         # The protocol hears no more of it.
         protocol.ready = None
-        if protocol.transport is None:
-            connector[0].disconnect()
+        if protocol.connected:
+            protocol.abort()
         else:
-            protocol.transport.abortConnection()
+            connector[0].disconnect()
 
     ready = protocol.ready = Deferred(give_up)
     if port:

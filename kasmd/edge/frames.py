@@ -174,7 +174,7 @@ class Follower:
         if self._waiting or self._last:
             end, self._left = self._left, 0
             head = data[:end] + self._waiting
-            self._waiting, self.ended = b"", self._last
+            self._waiting, self.ended, self._last = b"", self._last, False
             return head + self._pass(data[end:])
         return self._pass(data)
 

@@ -95,7 +95,8 @@ def request_fields(
         onward += _cookies(fields)
     if b"referer" in fields and b"referer" not in named:
         onward.append((b"Referer", without_credentials(fields.get(b"referer"))))
-    onward += [(b"Via", value) for value in fields.all(b"via")]
+    if b"via" in fields:
+        onward += [(b"Via", value) for value in fields.all(b"via")]
     onward.append((b"Via", via(believed.version, hop)))
     onward += _forwarded(believed, hop)
     onward += put_in
@@ -155,7 +156,7 @@ def _obfuscated(name: bytes) -> bytes:
 
 
 def _port(host: bytes, secure: bool) -> bytes:
-    port = host.rpartition(b"]")[2].rpartition(b":")[2] if b":" in host[host.find(b"]") :] else b""
+    port = host.rpartition(b"]")[2].partition(b":")[2]
     return port or (b"443" if secure else b"80")
 
 
@@ -177,6 +178,8 @@ def onward_target(target: bytes, asked: bytes) -> bytes:
 
     One that the authoriser put in goes on.
     """
+    if b"?" not in asked:
+        return target
     credentials = {pair for pair in asked.partition(b"?")[2].split(b"&") if _is_credential(pair)}
     if not credentials:
         return target
@@ -186,5 +189,10 @@ def onward_target(target: bytes, asked: bytes) -> bytes:
 
 
 def _is_credential(pair: bytes) -> bool:
-    name = unquote_to_bytes(pair.partition(b"=")[0]).lower()
+    return _names_credential(pair.partition(b"=")[0])
+
+
+@lru_cache(maxsize=1024)
+def _names_credential(name: bytes) -> bool:
+    name = unquote_to_bytes(name).lower()
     return name.translate(None, b"-_") in CREDENTIAL_ARGUMENTS

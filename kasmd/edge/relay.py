@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from kasmd.edge.answers import PROXY_STATUS, answer_fields, place_of, secrets_of
+from kasmd.edge.answers import PROXY_STATUS, PathMap, answer_fields, path_map, secrets_of
 from kasmd.edge.asking import Allowed
 from kasmd.edge.dial import UpstreamFailed
 from kasmd.edge.failures import refusal
@@ -124,7 +124,7 @@ class Passage:
         self._request = request
         self._allowed = allowed
         self._length = 0
-        self._answering = self._over = False
+        self._answering = self._producing = self._over = False
         self._continue: Optional[IDelayedCall] = None
         self._expects = request.framing.length != 0 and request.expects_continue
         self._done: Deferred[None] = Deferred()
@@ -218,21 +218,26 @@ class Passage:
         self._answering = True
         length = _said_length(head.fields) if self._request.method == b"HEAD" else framing.length
         self._request.open(head.status, self._fields(head), length, head.reason)
-        if framing.length != 0:
+        if not self._exchange.whole:
+            self._producing = True
             self._request.registerProducer(self._exchange, True)
 
     def _fields(self, head: ResponseHead) -> list[Field]:
         request, allowed, relay = self._request, self._allowed, self._relay
-        place = place_of(request.path, request.value(b"Host"), allowed)
+
+        def paths() -> PathMap:
+            return path_map(request.path, request.value(b"Host"), allowed)
+
         secrets = secrets_of(allowed.fields)
-        fields = answer_fields(head.fields, head.version, relay.hop, place, secrets)
+        fields = answer_fields(head.fields, head.version, relay.hop, paths, secrets)
         return fields + relay.added(request)
 
     def data_received(self, data: bytes) -> None:
         self._request.write(data)
 
     def answer_ended(self) -> None:
-        self._request.unregisterProducer()
+        if self._producing:
+            self._request.unregisterProducer()
         self._request.finish()
         self._end()
 

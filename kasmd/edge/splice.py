@@ -303,9 +303,7 @@ class Splice:
 
     def connected(self, end: End) -> None:
         """An end has its connection."""
-        if end.other.gone:
-            self._say_gone(end.other)
-        elif self._cause is not None:
+        if self._cause is not None:
             end.leave()
         elif end.other.transport is not None:
             for each in self._ends:

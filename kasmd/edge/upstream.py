@@ -17,7 +17,7 @@ from kasmd.edge.dial import Dialled, Kind, Timeouts, UpstreamFailed
 from kasmd.h1.body import LAST_CHUNK, Framing, chunk
 from kasmd.h1.fields import Field, HttpError
 from kasmd.h1.head import Limits, ResponseHead, render_request
-from kasmd.h1.session import BodyReceived, ClientSession, Event, ResponseReceived
+from kasmd.h1.session import ENDED, BodyReceived, ClientSession, Event, ResponseReceived
 
 #: Methods that may be sent again when it is not known whether they arrived.
 _IDEMPOTENT = (b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE")
@@ -99,6 +99,8 @@ class Exchange:
         self._body_producer: Optional[IPushProducer] = None
         self._paused = False
         self._over = False
+        #: Whether all of the answer is here, and follows its head at once.
+        self.whole = False
 
     def start(self) -> None:
         """Ask for a connection; what cannot be repeated gets a new one."""
@@ -279,7 +281,7 @@ class UpstreamConnection(Dialled, TimeoutMixin):
     def abort(self) -> None:
         """End at once."""
         self.setTimeout(None)
-        self.transport.abortConnection()
+        super().abort()
 
     def hand_over(self, protocol: Protocol) -> None:
         """Let ``protocol`` have the transport, what came already and all that comes."""
@@ -313,7 +315,9 @@ class UpstreamConnection(Dialled, TimeoutMixin):
         self._deliver(exchange)
 
     def _deliver(self, exchange: Exchange) -> None:
-        for event in self._session.events_received():
+        events = self._session.events_received()
+        exchange.whole = bool(events) and events[-1] is ENDED
+        for event in events:
             if self.exchange is not exchange:
                 return
             if isinstance(event, ResponseReceived) and event.head.status >= 200:

@@ -73,12 +73,14 @@ class Authenticator:
         worker: IWorker,
         clock: Callable[[], float],
         guarded: Optional[AccountLockout] = None,
+        capacity: int = PROOFS,
     ) -> None:
         self._accounts = accounts
         self._lockout = lockout
         self._guarded = guarded or AccountLockout(0, 0)
         self._worker = worker
         self._clock = clock
+        self._capacity = capacity
         self._key = token_bytes(32)
         self._proofs: OrderedDict[bytes, None] = OrderedDict()
         self._waiting: OrderedDict[bytes, _Check] = OrderedDict()
@@ -190,7 +192,7 @@ class Authenticator:
 
     def _remember(self, proof: bytes) -> None:
         self._proofs[proof] = None
-        if len(self._proofs) > PROOFS:
+        if len(self._proofs) > self._capacity:
             self._proofs.popitem(last=False)
 
     def _decoy(self, name: str) -> str:

@@ -20,7 +20,7 @@ from kasmd.rights import NOTHING, Right
 PASSWORD, LOGIN, TOKEN, INVITATION = "password", "login", "token", "invitation"
 TICKET = "ticket"
 #: Kinds whose holders need no account here.
-_GUESTS = (INVITATION, TICKET)
+GUESTS = (INVITATION, TICKET)
 #: What a proof does not narrow.
 EVERYTHING = ~NOTHING
 
@@ -62,7 +62,7 @@ class LiveGrants:
         Every target means the same where there is one desktop.
         """
         ceiling = self._ceiling(principal)
-        guest = principal.kind in _GUESTS
+        guest = principal.kind in GUESTS
         own = EVERYTHING if guest else self.account_rights(principal.name)
         return None if ceiling is None or own is None else ceiling & own
 
@@ -89,9 +89,14 @@ class LiveGrants:
         """Give (kind, ident) of each who holds a grant."""
         return {(grant.principal.kind, grant.principal.ident) for grant in list(self._live)}
 
-    def recompute(self) -> None:
-        """Bring every grant up to date, and only then tell their holders."""
-        changed = [grant for grant in list(self._live) if self._refresh(grant)]
+    def recompute(self, kind: str = "") -> None:
+        """Bring the grants up to date, and only then tell their holders.
+
+        All of them, or those that were proven by ``kind``: only a token ends by
+        itself, without a word of its keeper.
+        """
+        live = [grant for grant in list(self._live) if kind in ("", grant.principal.kind)]
+        changed = [grant for grant in live if self._refresh(grant)]
         for grant in changed:
             grant.tell()
 

@@ -15,7 +15,7 @@ from zope.interface import implementer
 from kasmd.errors import PermissionDenied
 from kasmd.interfaces import IAccounts, IPermissionRegistry, Principal
 from kasmd.permission.grant import Grant
-from kasmd.permission.registry import EVERYTHING, INVITATION, LiveGrants, Proof
+from kasmd.permission.registry import EVERYTHING, GUESTS, LiveGrants, Proof
 from kasmd.rights import Right
 
 #: The target of those who are at the door, and in no session.
@@ -71,10 +71,10 @@ class SessionRegistry(LiveGrants):
     def rights_of(self, principal: Principal, target: str) -> Optional[Right]:
         """Give what ``principal`` may do in the session ``target``, None if he is not let in.
 
-        An invitation is to kasmd's own desktop.
+        Guests are those of kasmd's own desktop.
         """
         ceiling = super().rights_of(principal, target)
-        if ceiling is None or principal.kind == INVITATION:
+        if ceiling is None or principal.kind in GUESTS:
             return None
         if target == LOBBY:
             return ceiling & Right.ENTER
@@ -84,16 +84,14 @@ class SessionRegistry(LiveGrants):
 
     def admit(self, principal: Principal, target: str) -> Grant:
         """Give a live grant (UnknownPrincipal; PermissionDenied for one who is not let in)."""
-        if self.rights_of(principal, target) is None and self._is_known(principal):
+        rights = self.rights_of(principal, target)
+        if rights is None and self.rights_of(principal, LOBBY) is not None:
             raise PermissionDenied(f"{principal.name!a} is not let into session {target!a}")
         grant = super().admit(principal, target)
         share = self._shares.share(target)
-        if share is not None:
-            self._entered[grant] = _Entered(share.rights[principal.name], share.bond)
+        if share is not None and rights is not None:
+            self._entered[grant] = _Entered(rights, share.bond)
         return grant
-
-    def _is_known(self, principal: Principal) -> bool:
-        return self.rights_of(principal, LOBBY) is not None
 
     def rights_now(self, grant: Grant) -> Optional[Right]:
         """Give what a grant that is out is to hold, or None where it has ended."""

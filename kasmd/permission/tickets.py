@@ -14,11 +14,13 @@ import json
 import os
 import re
 import stat
+from functools import lru_cache
 from secrets import token_hex
 from typing import Any, Callable, NamedTuple, Sequence
 
 import jwt
 from jwt.api_jws import PyJWS
+from jwt.utils import base64url_decode
 
 from kasmd.errors import AccountsError, LoginRefused
 from kasmd.interfaces import Principal
@@ -29,6 +31,10 @@ from kasmd.rights import Right, feature_names, rights_from_features
 
 #: Seconds for which a ticket is good, and by which two hosts' clocks may differ.
 LIFE, SKEW = 30, 5
+#: Seconds for which the same ticket serves again.
+REUSE = 10
+#: Tickets remembered on either side.
+REMEMBERED = 1024
 #: Characters; one with every right and the longest names has half of it.
 MAX_TICKET = 2048
 #: Characters of a name, an id or an audience.
@@ -74,6 +80,9 @@ class Tickets:
         self._audience = audience
         self._clock = clock
         self._signer = PyJWS(algorithms=["HS256"])
+        # Neither depends on the time; a page of fifty files is one ticket.
+        self._made = lru_cache(REMEMBERED)(self._make)
+        self._verified = lru_cache(REMEMBERED)(self._verify)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Tickets):
@@ -84,8 +93,11 @@ class Tickets:
         return hash((self._keys, self._audience))
 
     def sign(self, name: str, session: str, rights: Right) -> str:
-        """Make a ticket for ``name`` in ``session`` with these rights."""
+        """Give a ticket for ``name`` in ``session`` with these rights."""
         now = int(self._clock())
+        return self._made(name, session, rights, now - now % REUSE)
+
+    def _make(self, name: str, session: str, rights: Right, now: int) -> str:
         claims = {
             "aud": self._audience, "sub": name, "sid": session, "jti": token_hex(8),
             "rights": feature_names(rights), "iat": now, "nbf": now, "exp": now + LIFE,
@@ -107,19 +119,17 @@ class Tickets:
             raise LoginRefused("this ticket names rights that there are not") from None
         return Ticket(claims["sub"], claims["sid"], rights, claims["jti"])
 
-    def _verified(self, text: str) -> dict[str, Any]:
+    def _verify(self, text: str) -> dict[str, Any]:
         """Give the claims, signed by one of our keys and each of its type."""
+        if _object(_decoded(text.partition(".")[0])) != _HEADER:
+            raise LoginRefused("this ticket's header is another one")
         for key in self._keys:
             try:
-                found = self._signer.decode_complete(text, key, algorithms=["HS256"])
+                return _claims(self._signer.decode(text, key, algorithms=["HS256"]))
             except jwt.InvalidSignatureError:
                 continue
             except jwt.PyJWTError:
                 raise LoginRefused("this is no ticket") from None
-            header = text.partition(".")[0]
-            if _object(jwt.utils.base64url_decode(header)) != _HEADER:
-                raise LoginRefused("this ticket's header is another one")
-            return _claims(found["payload"])
         raise LoginRefused("this ticket is signed by somebody else")
 
     def _check_times(self, claims: dict[str, Any]) -> None:
@@ -131,6 +141,13 @@ class Tickets:
             raise LoginRefused("this ticket is of the future: compare the two hosts' clocks")
         if now >= ends + SKEW:
             raise LoginRefused("this ticket is over: if it is new, compare the two hosts' clocks")
+
+
+def _decoded(part: str) -> bytes:
+    try:
+        return base64url_decode(part)
+    except ValueError:
+        raise LoginRefused("this is no ticket") from None
 
 
 def _claims(payload: bytes) -> dict[str, Any]:

@@ -1,122 +1,79 @@
-"""A viewer's side of one RFB connection, without I/O: for tests and measurements.
+"""A viewer's side of one RFB connection, without I/O: for an upstream, tests and measurements.
 
-RFB 3.8 with security None.  Pixels are not decoded: the payload of each rectangle is
-handed out as it came.  The turns are those of `server.ServerSession`.  Fences with
-Request are answered at once.
+Pixels are not decoded: the payload of each rectangle is handed out as it came.
+The turns are those of `server.ServerSession`.  Fences with Request are answered at once.
 """
 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from typing import Callable, Iterator, NamedTuple, Optional, Sequence
+from typing import Callable, Iterator, Optional, Sequence
 
 from kasmd.errors import ProtocolError
 from kasmd.rfb import limits
+from kasmd.rfb.client_handshake import Credentials, Door, enter
 from kasmd.rfb.numbers import (
     FENCE_ANSWERED,
     ClientMessage,
+    DesktopSizeReason,
     Encoding,
     FenceFlag,
-    SecurityType,
     ServerMessage,
 )
 from kasmd.rfb.payload import KASM_BODIES, PAYLOADS, text_within
-from kasmd.rfb.standard import AREA, CUT_TEXT, FENCE, SCREEN
+from kasmd.rfb.said import (
+    BellRung,
+    ColoursSent,
+    Connected,
+    ContinuousUpdatesEnded,
+    CutTextSent,
+    FenceSent,
+    KasmMessageSent,
+    Received,
+    RectangleReceived,
+    Said,
+    UpdateReceived,
+)
+from kasmd.rfb.standard import AREA, CUT_TEXT, FENCE, MORE_BUTTONS, SCREEN
 from kasmd.rfb.update import RECTANGLE, UNCOUNTED
-from kasmd.rfb.wire import U16, Parser, Reader, Script
+from kasmd.rfb.wire import U16, Parser, Reader, Script, skip
 from kasmd.screen.geometry import Rect, Screen
 from kasmd.screen.pixels import BGRX, PixelFormat
 
-VERSION = b"RFB 003.008\n"
-
-
-class Said:
-    """Something that a server said."""
-
-    __slots__ = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Connected(Said):
-    """ServerInit came: messages may be sent."""
-
-    width: int
-    height: int
-    format: PixelFormat
-    name: str
-
-
-class Received(NamedTuple):
-    """One rectangle as it came."""
-
-    rect: Rect
-    encoding: int
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class UpdateReceived(Said):
-    """A whole FramebufferUpdate; ``size`` is its bytes on the wire.
-
-    LastRect is not among the ``rectangles``; ``counted`` tells it was not there.
-    """
-
-    rectangles: tuple[Received, ...]
-    size: int
-    counted: bool
-
-
-@dataclass(frozen=True, slots=True)
-class BellRung(Said):
-    """Bell."""
-
-
-@dataclass(frozen=True, slots=True)
-class CutTextSent(Said):
-    """ServerCutText; ``data`` is Latin-1, or flags and body where ``extended``."""
-
-    data: bytes
-    extended: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ContinuousUpdatesEnded(Said):
-    """EndOfContinuousUpdates."""
-
-
-@dataclass(frozen=True, slots=True)
-class FenceSent(Said):
-    """ServerFence."""
-
-    flags: int
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class KasmMessageSent(Said):
-    """One of Kasm's messages whose length is easily told; all after the type byte."""
-
-    number: int
-    body: bytes
+#: Encodings whose rectangles show something.
+PICTURES = (Encoding.RAW, Encoding.COPY_RECT, Encoding.HEXTILE, Encoding.TIGHT, Encoding.ZRLE)
 
 
 class ClientSession:
-    """A viewer; with ``kasm`` its pointer events are Kasm's."""
+    """A viewer; with ``kasm`` its pointer events are Kasm's.
 
-    def __init__(self, kasm: bool = False, shared: bool = True) -> None:
+    With ``bands`` rectangles are handed out one by one as they come, Raw in
+    bands, and one that lies outside the desktop's ``size`` is a ProtocolError.
+    """
+
+    def __init__(self, kasm: bool = False, shared: bool = True,
+                 credentials: Credentials = Credentials(), bands: bool = False) -> None:
         self.format = BGRX
+        self.size = (0, 0)
         self._kasm = kasm
         self._shared = shared
+        self._bands = bands
         self._items: list[bytes] = []
+        self._between = False
         self._parsers: dict[int, Callable[[], Parser[Said]]] = {
-            ServerMessage.FRAMEBUFFER_UPDATE: self._update,
+            ServerMessage.SET_COLOUR_MAP_ENTRIES: self._colours,
             ServerMessage.BELL: self._bell,
             ServerMessage.SERVER_CUT_TEXT: self._cut_text,
             ServerMessage.END_OF_CONTINUOUS_UPDATES: self._end_of_continuous_updates,
             ServerMessage.SERVER_FENCE: self._fence,
         }
+        self._door = Door(self.send, lambda: self._reader.waiting, credentials)
         self._reader: Reader[Said] = Reader(self._script())
+
+    @property
+    def midway(self) -> bool:
+        """Whether a message, or the handshake, has begun and not ended."""
+        return not self._between or self._reader.waiting > 0
 
     def receive_data(self, data: bytes) -> None:
         """Take bytes of the server, cut anywhere."""
@@ -125,6 +82,14 @@ class ClientSession:
     def events_received(self) -> Iterator[Said]:
         """Read what was said; raises ProtocolError once."""
         return self._reader.events()
+
+    def steps(self) -> Iterator[Optional[Said]]:
+        """Read as `events_received` does, None after each small step that gave nothing."""
+        return self._reader.steps()
+
+    def tls_started(self) -> None:
+        """TLS runs, and the server is trusted: the answer to TlsAgreed."""
+        self._door.starting = False
 
     def data_to_send(self) -> list[bytes]:
         """Take what is to be sent."""
@@ -165,12 +130,18 @@ class ClientSession:
     def send_pointer(
         self, x: int, y: int, buttons: int, scroll_x: int = 0, scroll_y: int = 0
     ) -> None:
-        """PointerEvent; scrolls only reach Kasm's servers."""
+        """PointerEvent; scrolls only reach Kasm's servers.
+
+        More than seven buttons only for who has acknowledged ExtendedMouseButtons.
+        """
         number = ClientMessage.POINTER_EVENT
         if self._kasm:
             self.send(struct.pack(">BHHHhh", number, buttons, x, y, scroll_x, scroll_y))
-        else:
+        elif buttons < MORE_BUTTONS:
             self.send(struct.pack(">BBHH", number, buttons, x, y))
+        else:
+            low = buttons & (MORE_BUTTONS - 1) | MORE_BUTTONS
+            self.send(struct.pack(">BBHHB", number, low, x, y, buttons >> 7 & 0xFF))
 
     def send_cut_text(self, text: str) -> None:
         """ClientCutText, Latin-1."""
@@ -188,49 +159,85 @@ class ClientSession:
         self.send(head + b"".join(SCREEN.pack(*screen) for screen in screens))
 
     def _script(self) -> Script[Said]:
-        yield (yield from self._handshake())
+        yield from enter(self._door)
+        yield (yield from self._init())
         while True:
+            self._between = True
             number = (yield 1)[0]
-            if number in self._parsers:
+            self._between = False
+            if number == ServerMessage.FRAMEBUFFER_UPDATE:
+                yield from self._update()
+            elif number in self._parsers:
                 yield (yield from self._parsers[number]())
             elif number in KASM_BODIES:
                 yield KasmMessageSent(number, (yield from KASM_BODIES[number]()))
             else:
                 raise ProtocolError(f"unknown server message {number}")
 
-    def _handshake(self) -> Parser[Said]:
-        version = yield 12
-        if version != VERSION:
-            raise ProtocolError(f"{version!r} is not RFB 3.8")
-        self.send(VERSION)
-        types = yield (yield 1)[0]
-        if SecurityType.NONE not in types:
-            raise ProtocolError(f"security None is not among {list(types)}")
-        self.send(bytes([SecurityType.NONE]))
-        if any((yield 4)):
-            raise ProtocolError(f"refused: {(yield from text_within(limits.SERVER_NAME))!r}")
+    def _init(self) -> Parser[Said]:
         self.send(bytes([self._shared]))
         width, height, packed = struct.unpack(">HH16s", (yield 20))
+        self._resized(width, height)
         self.format = PixelFormat.unpack(packed)
         name = yield from text_within(limits.SERVER_NAME)
         return Connected(width, height, self.format, name.decode("utf-8", "replace"))
 
-    def _update(self) -> Parser[Said]:
+    def _resized(self, width: int, height: int) -> None:
+        if self._bands and not 0 < width * height <= limits.DESKTOP_PIXELS:
+            raise ProtocolError(f"a desktop of {width} x {height}")
+        self.size = width, height
+
+    def _update(self) -> Script[Said]:
         (count,) = U16.unpack((yield 3)[1:])
-        rectangles: list[Received] = []
-        size = 4
-        while len(rectangles) < count or count == UNCOUNTED:
-            *rect, encoding = RECTANGLE.unpack((yield RECTANGLE.size))
+        kept: list[Received] = []
+        size, number = 4, 0
+        while number < count or count == UNCOUNTED:
+            *place, encoding = RECTANGLE.unpack((yield RECTANGLE.size))
             if encoding not in PAYLOADS:
                 raise ProtocolError(f"unknown encoding {encoding}")
-            payload = yield from PAYLOADS[encoding](Rect(*rect), self.format)
-            size += RECTANGLE.size + len(payload)
-            if size > limits.UPDATE or len(rectangles) == limits.RECTANGLES:
-                raise ProtocolError(f"an update of {len(rectangles)} rectangles, {size} bytes")
+            size += RECTANGLE.size
             if encoding == Encoding.LAST_RECT:
-                return UpdateReceived(tuple(rectangles), size, counted=False)
-            rectangles.append(Received(Rect(*rect), encoding, payload))
-        return UpdateReceived(tuple(rectangles), size, counted=True)
+                break
+            for band in self._bands_of(Rect(*place), encoding):
+                payload = yield from PAYLOADS[encoding](band, self.format)
+                size += len(payload)
+                received = Received(band, encoding, payload)
+                if self._bands:
+                    yield RectangleReceived(received)
+                else:
+                    kept.append(received)
+                    if size > limits.UPDATE:
+                        raise ProtocolError(f"an update of more than {limits.UPDATE} bytes")
+            number += 1
+            if number > limits.RECTANGLES:
+                raise ProtocolError(f"an update of more than {limits.RECTANGLES} rectangles")
+        counted = number == count != UNCOUNTED
+        yield UpdateReceived(tuple(kept), size, counted)
+
+    def _bands_of(self, rect: Rect, encoding: int) -> Iterator[Rect]:
+        """Give what is read at a time of a rectangle that may be there."""
+        if not self._bands:
+            yield rect
+            return
+        if encoding == Encoding.DESKTOP_SIZE:
+            self._resized(rect.width, rect.height)
+        elif encoding == Encoding.EXTENDED_DESKTOP_SIZE:
+            if rect.x != DesktopSizeReason.THIS_CLIENT or rect.y == 0:
+                self._resized(rect.width, rect.height)
+        elif encoding in PICTURES and not Rect(0, 0, *self.size).contains(rect):
+            width, height = self.size
+            raise ProtocolError(f"{tuple(rect)} is not inside {width} x {height}")
+        if encoding != Encoding.RAW or not rect.area:
+            yield rect
+            return
+        rows = max(1, limits.BAND // (rect.width * self.format.bytes_per_pixel))
+        for top in range(rect.y, rect.bottom, rows):
+            yield Rect(rect.x, top, rect.width, min(rows, rect.bottom - top))
+
+    def _colours(self) -> Parser[Said]:
+        _, count = struct.unpack(">xHH", (yield 5))
+        yield from skip(6 * count)
+        return ColoursSent()
 
     def _bell(self) -> Parser[Said]:
         yield 0

@@ -131,14 +131,14 @@ def _provided(formats: ClipboardFormat, body: bytes, ceiling: int) -> Optional[E
     return ClipboardProvided(content)
 
 
-def message(flags: int, body: bytes = b"") -> bytes:
-    """An extended message, as the server sends it."""
-    return struct.pack(">B3xiI", ServerMessage.SERVER_CUT_TEXT, -4 - len(body), flags) + body
+def message(flags: int, body: bytes = b"", number: int = ServerMessage.SERVER_CUT_TEXT) -> bytes:
+    """An extended message, as the server sends it, or a client with its ``number``."""
+    return struct.pack(">B3xiI", number, -4 - len(body), flags) + body
 
 
-def caps() -> bytes:
+def caps(number: int = ServerMessage.SERVER_CUT_TEXT) -> bytes:
     """What we do: every action, our formats, nothing unasked."""
-    return message(_ACTIONS | _OURS, bytes(4 * len(FORMATS)))
+    return message(_ACTIONS | _OURS, bytes(4 * len(FORMATS)), number)
 
 
 def packed(content: Mapping[str, bytes], formats: int) -> tuple[int, bytes]:
@@ -151,9 +151,13 @@ def packed(content: Mapping[str, bytes], formats: int) -> tuple[int, bytes]:
 
 
 class Offer:
-    """What the desktop's clipboard holds, for one viewer with the extended clipboard."""
+    """What one end's clipboard holds, for another with the extended clipboard.
 
-    def __init__(self) -> None:
+    ``number`` is that of the messages: a server's, or a client's.
+    """
+
+    def __init__(self, number: int = ServerMessage.SERVER_CUT_TEXT) -> None:
+        self._number = number
         self._content: Mapping[str, bytes] = {}
         self._provides = 0
 
@@ -169,18 +173,21 @@ class Offer:
             return self._notify()
         if isinstance(event, ClipboardNotified):
             wanted = event.formats & _OURS
-            return message(ClipboardAction.REQUEST | wanted) if wanted else None
+            return self._message(ClipboardAction.REQUEST | wanted) if wanted else None
         if isinstance(event, ClipboardRequested):
             return self._provide(event.formats)
         return None
 
     def _notify(self) -> bytes:
         formats = sum(form.bit for form in FORMATS if form.mime in self._content)
-        return message(ClipboardAction.NOTIFY | formats)
+        return self._message(ClipboardAction.NOTIFY | formats)
 
     def _provide(self, formats: int) -> Optional[bytes]:
         bits, body = packed(self._content, formats)
         if not bits or not self._provides:
             return None
         self._provides -= 1
-        return message(ClipboardAction.PROVIDE | bits, body)
+        return self._message(ClipboardAction.PROVIDE | bits, body)
+
+    def _message(self, flags: int, body: bytes = b"") -> bytes:
+        return message(flags, body, self._number)

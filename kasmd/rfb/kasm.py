@@ -1,6 +1,7 @@
 """KasmVNC's own messages: how they are read, how they are written.
 
-Parsers read what follows the type byte.  Numbers are big-endian::
+Parsers read what follows the type byte.  There are no relays, no UDP and no game mode here,
+so 181, 183 and 187 are never written.  Numbers are big-endian::
 
     -> 178 RequestStats          pad 3              <- 178 pad 3, U32 length, text
     -> 179 FrameStats            pad 3, U32 all, U32 render     <- 179 nothing
@@ -193,23 +194,10 @@ def clipboard(content: Mapping[str, bytes], first_ident: int) -> bytes:
     return b"".join(parts)
 
 
-def upgrade_answered(answer: str) -> bytes:
-    """Message 181: ``answer`` is JSON (the answer and a candidate)."""
-    data = answer.encode()
-    return struct.pack(">BH", ServerMessage.UPGRADE_TO_UDP, len(data)) + data
-
-
-def relay_answered(accepted: bool, reason: str) -> bytes:
-    """Message 182: KasmVNC says "Ok", "No permissions" or "No such unix channel"."""
+def relay_refused(reason: str) -> bytes:
+    """Message 182: KasmVNC says "No permissions" or "No such unix channel"."""
     data = reason.encode()[:255]
-    return bytes([ServerMessage.SUBSCRIBE_UNIX_RELAY, accepted, len(data)]) + data
-
-
-def relay_data(name: str, data: bytes) -> bytes:
-    """Message 183."""
-    encoded = name.encode()
-    head = bytes([ServerMessage.UNIX_RELAY, len(encoded)]) + encoded
-    return head + U32.pack(len(data)) + data
+    return bytes([ServerMessage.SUBSCRIBE_UNIX_RELAY, False, len(data)]) + data
 
 
 def video_encoders_listed(encoders: Sequence[VideoEncoder]) -> bytes:
@@ -224,11 +212,6 @@ def video_encoders_listed(encoders: Sequence[VideoEncoder]) -> bytes:
 def server_disconnect(reason: str, graceful: bool) -> bytes:
     """Message 186; graceful: do not connect again, show the reason."""
     return struct.pack(">BB3x", ServerMessage.SERVER_DISCONNECT, graceful) + text(reason)
-
-
-def force_game_mode() -> bytes:
-    """Message 187."""
-    return bytes([ServerMessage.FORCE_GAME_MODE])
 
 
 def latency_answered(ident: int) -> bytes:

@@ -50,6 +50,15 @@ SERVER_TEXT = 16 * MEBIBYTE
 SERVER_NAME = 64 * 1024
 CURSOR_SIDE = 1024
 
+#: Bytes of a server's reason for a refusal.
+REASON = 4096
+
+#: Pixels of an upstream's desktop: as many as one rectangle of 128 MiB holds.
+DESKTOP_PIXELS = 8192 * 4096
+
+#: Bytes of Raw that are handed out at a time.
+BAND = 256 * 1024
+
 
 class Limits(NamedTuple):
     """The ceilings that an administrator may set, in bytes."""

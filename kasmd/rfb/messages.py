@@ -211,7 +211,7 @@ class UdpUpgradeRequested(Event):
 
 @dataclass(frozen=True, slots=True)
 class RelaySubscribed(Event):
-    """Answer ``send_relay_refused`` or ``send_relay_accepted``."""
+    """Answer ``send_relay_refused``."""
 
     name: str
 

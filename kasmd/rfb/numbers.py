@@ -9,13 +9,18 @@ class SecurityType(IntEnum):
     """How a viewer proves who it is (RFC 6143 section 7.2)."""
 
     NONE = 1
+    VNC_AUTH = 2
     VENCRYPT = 19
 
 
 class VeNCryptSubtype(IntEnum):
     """What runs inside VeNCrypt (rfbproto, VeNCrypt)."""
 
+    TLS_NONE = 257
+    TLS_VNC = 258
     TLS_PLAIN = 259
+    X509_NONE = 260
+    X509_VNC = 261
     X509_PLAIN = 262
 
 
@@ -78,8 +83,12 @@ class Encoding(IntEnum):
     RAW = 0
     COPY_RECT = 1
     HEXTILE = 5
+    ZLIB = 6
     TIGHT = 7
     ZRLE = 16
+    KASM_VIDEO = 17
+    JPEG = 21
+    OPEN_H264 = 50
     DESKTOP_SIZE = -223
     LAST_RECT = -224
     CURSOR = -239

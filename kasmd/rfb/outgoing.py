@@ -116,21 +116,9 @@ class Outgoing:
         """Answer to `VideoEncodersRequested`; none at all settles the client on images."""
         self._say_kasm(kasm.video_encoders_listed(encoders))
 
-    def send_relay_accepted(self) -> None:
-        """Answer to `RelaySubscribed`."""
-        self._say_kasm(kasm.relay_answered(True, "Ok"))
-
     def send_relay_refused(self, reason: str = "No permissions") -> None:
         """Answer to `RelaySubscribed`."""
-        self._say_kasm(kasm.relay_answered(False, reason))
-
-    def send_relay_data(self, name: str, data: bytes) -> None:
-        """One datagram of a relay."""
-        self._say_kasm(kasm.relay_data(name, data))
-
-    def send_udp_answer(self, answer: str) -> None:
-        """Answer to `UdpUpgradeRequested`: JSON."""
-        self._say_kasm(kasm.upgrade_answered(answer))
+        self._say_kasm(kasm.relay_refused(reason))
 
     def send_stats(self, report: str) -> None:
         """Answer to `StatsRequested`: a JSON list of four numbers from 0 to 10."""
@@ -151,11 +139,6 @@ class Outgoing:
     def send_latency(self, ident: int) -> None:
         """Answer to `LatencyProbed`, as `send_network_stats`."""
         self._say_kasm(kasm.latency_answered(ident))
-
-    def send_force_game_mode(self) -> None:
-        """Make a viewer that listed direct mouse use it."""
-        if self.capabilities.direct_mouse:
-            self._say_kasm(kasm.force_game_mode())
 
     def _first(self, extension: Encoding) -> bool:
         first = extension not in self._shown

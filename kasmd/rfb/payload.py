@@ -23,6 +23,9 @@ _PALETTE_FILTER = 1
 #: Tight leaves data shorter than this as it is.
 _UNCOMPRESSED = 12
 
+#: Bytes that zlib and the heads of tiles may add to a small rectangle of ZRLE.
+_LEAST_ZRLE = 4096
+
 
 def exactly(length: int) -> Parser[bytes]:
     """Read ``length`` bytes, a payload's ceiling permitting."""
@@ -43,9 +46,17 @@ def _empty(rect: Rect, pixel_format: PixelFormat) -> Parser[bytes]:
     return (yield 0)
 
 
-def _counted(rect: Rect, pixel_format: PixelFormat) -> Parser[bytes]:
+def _zrle(rect: Rect, pixel_format: PixelFormat) -> Parser[bytes]:
     head = yield 4
-    return head + (yield from exactly(U32.unpack(head)[0]))
+    (length,) = U32.unpack(head)
+    if length > _LEAST_ZRLE + 2 * rect.area * pixel_format.bytes_per_pixel:
+        raise ProtocolError(f"{length} bytes of ZRLE for {rect.width} x {rect.height} pixels")
+    return head + (yield from exactly(length))
+
+
+def _desktop_name(rect: Rect, pixel_format: PixelFormat) -> Parser[bytes]:
+    name = yield from text_within(limits.SERVER_NAME)
+    return U32.pack(len(name)) + name
 
 
 def _compact(head: bytes) -> Parser[bytes]:
@@ -80,7 +91,7 @@ def _tight_basic(rect: Rect, size: int, head: bytes) -> Parser[bytes]:
             head += yield 1
             colours = head[2] + 1
             head += yield colours * size
-            row = (rect.width + 7) // 8 if colours == 2 else rect.width
+            row = (rect.width + 7) // 8 if colours <= 2 else rect.width
     length = row * rect.height
     if length < _UNCOMPRESSED:
         return head + (yield length)
@@ -143,13 +154,13 @@ PAYLOADS: dict[int, Callable[[Rect, PixelFormat], Parser[bytes]]] = {
     Encoding.COPY_RECT: _copy_rect,
     Encoding.HEXTILE: _hextile,
     Encoding.TIGHT: _tight,
-    Encoding.ZRLE: _counted,
+    Encoding.ZRLE: _zrle,
     Encoding.LAST_RECT: _empty,
     Encoding.DESKTOP_SIZE: _empty,
     Encoding.QEMU_EXTENDED_KEY_EVENT: _empty,
     Encoding.EXTENDED_MOUSE_BUTTONS: _empty,
     Encoding.EXTENDED_DESKTOP_SIZE: _extended_desktop_size,
-    Encoding.DESKTOP_NAME: _counted,
+    Encoding.DESKTOP_NAME: _desktop_name,
     Encoding.LED_STATE: _led_state,
     Encoding.CURSOR: _cursor,
     Encoding.CURSOR_WITH_ALPHA: _cursor_with_alpha,

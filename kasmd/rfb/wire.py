@@ -57,12 +57,23 @@ class Reader(Generic[E]):
         if not self._dead:
             self._buffer += data
 
+    @property
+    def wanted(self) -> int:
+        """How many bytes the script asked for."""
+        return self._wanted
+
     def events(self) -> Iterator[E]:
         """Run the script on what is here; may be abandoned and begun again.
 
         Raises `ProtocolError` once; from then on there are no more events and
         what is fed is dropped.
         """
+        for event in self.steps():
+            if event is not None:
+                yield event
+
+    def steps(self) -> Iterator[Optional[E]]:
+        """Do as `events` does; None after each step without one, for who minds the time."""
         while not self._dead:
             if self._event:
                 yield self._event.pop()
@@ -70,6 +81,7 @@ class Reader(Generic[E]):
                 self._step()
                 if self._wanted == HOLD:
                     return
+                yield None
             else:
                 return
 

@@ -129,14 +129,14 @@ class Sending(SingleRangeStaticProducer):
             request.channel.forceAbortClient()
 
 
-def listing(folder: str, path: bytes) -> list[dict[str, object]]:
-    """Give the entries of a directory below ``folder`` (OSError, ValueError)."""
+def listing(folder: str, path: bytes, most: int = MAX_ENTRIES) -> list[dict[str, object]]:
+    """Give the entries of a directory below ``folder``, so many at most (OSError, ValueError)."""
     descriptor = _walk(folder, names_of(path))
     try:
         found: list[dict[str, object]] = []
         with os.scandir(descriptor) as entries:
             for entry in entries:
-                if len(found) == MAX_ENTRIES:
+                if len(found) == most:
                     _log.warn("{folder} has too many files to list", folder=folder)
                     break
                 try:

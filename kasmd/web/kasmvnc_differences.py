@@ -45,6 +45,14 @@ DIFFERENCES = (
         "It is valid whatever is in a name, and the same in every charset.",
     ),
     Difference(
+        "/api/v1",
+        "Nothing is there: 401 for one who is no owner, as everywhere below ``/api/``, and 404"
+        " for an owner.",
+        "Our own API (api.rst), where one who is known and may not gets 403.  At KasmVNC's own"
+        " addresses, and at those that neither has, the 401 is KasmVNC's to the letter.",
+        "401 asks who somebody is; existing callers wait for it, and none asks there.",
+    ),
+    Difference(
         "logging in",
         "A wrong password gets ``401 Forbidden`` without WWW-Authenticate; five of them, or five"
         " requests without a password, lock an address out.",

@@ -2,18 +2,18 @@
 
 import pytest
 
-from kasmd.codec.base import TIGHT, ZRLE
+from kasmd.codec.base import TIGHT, ZRLE, Parameters
 from kasmd.codec.quality import parameters_for
 from kasmd.screen.pixels import BGRX, RGBX
 
 
 def test_what_browsers_ask_for():
     parameters = parameters_for(TIGHT, RGBX, jpeg_level=6, compress_level=2)
-    assert parameters == (TIGHT, RGBX, 79, "444", 2, False)
+    assert parameters == Parameters(TIGHT, RGBX, 79, "444", 2, False)
 
 
 def test_without_a_quality_nothing_is_lost():
-    assert parameters_for(ZRLE, single=True) == (ZRLE, BGRX, None, "444", 2, True)
+    assert parameters_for(ZRLE, single=True) == Parameters(ZRLE, BGRX, None, "444", 2, True)
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,22 @@ def test_fine_qualities_come_before_levels(fine, quality):
 )
 def test_subsampling_comes_before_that_of_the_level(named, subsampling):
     assert parameters_for(TIGHT, jpeg_level=4, subsampling=named).subsampling == subsampling
+
+
+@pytest.mark.parametrize(
+    "wishes, quality",
+    [
+        ({"jpeg_level": 0, "webp": True}, 5),
+        ({"jpeg_level": 6, "webp": True}, 78),
+        ({"jpeg_level": 6, "fine_quality": 33, "webp": True}, 33),
+        ({"jpeg_level": 6}, None),
+        ({"webp": True}, None),
+    ],
+)
+def test_webp_levels(wishes, quality):
+    assert parameters_for(TIGHT, **wishes).webp_quality == quality
+
+
+def test_flags_are_passed_on():
+    parameters = parameters_for(TIGHT, qoi=True, jpeg_rectangles=True)
+    assert parameters.qoi and parameters.jpeg_rectangles

@@ -110,3 +110,10 @@ def test_areas_tile_the_picture(height, width, seed):
         if area.kind >= 0:
             rect = area.rect
             assert (picture[rect.y:rect.bottom, rect.x:rect.right] == area.kind).all()
+
+
+def test_text_has_paper_however_many_colours_its_edges_have():
+    for share, kind in ((0.35, FLAT), (0.15, PHOTO)):
+        picture = photograph(640, 640)
+        picture[np.random.default_rng(1).random(picture.shape) < share] = 0xFFFFFF
+        assert {area.kind for area in areas_of(picture)} == {kind}

@@ -12,7 +12,7 @@ from kasmd.config.addresses import Address, Trusting
 from kasmd.config.edges import Auth, Edge, Listen
 from kasmd.config.load import load
 from kasmd.config.schema import options
-from kasmd.config.sessions import SessionsFile
+from kasmd.config.sessions import SessionsFile, read_sessions
 from kasmd.config.values import Configuration
 from kasmd.edge.asking import Trust, Upstream
 
@@ -63,3 +63,9 @@ def test_the_example_of_sessions_holds_every_key_and_no_other() -> None:
     example = YAML(typ="safe").load(SESSIONS.read_text())
     found = {re.sub(r"(others)\..*", r"\1", key) for key in keys(example)}
     assert found == {name for name, _ in options(SessionsFile)}
+
+
+def test_the_example_of_sessions_is_good() -> None:
+    (session,) = read_sessions(str(SESSIONS), ENVIRON)
+    assert (session.ident, session.name, session.owner) == ("ann", "Ann's desktop", "ann")
+    assert str(session.upstream) == "https://127.0.0.1:8443" and len(session.credentials) == 2

@@ -243,6 +243,7 @@ def test_the_end_of_a_proof_is_the_end_of_its_grants_for_good(subject: Subject, 
     Principal("ann", "token"),
     Principal("guest", "invitation", ""),
     Principal("ann", "hearsay", "1"),
+    Principal("ann", "ticket", "1"),
     Principal("ann", ""),
 ])
 def test_without_a_proof_nobody_enters(subject: Subject, principal: Principal) -> None:

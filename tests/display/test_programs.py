@@ -10,8 +10,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
-from kasmd.display import programs
-from kasmd.display.programs import Program
+from kasmd.display.programs import Pace, Program
 
 SECONDS = 10
 
@@ -65,9 +64,7 @@ class ProgramTests(TestCase):
 
     async def test_a_crash_loop_slows_down(self) -> None:
         """Each delay is twice the last, up to a limit."""
-        self.patch(programs, "LONGEST_DELAY", 0.08)
-        program = Program(reactor, ("false",), self.ended)
-        program._delay = 0.02
+        program = Program(reactor, ("false",), self.ended, pace=Pace(first=0.02, longest=0.08))
         self.addCleanup(program.stop)
         before = reactor.seconds()
         program.start({"PATH": os.environ["PATH"]})
@@ -77,9 +74,7 @@ class ProgramTests(TestCase):
 
     async def test_health_is_rewarded(self) -> None:
         """A program that lived long is started again soon."""
-        self.patch(programs, "HEALTHY_SECONDS", 0.0)
-        self.patch(programs, "FIRST_DELAY", 0.01)
-        program = Program(reactor, ("false",), self.ended)
+        program = Program(reactor, ("false",), self.ended, pace=Pace(first=0.01, healthy=0.0))
         program._delay = 30.0
         self.addCleanup(program.stop)
         program.start({"PATH": os.environ["PATH"]})
@@ -87,12 +82,11 @@ class ProgramTests(TestCase):
 
     async def test_one_that_will_not_end_is_killed(self) -> None:
         """After a while."""
-        self.patch(programs, "PATIENCE_SECONDS", 0.2)
         said: Deferred[bytes] = Deferred()
         program = Program(
             reactor,
             ("sh", "-c", "trap '' TERM; echo ready >&3; while :; do sleep 1; done"),
-            self.ended, said.callback,
+            self.ended, said.callback, Pace(patience=0.2),
         )
         program.start(os.environ)
         await said.addTimeout(SECONDS, reactor)

@@ -18,7 +18,6 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import LoopingCall
 from twisted.trial.unittest import TestCase
 
-from kasmd.display import x11_connect
 from kasmd.display.recorder import Recorder
 from kasmd.display.service import DesktopService, DesktopSettings
 from kasmd.display.x11 import X11Display
@@ -401,10 +400,7 @@ class NoDisplayTests(TestCase):
 
     async def test_a_display_that_does_not_answer(self) -> None:
         """The attempt ends, and its thread with it."""
-        self.patch(x11_connect, "CONNECT_SECONDS", 0.2)
         with socket.create_server(("127.0.0.1", 0)) as silent:
-            number = silent.getsockname()[1] - 6000
-            display = X11Display(reactor, f"127.0.0.1:{number}")
+            where = f"127.0.0.1:{silent.getsockname()[1] - 6000}"
             with self.assertRaisesRegex(DisplayLost, "does not answer"):
-                await display.connect()
-            await display.disconnect()
+                await open_connection(reactor, where, None, lambda xcb: None, 0.2)

@@ -31,7 +31,7 @@ class Line(Protocol):
         self.factory.tell()
         while not self.raw and b"\r\n\r\n" in self.heard:
             end = self.heard.index(b"\r\n\r\n") + 4
-            match = _LENGTH.search(self.heard[:end])
+            match = None if b"\r\nExpect: " in self.heard[:end] else _LENGTH.search(self.heard[:end])
             end += int(match[1]) if match else 0
             if len(self.heard) < end:
                 return
@@ -47,7 +47,10 @@ class Line(Protocol):
 
 
 class Far(ServerFactory):
-    """``answer(line, request)`` is called for each request with a whole head (and body)."""
+    """``answer(line, request)`` is called for each request once it is whole.
+
+    A body that has no length, or waits to be asked for, is not waited for.
+    """
 
     noisy = False
 

@@ -238,24 +238,274 @@ class RelayTests(TestCase):
             whole.addCallback(lambda _: line.transport.write(OK))
 
         self.far.answer = answer
-        self.far.headless = True
+        first, body = await deferToThread(self._ask_first, b"hello")
+        self.assertEqual(first, b"HTTP/1.1 100 Continue\r\n\r\n")
+        self.assertTrue(body.startswith(b"HTTP/1.1 200 OK"))
+
+    async def test_a_body_that_the_upstream_refuses_is_not_asked_for(self):
+        refused = b"HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno"
+        self.far.answer = says(refused)
+        first, body = await deferToThread(self._ask_first, b"")
+        self.assertTrue((first + body).startswith(b"HTTP/1.1 403 No"))
+        self.assertNotIn(b"100 Continue", first + body)
+
+    def _ask_first(self, body):
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as line:
+            line.sendall(
+                b"POST /desktop/one/ HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
+                b"Expect: 100-continue\r\nConnection: close\r\n\r\n"
+            )
+            first = line.recv(65536)
+            line.sendall(body)
+            answer = b""
+            while data := line.recv(65536):
+                answer += data
+            return first, answer
+
+    # What goes wrong.
+
+    async def problem(self, *lines):
+        """Give the status and the word of a failure."""
+        first, fields, body = await self.one(*lines or (b"GET /desktop/one/ HTTP/1.1",))
+        self.assertNotIn(b"hunter22", body)
+        word = body.partition(b"reason: ")[2].partition(b"\n")[0].decode()
+        self.assertIn(f'details="{word}"'.encode(), fields[b"proxy-status"][0])
+        self.assertIn(fields[b"x-request-id"][0], body)
+        return int(first.split(b" ")[1]), word
+
+    async def test_each_failure_has_its_word(self):
+        for answer, expected in (
+            (says(close=True), (502, "upstream-closed")),
+            (says(), (504, "upstream-silent")),
+            (says(b"SSH-2.0-OpenSSH\r\n\r\n"), (502, "upstream-nonsense")),
+            (says(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"),
+             (502, "upstream-nonsense")),
+            (says(b"HTTP/1.1 101 No\r\nUpgrade: x\r\n\r\n"), (502, "upstream-nonsense")),
+            (says(b"HTTP/1.1 401 Who\r\nWWW-Authenticate: Basic realm=x\r\n"
+                  b"Content-Length: 0\r\n\r\n"), (502, "credential-refused")),
+        ):
+            self.far.answer = answer
+            self.assertEqual(await self.problem(), expected)
+
+    async def test_an_upstream_that_is_not_there(self):
+        self.upstream = Upstream("127.0.0.1", 1)
+        self.assertEqual(await self.problem(), (502, "upstream-refused"))
+        self.upstream = Upstream("", 0, "/nonexistent/socket")
+        self.assertEqual(await self.problem(), (502, "upstream-refused"))
+        self.upstream = Upstream("no-such-host.invalid", 80)
+        self.assertEqual(await self.problem(), (502, "name-not-resolved"))
+
+    async def test_a_request_that_goes_in_circles(self):
+        via = b"Via: " + b", ".join([b"1.1 x"] * 8)
+        self.assertEqual(
+            await self.problem(b"GET /desktop/one/ HTTP/1.1", via), (502, "loop")
+        )
+        self.assertEqual(self.far.requests, [])
+
+    async def test_a_next_hops_refusal_is_passed_on(self):
+        self.far.answer = says(
+            b"HTTP/1.1 401 Who\r\nProxy-Status: next; error=http_request_denied\r\n"
+            b"WWW-Authenticate: Basic realm=x\r\nContent-Length: 2\r\n\r\nno"
+        )
+        first, fields, body = await self.one()
+        self.assertEqual((first, body), (b"HTTP/1.1 401 Who", b"no"))
+        self.assertNotIn(b"www-authenticate", fields)
+
+    async def test_an_answer_that_is_cut_short_is_cut_short(self):
+        for begun in (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+        ):
+            self.far.answer = says(begun, close=True)
+            answer = await self.send(b"GET /desktop/one/ HTTP/1.1\r\nHost: a\r\n\r\n")
+            self.assertTrue(answer.endswith(b"<reset>"), answer)
+
+    async def test_a_client_that_leaves_takes_the_upstreams_connection_with_it(self):
+        self.far.answer = says()
+
+        def leave():
+            with socket.create_connection(("127.0.0.1", self.port), timeout=10) as line:
+                line.sendall(b"GET /desktop/one/ HTTP/1.1\r\nHost: a\r\n\r\n")
+                line.recv(0)
+
+        await deferToThread(leave)
+        await self.far.until(lambda: self.far.gone == len(self.far.lines) == 1)
+
+    async def test_a_connection_that_died_at_rest_is_replaced(self):
+        await self.one()
+        stale = self.far.lines[0]
+        self.far.answer = lambda line, request: (
+            line.transport.abortConnection() if line is stale else line.transport.write(OK)
+        )
+        first, _, _ = await self.one()
+        self.assertEqual(first, b"HTTP/1.1 200 OK")
+        self.assertEqual(len(self.far.lines), 2)
+        self.assertEqual(len(self.far.requests), 3)
+
+    async def test_who_loses_the_right_loses_the_answer(self):
+        self.far.answer = says(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")
 
         def client():
             with socket.create_connection(("127.0.0.1", self.port), timeout=10) as line:
-                line.sendall(
-                    b"POST /desktop/one/ HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
-                    b"Expect: 100-continue\r\nConnection: close\r\n\r\n"
-                )
-                asked = line.recv(65536)
-                line.sendall(b"hello")
+                line.sendall(b"GET /desktop/one/ HTTP/1.1\r\nHost: a\r\n\r\n")
                 answer = b""
-                while data := line.recv(65536):
-                    answer += data
-                return asked, answer
+                while not answer.endswith(b"abc"):
+                    answer += line.recv(65536)
+                reactor.callFromThread(self.registry.remove, "ann")
+                return line.recv(1)
 
-        from tests.edge.far import Line
+        with self.assertRaises(ConnectionResetError):
+            await deferToThread(client)
 
-        self.patch(Line, "dataReceived", _heads_only)
-        asked, answer = await deferToThread(client)
-        self.assertEqual(asked, b"HTTP/1.1 100 Continue\r\n\r\n")
-        self.assertTrue(answer.startswith(b"HTTP/1.1 200 OK"))
+    async def test_who_loses_the_right_while_waiting_is_told(self):
+        self.far.answer = lambda line, request: self.registry.remove("ann")
+        self.assertEqual(await self.problem(), (403, "not-allowed"))
+
+    async def test_a_stalled_reader_stops_the_upstream(self):
+        blob = b"x" * (1 << 26)
+        length = b"Content-Length: %d\r\n\r\n" % len(blob)
+        self.far.answer = says(b"HTTP/1.1 200 OK\r\n" + length + blob)
+        client = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        self.addCleanup(client.close)
+        client.sendall(b"GET /desktop/one/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        await self.far.until(lambda: self.far.requests)
+        kept, before = 0, -1
+        while kept != before:
+            before, kept = kept, await self._kept()
+        self.assertGreater(kept, 0)
+        self.assertLess(kept, 512 * 1024)
+
+        def read():
+            size = 0
+            while data := client.recv(1 << 20):
+                size += len(data)
+            return size
+
+        self.assertGreater(await deferToThread(read), len(blob))
+
+    async def _kept(self):
+        """Give how many bytes wait for the client, a while later."""
+        await _turn(0.2)
+        transport = self.request.channel.transport
+        return len(transport.dataBuffer) - transport.offset + transport._tempDataLen
+
+    # Websockets.
+
+    def switch(self, *more):
+        def answer(line, request):
+            line.raw = True
+            line.transport.write(SWITCHED + b"".join(field + b"\r\n" for field in more) + b"\r\n")
+
+        self.far.answer = answer
+
+    def upgrade(self, *more, fields=UPGRADE):
+        lines = [b"GET /desktop/one/websockify HTTP/1.1", b"Host: site.example", *fields, *more]
+        return b"\r\n".join([*lines, b"", b""])
+
+    async def test_a_websocket_is_joined(self):
+        self.switch(b"Sec-WebSocket-Protocol: binary")
+        frame = b"\x82\x83\0\0\0\0abc"
+
+        def client():
+            with socket.create_connection(("127.0.0.1", self.port), timeout=10) as line:
+                line.sendall(self.upgrade(b"Sec-WebSocket-Protocol: other, binary") + frame)
+                head = b""
+                while b"\r\n\r\n" not in head:
+                    head += line.recv(65536)
+                head, _, said = head.partition(b"\r\n\r\n")
+                while len(said) < 5:
+                    said += line.recv(65536)
+                return heads(head), said
+
+        talking = deferToThread(client)
+        await self.far.until(lambda: self.far.lines and self.far.lines[0].heard == frame)
+        self.far.lines[0].transport.write(b"\x82\x03abc")
+        (first, fields), said = await talking
+        self.assertEqual(first, b"HTTP/1.1 101 Switching Protocols")
+        self.assertEqual(said, b"\x82\x03abc")
+        self.assertEqual(fields[b"sec-websocket-accept"], [accept_of(KEY)])
+        self.assertEqual(fields[b"sec-websocket-protocol"], [b"binary"])
+        self.assertEqual(fields[b"upgrade"], [b"websocket"])
+        _, asked = heads(self.far.requests[0])
+        self.assertEqual(asked[b"sec-websocket-protocol"], [b"other, binary"])
+        self.assertEqual(asked[b"connection"], [b"Upgrade"])
+        await self.far.lines[0].lost
+        await self.until_released()
+
+    async def until_released(self):
+        while len(self.splices):
+            await _turn()
+
+    async def test_a_revoked_right_closes_the_socket(self):
+        self.switch()
+        talking = self.send(self.upgrade())
+        await self.far.until(lambda: self.far.requests)
+        while not len(self.splices):
+            await _turn()
+        self.registry.remove("ann")
+        answer = await talking
+        close = answer.partition(b"\r\n\r\n")[2]
+        self.assertEqual(close[:1] + close[2:4], b"\x88\x03\xf0")
+        await self.until_released()
+
+    async def test_a_refused_handshake_is_the_last_request(self):
+        self.far.answer = says(b"HTTP/1.1 404 None\r\nContent-Length: 2\r\n\r\nno")
+        after = b"GET /desktop/one/smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
+        first, fields, body = self.cut(await self.send(self.upgrade() + after))
+        self.assertEqual((first, body), (b"HTTP/1.1 404 None", b"no"))
+        self.assertEqual(fields[b"connection"], [b"close"])
+        await self.far.until(lambda: self.far.gone == 1)
+        self.assertEqual(len(self.far.requests), 1)
+
+    async def test_a_wrong_101_is_no_websocket(self):
+        for answer in (
+            b"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+            SWITCHED.replace(b"Accept: ", b"Accept: x") + b"\r\n",
+            SWITCHED.replace(b"websocket", b"h2c", 1) + b"\r\n",
+            SWITCHED.replace(b"Connection: Upgrade", b"Connection: x") + b"\r\n",
+            SWITCHED + b"Sec-WebSocket-Protocol: unasked\r\n\r\n",
+            SWITCHED + b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
+        ):
+            self.far.answer = says(answer)
+            first, _, body = self.cut(await self.send(self.upgrade()))
+            self.assertEqual(first, b"HTTP/1.1 502 Bad Gateway")
+            self.assertIn(b"reason: upgrade-refused", body)
+        self.assertEqual(len(self.splices), 0)
+
+    async def test_bad_handshakes_go_no_further(self):
+        for replaced, status in (
+            ((b"13", b"8"), b"426"),
+            ((KEY, b"short"), b"400"),
+            ((b"GET", b"POST"), b"400"),
+            ((b"Upgrade: websocket", b"Upgrade: websocket\r\nContent-Length: 1"), b"400"),
+            ((b"Host: ", b"Origin: https://evil.example\r\nHost: "), b"403"),
+            ((b"Host: ", b"Origin: null\r\nHost: "), b"403"),
+        ):
+            answer = await self.send(self.upgrade().replace(*replaced, 1))
+            self.assertEqual(answer.split(b" ")[1], status, replaced)
+        self.assertEqual(self.far.requests, [])
+
+    async def test_listed_and_own_origins_pass(self):
+        self.far.answer = says(b"HTTP/1.1 404 None\r\nContent-Length: 2\r\n\r\nno")
+        for origin in (b"https://friend.example", b"http://site.example"):
+            answer = await self.send(self.upgrade(b"Origin: " + origin))
+            self.assertEqual(answer.split(b" ")[1], b"404")
+
+    async def test_an_upgrade_to_anything_else_is_not_passed_on(self):
+        for fields in (
+            (b"Upgrade: h2c", b"Connection: Upgrade, HTTP2-Settings", b"HTTP2-Settings: x"),
+            (b"Upgrade: websocket", b"Connection: close"),
+        ):
+            lines = [b"GET /desktop/one/ HTTP/1.1", b"Host: a", *fields, b"", b""]
+            answer = await self.send(b"\r\n".join(lines))
+            self.assertTrue(answer.startswith(b"HTTP/1.1 200 OK"))
+            _, asked = heads(self.far.requests[-1])
+            self.assertNotIn(b"upgrade", asked)
+            self.assertNotIn(b"http2-settings", asked)
+
+
+def _turn(seconds=0.01):
+    """Fire in a later turn of the reactor."""
+    later = Deferred()
+    reactor.callLater(seconds, later.callback, None)
+    return later

@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from kasmd.errors import LockedOut, LoginRefused
+from kasmd.errors import LockedOut, LoginRefused, PermissionDenied
 from kasmd.http.cookies import SessionCookie
 from kasmd.http.guard import Guard, Sessions
 from kasmd.http.proxies import Proxies as TrustedProxies
@@ -25,12 +25,14 @@ from kasmd.permission.logins import Logins
 from kasmd.permission.proofs import Proofs
 from kasmd.permission.registry import MemoryRegistry, Registry
 from kasmd.permission.sessions import Lifetime
+from kasmd.permission.tickets import Tickets
 from kasmd.permission.tokens import Tokens
 from kasmd.rights import NOTHING, OWNER, READ, WRITE
 
 
-def talk(port, lines):
-    request = b"\r\n".join([b"GET / HTTP/1.1", b"Host: a", b"Connection: close", *lines, b"", b""])
+def talk(port, lines, path=b"/"):
+    head = (b"GET %s HTTP/1.1" % path, b"Host: a", b"Connection: close")
+    request = b"\r\n".join([*head, *lines, b"", b""])
     with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
         client.sendall(request)
         answer = b""
@@ -133,6 +135,39 @@ class GuardTests(TestCase):
         self.assertIn(b"Content-Type: application/problem+json", answer)
 
 
+class TargetTests(TestCase):
+    """What is asked for may be another thing with each request."""
+
+    def setUp(self):
+        guard = Guard(Passwords(), OneDoor(), "one")
+
+        def respond(request):
+            target = request.uri.partition(b"?")[2].decode() or None
+            return guard.admit(request, target).addCallback(lambda request: Response(204))
+
+        port = reactor.listenTCP(0, HttpFactory(reactor, respond, (), Limits()),
+                                 interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        self.number = port.getHost().port
+
+    async def test_the_request_s_or_the_guard_s_own(self):
+        for path, status in ((b"/", b"204"), (b"/?one", b"204"), (b"/?two", b"403")):
+            answer = await deferToThread(talk, self.number, [basic(b"ann:right")], path)
+            self.assertEqual(answer[9:12], status, path)
+
+
+class OneDoor(MemoryRegistry):
+    """Lets Ann into one thing and nobody into another."""
+
+    def __init__(self):
+        super().__init__({"ann": READ})
+
+    def admit(self, principal, target):
+        if target != "one":
+            raise PermissionDenied(target)
+        return super().admit(principal, target)
+
+
 class SessionTests(TestCase):
     """Everything that can stand for a password."""
 
@@ -153,9 +188,9 @@ class SessionTests(TestCase):
         self.passwords = Passwords()
         self.listen()
 
-    def listen(self, prompt=True, embedded=False, trusted=()):
+    def listen(self, prompt=True, embedded=False, trusted=(), tickets=None):
         sessions = Sessions(self.proofs, SessionCookie(embedded), prompt)
-        guard = Guard(self.passwords, self.registry, "desktop", sessions)
+        guard = Guard(self.passwords, self.registry, "desktop", sessions, tickets)
 
         def respond(request):
             return guard.admit(request).addCallback(
@@ -194,6 +229,24 @@ class SessionTests(TestCase):
         await self.assert_who(b"ann token", b"Authorization: Bearer " + token)
         await self.assert_who(b"guest: Eve invitation", b"Cookie: kasmd=" + guest)
         self.assertEqual(len(self.registry), 0)
+
+    async def test_a_ticket_counts_before_all_and_only_where_it_is_taken(self):
+        tickets = Tickets([bytes(32)], "desktop", self.clock.seconds)
+        ticket = b"Kasmd-Ticket: " + tickets.sign("joe", "s", READ).encode()
+        await self.assert_refused(ticket, text=b"are needed")
+        await self.assert_who(b"ann login", ticket, self.cookie())
+        self.listen(tickets=tickets)
+        await self.assert_who(b"joe ticket", ticket)
+        await self.assert_who(b"joe ticket", ticket, basic(b"bob:wrong"), self.cookie())
+        await self.assert_who(b"ann login", self.cookie())
+        self.assertEqual((self.passwords.tried, len(self.registry)), ([], 0))
+        self.assertEqual((await self.ask(ticket, ticket))[:12], b"HTTP/1.1 400")
+        for bad in (b"", b"x", ticket[14:-1], b"\xff"):
+            lines = (b"Kasmd-Ticket: " + bad, self.cookie())
+            answer = await self.assert_refused(*lines, text=b"The proxy in front is not believed")
+            self.assertNotIn(b"WWW-Authenticate", answer)
+        self.clock.advance(36)
+        await self.assert_refused(ticket, text=b"is over")
 
     async def test_authorization_counts_before_any_cookie(self):
         await self.assert_who(b"bob password", basic(b"bob:right"), self.cookie())

@@ -4,7 +4,7 @@ import pytest
 
 from kasmd.errors import PermissionDenied
 from kasmd.http.problems import Problem
-from kasmd.http.routes import PUBLIC, Route, Routes, Template
+from kasmd.http.routes import ANY, PUBLIC, Route, Routes, Template
 from kasmd.interfaces import Principal
 from kasmd.permission.registry import MemoryRegistry
 from kasmd.rights import NOTHING, READ, Right
@@ -52,6 +52,20 @@ def grant():
 )
 def test_the_longest_path_answers(grant, method, path, answer):
     assert ROUTES.dispatch(Asked(method, path, grant)) == answer
+
+
+@pytest.mark.parametrize("method, answer", [
+    (b"GET", "any"), (b"HEAD", "any"), (b"PROPFIND", "any"), (b"OPTIONS", "options"), (b"*", "any"),
+])
+def test_a_route_for_every_method_that_has_none_of_its_own(grant, method, answer):
+    routes = Routes([
+        Route(ANY, b"/*", Right.VIEW, named("any"), 5),
+        Route(b"OPTIONS", b"/*", PUBLIC, named("options")),
+    ])
+    assert routes.dispatch(Asked(method, b"/x", grant)) == answer
+    assert routes.room(b"PUT", b"/x") == 5
+    assert routes.is_public(Asked(b"OPTIONS", b"/x", None))
+    assert not routes.is_public(Asked(b"GET", b"/x", None))
 
 
 def test_the_right_is_checked_before_the_route_answers(grant):

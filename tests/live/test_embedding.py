@@ -19,6 +19,8 @@ from tests.live.desktop import BLUE, IN_TERMINAL, terminal
 #: Three sites, all on this machine: kasmd's, and two whose pages show it in a frame.
 DESK, LISTED, UNLISTED = "desk.test", "listed.test", "unlisted.test"
 MORE = """\
+display:
+  terminal: []
 site:
   login: page
   frame_ancestors: [self, "{origin}"]

@@ -146,7 +146,9 @@ class AuthenticatorTests(SynchronousTestCase):
         self.failureResultOf(answer, LoginRefused)
 
     def test_proofs_are_bounded_and_the_used_ones_stay(self) -> None:
-        self.patch(checkers, "PROOFS", 2)
+        self.authenticator = Authenticator(
+            self.accounts, self.lockout, self.bench, self.clock.seconds, capacity=2
+        )
         for name in ("eve", "tom"):
             self.accounts.put(Account(name, hash_password(f"{name}'s"), READ))
         for name in ("ann", "bob", "ann", "eve", "ann"):

@@ -44,6 +44,26 @@ def test_success_clears_the_count() -> None:
     assert lockout.failed("a", 0.0)
 
 
+def test_other_numbers_hold_for_those_who_are_counted_and_locked_out() -> None:
+    lockout = Lockout(5, 10)
+    fail(lockout, "a", 3)
+    lockout.threshold = 2
+    assert lockout.failed("a", 0.0)
+    lockout.timeout = 4
+    assert lockout.seconds_left("a", 1.0) == 3.0
+    lockout.timeout = 20
+    assert lockout.seconds_left("a", 1.0) == 19.0
+    lockout.threshold = 0
+    assert lockout.seconds_left("a", 1.0) == 0.0
+
+
+def test_an_account_is_guarded_by_other_numbers_too() -> None:
+    lockout = AccountLockout(5, 10)
+    lockout.set_limits(1, 3)
+    assert [lockout.failed("ann", 0.0) for _ in range(4)] == [False] * 3 + [True]
+    assert lockout.seconds_left("ann", "192.0.2.1", 1.0) == 2.0
+
+
 @pytest.mark.parametrize("lockout", [Lockout(0, 10), Lockout(5, 0)])
 def test_disabled(lockout: Lockout) -> None:
     fail(lockout, "a", 100)

@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from kasmd.interfaces import Account, Principal
 from kasmd.permission.accounts import FileAccounts, MemoryAccounts
 from kasmd.permission.registry import Registry
-from kasmd.rights import READ, WRITE, Right
+from kasmd.rights import NOTHING, READ, WRITE, Right
 
 
 def test_the_owner_removes_himself(tmp_path: Path) -> None:
@@ -40,3 +40,14 @@ def test_what_is_withheld_nobody_holds() -> None:
     grant = Registry(accounts, Right.RESIZE).admit(Principal("ann"), "desktop")
     accounts.put(Account("ann", "x", WRITE))
     assert {right for right in Right if not grant.holds(right)} == {Right.RESIZE, Right.MANAGE}
+
+
+def test_what_is_withheld_from_now_on_or_no_more() -> None:
+    registry = Registry(MemoryAccounts([Account("ann", "x", WRITE)]))
+    grant = registry.admit(Principal("ann"), "desktop")
+    told: list[bool] = []
+    grant.when_changed(lambda: told.append(grant.holds(Right.RESIZE)))
+    registry.withhold(Right.RESIZE)
+    registry.withhold(Right.RESIZE)
+    registry.withhold(NOTHING)
+    assert told == [False, True]

@@ -141,13 +141,15 @@ GREETING = b"RFB 003.008\n\x01\x01" + bytes(4) + INIT
 @pytest.mark.parametrize(
     "wire",
     [
-        b"RFB 003.003\n",
-        b"RFB 003.008\n\x00",
+        b"RFB 002.008\n",
+        b"RFB 003.003\n\0\0\0\x02",
+        b"RFB 003.003\n\0\0\0\0\0\0\0\x02no",
+        b"RFB 003.008\n\x00\0\0\0\x02no",
         b"RFB 003.008\n\x02\x02\x13",
         b"RFB 003.008\n\x01\x01\0\0\0\x01\0\0\0\x02no",
         b"RFB 003.008\n\x01\x01\0\0\0\x01\xff\xff\xff\xff",
         GREETING[:-8] + b"\xff\xff\xff\xff",
-        GREETING + b"\x01",
+        GREETING + b"\x04",
         GREETING + update.update_header(1) + update.rectangle(WHOLE, 99),
         GREETING + update.update_header(1) + update.rectangle(Rect(0, 0, 65535, 65535), 0),
         GREETING + b"\x03\0\0\0\x7f\xff\xff\xff",

@@ -87,6 +87,8 @@ class Served:
 
     timeout = 60
     rules = Rules()
+    #: What the API measures time with.
+    clock: Any = reactor
 
     def setUp(self) -> None:
         """Listen."""
@@ -118,7 +120,7 @@ class Served:
             max_viewers=20,
         )
         self.api = KasmvncApi(
-            reactor,  # type: ignore[arg-type]
+            self.clock,
             accounts=self.accounts,
             roster=self.roster,
             seat_of=lambda request: Seat(self.display, request.grant, hold, prevention),

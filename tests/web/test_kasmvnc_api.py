@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from functools import partial
 from typing import Any, Awaitable, Callable, NamedTuple, Optional
 
 from twisted.internet.threads import deferToThread
@@ -317,6 +318,12 @@ class WireTests(Served, TestCase):
 
 class PublishedTests(Served, TestCase):
     """Gate two."""
+
+    async def test_one_who_is_no_owner_hears_kasmvncs_401_at_every_address(self) -> None:
+        for endpoint in self.api.endpoints:
+            for asking in (self.get, partial(self.post, value=[])):
+                answer = await asking(endpoint.path.decode(), name="writer")
+                self.assertEqual((answer.status, answer.type, answer.body), DENIED)
 
     def test_everything_needs_a_right(self) -> None:
         for route in self.api.routes():

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
-from twisted.internet.task import deferLater
+from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import TestCase
 
 from kasmd.errors import DisplayLost
@@ -18,8 +18,7 @@ from kasmd.rfb.numbers import ClientMessage, Encoding, ServerMessage
 from kasmd.rights import READ
 from kasmd.screen.geometry import Rect
 from kasmd.viewer.protocol import Viewer
-from kasmd.web import kasmvnc_stats
-from kasmd.web.kasmvnc_stats import connection_id
+from kasmd.web.kasmvnc_stats import CLIENT_SECONDS, FRAME_SECONDS, connection_id
 from tests.web.owner import Served
 
 ID = re.compile(r"192\.0\.2\.9_\d+\.\d+::websocket")
@@ -35,6 +34,7 @@ class Program:
     """A viewer program at the other end of a line in memory, which answers at once."""
 
     peer = "192.0.2.9:40123"
+    page = ""
 
     def __init__(self, around: Any, name: str, kasm: bool) -> None:
         self.heard: list[Said] = []
@@ -111,13 +111,17 @@ class Program:
         """Nothing more comes."""
 
 
-class StatsTests(Served, TestCase):
-    """On the port."""
+class Watched(Served):
+    """A site that programs watch."""
 
     def watch(self, name: str, kasm: bool = True) -> Program:
         program = Program(self.around, name, kasm)
-        self.addCleanup(program.viewer.lost, "the test is over")
+        self.addCleanup(program.viewer.lost, "the test is over")  # type: ignore[attr-defined]
         return program
+
+
+class StatsTests(Watched, TestCase):
+    """On the port."""
 
     async def test_sessions_newest_first(self) -> None:
         for number, name in enumerate(("reader", "writer", "writer")):
@@ -265,21 +269,6 @@ class StatsTests(Served, TestCase):
         value = (await self.get("get_frame_stats?client=auto")).json
         self.assertEqual((value["client_side"], writer.asked()), ([], 0))
 
-    async def test_who_does_not_answer_is_left_out_and_holds_nobody_up(self) -> None:
-        self.patch(kasmvnc_stats, "CLIENT_SECONDS", 0.3)
-        silent = self.watch("writer")
-        silent.answers = False
-        slow = self.get("get_frame_stats?client=all")
-        quick = await self.get("get_frame_stats?client=none")
-        self.assertEqual(quick.status, 200)
-        self.assertEqual((await slow).json["client_side"], [])
-
-    async def test_a_display_that_does_not_answer(self) -> None:
-        self.patch(kasmvnc_stats, "FRAME_SECONDS", 0.05)
-        self.display.screenshot = Deferred  # type: ignore[method-assign, assignment]
-        answer = await self.get("get_frame_stats?client=none")
-        self.assertEqual((answer.status, answer.body), (503, b"503 Service Unavailable"))
-
     async def test_a_display_that_is_gone(self) -> None:
         def gone() -> Any:
             raise DisplayLost("gone")
@@ -288,3 +277,37 @@ class StatsTests(Served, TestCase):
         self.watch("writer")
         answer = await self.get("get_frame_stats?client=all")
         self.assertEqual(answer.status, 503)
+
+
+class PatienceTests(Watched, TestCase):
+    """Time is the test's."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        super().setUp()
+
+    async def test_who_does_not_answer_is_left_out_and_holds_nobody_up(self) -> None:
+        silent = self.watch("writer")
+        silent.answers = False
+        slow = self.get("get_frame_stats?client=all")
+        while not silent.asked():
+            await deferLater(reactor, 0)  # type: ignore[arg-type]
+        quick = await self.get("get_frame_stats?client=none")
+        self.assertEqual(quick.status, 200)
+        self.assertFalse(slow.called)
+        self.clock.advance(CLIENT_SECONDS)
+        self.assertEqual((await slow).json["client_side"], [])
+
+    async def test_a_display_that_does_not_answer(self) -> None:
+        asked: Deferred[None] = Deferred()
+
+        def silent() -> Deferred[Any]:
+            reactor.callLater(0, asked.callback, None)  # type: ignore[attr-defined]
+            return Deferred()
+
+        self.display.screenshot = silent  # type: ignore[method-assign]
+        waiting = self.get("get_frame_stats?client=none")
+        await asked
+        self.clock.advance(FRAME_SECONDS)
+        answer = await waiting
+        self.assertEqual((answer.status, answer.body), (503, b"503 Service Unavailable"))

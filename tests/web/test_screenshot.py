@@ -7,7 +7,9 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
 from kasmd.interfaces import Principal
@@ -110,13 +112,6 @@ class ScreenshotTests(Served, TestCase):
         again = await self.get("get_screenshot?deduplicate=t&width=320&height=4096")
         self.assertEqual(again.type, "text/plain")
 
-    async def test_a_display_that_does_not_answer(self) -> None:
-        self.patch(screenshot, "SECONDS", 0.05)
-        self.display.screenshot = Deferred  # type: ignore[method-assign, assignment]
-        answer = await self.get("get_screenshot")
-        self.assertEqual(answer.status, 503)
-        self.assertTrue(answer.body.startswith(b"503 Service Unavailable\n"), answer.body)
-
     async def test_too_many_at_once(self) -> None:
         coming: list[Deferred[Snapshot]] = []
         full: Deferred[None] = Deferred()
@@ -173,3 +168,26 @@ class RuledTests(Served, TestCase):
         self.assertLess(shown[:, 176:].max(), 8)
         self.assertGreater((seen[10:80, 10:160] == (255, 0, 0)).all(-1).sum(), 500)
         viewer.leave()
+
+
+class PatienceTests(Served, TestCase):
+    """Time is the test's."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        super().setUp()
+
+    async def test_a_display_that_does_not_answer(self) -> None:
+        asked: Deferred[None] = Deferred()
+
+        def silent() -> Deferred[Snapshot]:
+            reactor.callLater(0, asked.callback, None)  # type: ignore[attr-defined]
+            return Deferred()
+
+        self.display.screenshot = silent  # type: ignore[method-assign]
+        waiting = self.get("get_screenshot")
+        await asked
+        self.clock.advance(screenshot.SECONDS)
+        answer = await waiting
+        self.assertEqual(answer.status, 503)
+        self.assertTrue(answer.body.startswith(b"503 Service Unavailable\n"), answer.body)

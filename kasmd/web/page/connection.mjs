@@ -8,7 +8,7 @@
 // and "rfb" with each new RFB object.
 
 import RFB from "./novnc/core/rfb.js";
-import { page, whyNot } from "./session.mjs";
+import { ofPage, whyNot } from "./session.mjs";
 
 const DELAYS = [1, 2, 4, 8, 15, 30];
 // A connection that lasted this long was a good one: begin the delays anew.
@@ -17,7 +17,7 @@ const POLICY = 1008;
 const NO_CLOSE_FRAME = 1006;
 
 function address() {
-    const url = new URL(`websockify?page=${page}`, document.baseURI);
+    const url = new URL("websockify" + ofPage, document.baseURI);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     return url.href;
 }

@@ -2,7 +2,7 @@
 //
 // Fires "away" when one was.
 
-const MOST = 4;
+const MOST = 3;
 
 function made(name, className, text = "") {
     return Object.assign(document.createElement(name), { className, textContent: text });

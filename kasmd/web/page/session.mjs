@@ -6,7 +6,8 @@
 const RETRY = 5000;
 // What tells this page from others of the same person.
 const random = crypto.getRandomValues(new Uint8Array(16));
-export const page = [...random].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+const name = [...random].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+export const ofPage = `?page=${name}`;
 
 export class Session extends EventTarget {
     #source = null;
@@ -17,7 +18,7 @@ export class Session extends EventTarget {
             return;
         }
         clearTimeout(this.#timer);
-        this.#source = new EventSource(`api/v1/me/events?page=${page}`);
+        this.#source = new EventSource("api/v1/me/events" + ofPage);
         this.#source.addEventListener("message", (event) => this.#tell(JSON.parse(event.data)));
         this.#source.addEventListener("notice", (event) => {
             this.dispatchEvent(new CustomEvent("notice", { detail: JSON.parse(event.data) }));

@@ -73,7 +73,6 @@ class Sessions(Served, TestCase):
         session, = (await self.ask("GET", "/sessions")).json
         self.assertEqual((scores["id"], scores["network"]), (session["id"], 10))
 
-
     async def test_a_message_is_shown_or_it_is_not(self) -> None:
         page, told = Page("writer", "0" * 32), []
         self.join("reader")
