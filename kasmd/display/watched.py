@@ -11,7 +11,8 @@ from twisted.logger import Logger
 from kasmd.interfaces import ClipboardContent
 from kasmd.screen.cursor import INVISIBLE, Cursor
 from kasmd.screen.framebuffer import Framebuffer, Identity, Pixels, Snapshot
-from kasmd.screen.geometry import Rect, Screen
+from kasmd.screen.geometry import Move, Rect, Screen
+from kasmd.screen.region import Region
 
 #: Copies of the current frame kept for the next viewer that wants the same.
 SHARED_BYTES = 8 << 20
@@ -110,6 +111,12 @@ class WatchedDisplay:
         if change.region or change.moves:
             self._next_frame()
             self._tell("changed", change.region, change.moves)
+
+    def _show_moved(self, move: Move) -> None:
+        """Move pixels, and tell."""
+        self._framebuffer.move(move)
+        self._next_frame()
+        self._tell("changed", Region(), (move,))
 
     def _show_anew(self, width: int, height: int, patches: Sequence[Patch]) -> None:
         """Take a new size and the pixels for it."""

@@ -32,7 +32,7 @@ _STYLE_HASH = b64encode(hashlib.sha256(_STYLE.encode("utf-8")).digest()).decode(
 _DESKTOP = """
       <li{starting}><a href="{href}">
         <svg viewBox="0 0 24 24" aria-hidden="true"><path d="M3 5h18v12H3zM9 20.5h6"/></svg>
-        <div><p class="name">{name}</p><p class="whose">{whose}</p></div>
+        <div><p class="name" title="{name}">{name}</p><p class="whose">{whose}</p></div>
       </a></li>"""
 _NONE = """
       <li class="none">There is no desktop for you yet.</li>"""
@@ -75,11 +75,11 @@ class Desktops:
             return self.as_json(request)
         principal = _principal(request)
         listed = self.of(principal)
-        desktops = "".join(map(_shown, listed[:MAX_SHOWN])) or _NONE
+        desktops = "".join(_shown(each, principal.name) for each in listed[:MAX_SHOWN])
         starts = any(desktop.state != "running" for desktop in listed)
         page = _TEMPLATE.substitute(
             who=escape(principal.name),
-            desktops=desktops,
+            desktops=desktops or _NONE,
             refresh=f'\n  <meta http-equiv="refresh" content="{_AGAIN}">' if starts else "",
         )
         headers = (
@@ -125,12 +125,12 @@ def _principal(request: Request) -> Principal:
     return request.principal
 
 
-def _shown(desktop: Listed) -> str:
+def _shown(desktop: Listed, name: str) -> str:
     return _DESKTOP.format(
         starting="" if desktop.state == "running" else ' class="starting"',
         href=escape(desktop.href),
         name=escape(desktop.name),
-        whose=escape(_whose(desktop)),
+        whose=escape(_whose(desktop, name)),
     )
 
 
@@ -143,8 +143,7 @@ _MAY: Mapping[str, str] = {
 }
 
 
-def _whose(desktop: Listed) -> str:
-    if len(desktop.rights) == len(FEATURES):
-        return f"of {desktop.owner}"
-    may = next((said for name, said in _MAY.items() if name in desktop.rights), "to enter")
-    return f"of {desktop.owner}, {may}"
+def _whose(desktop: Listed, name: str) -> str:
+    may = next((said for right, said in _MAY.items() if right in desktop.rights), "to enter")
+    whose = "yours" if desktop.owner == name else f"of {desktop.owner}"
+    return whose if len(desktop.rights) == len(FEATURES) else f"{whose}, {may}"

@@ -40,7 +40,8 @@ class Refusal(Problem):
 
     def __init__(self, fault: Fault, headers: Headers = (), said: str = "") -> None:
         said = quoted(said, _MAX_DETAIL)
-        super().__init__(fault.status, f"{fault.why} ({said})" if said else fault.why, headers)
+        why = f"{fault.why.removesuffix('.')}: {said}." if said else fault.why
+        super().__init__(fault.status, why, headers)
         self.fault = fault
 
     @property
@@ -123,4 +124,5 @@ def _fault(problem: Problem) -> Fault:
     known = FAULTS.get(OF_STATUS.get(problem.status, ""))
     if known is not None:
         return known
-    return Fault("refused", problem.status, "", problem.title, problem.detail, "Load the page again.")
+    remedy = "Load the page again."
+    return Fault("refused", problem.status, "", problem.title, problem.detail, remedy)

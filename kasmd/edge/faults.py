@@ -22,7 +22,7 @@ class Fault(NamedTuple):
 
 _LOG_IN = "Log in again, then open the desktop from there."
 _ASK = "Ask whoever runs this site, and give them the request id below."
-_WAIT = "Try again in a minute. If it stays so, give the request id below to whoever runs this site."
+_WAIT = "Try again in a minute. If it stays so, tell whoever runs this site the request id below."
 
 _TABLE = (
     # Who is asking.
@@ -41,7 +41,8 @@ _TABLE = (
           "Log in again. If this comes back, remove the cookies of this site and of the sites"
           " above it, or use a private window."),
     Fault("ticket-refused", 403, "http_request_denied", "The hop before us is not believed",
-          "It sent a ticket that is over, or signed by somebody else, or for something else.", _ASK),
+          "It sent a ticket that is over, or signed by somebody else, or for something else.",
+          _ASK),
     Fault("not-allowed", 403, "http_request_denied", "You may not do this",
           "What was asked for needs a right that you do not have here.",
           "Ask the desktop's owner for it."),
@@ -57,7 +58,7 @@ _TABLE = (
           "Start it again, or check the address."),
     Fault("session-starting", 503, "destination_unavailable", "The desktop is starting",
           "It was asked for and is not ready yet.",
-          "Nothing: this page asks again by itself.", 3),
+          "You need do nothing: this page asks again by itself.", 3),
     # The way there.
     Fault("name-not-resolved", 502, "dns_error", "The desktop's host has no address",
           "The name of the desktop's host could not be resolved from here.", _ASK),
@@ -65,7 +66,8 @@ _TABLE = (
           "The name of the desktop's host was not resolved in time.", _WAIT),
     Fault("upstream-refused", 502, "connection_refused", "The desktop refused the connection",
           "Its host was reached, but nothing listens at the desktop's port.",
-          "The desktop may have crashed, or its port may be set wrongly: start it again. " + _ASK),
+          "The desktop may have crashed: start it again. If that does not help, ask whoever runs"
+          " this site: its port may be set wrongly."),
     Fault("upstream-unreachable", 502, "destination_ip_unroutable",
           "There is no way to the desktop",
           "The network between here and the desktop's host is down, or a firewall rejects it.",
@@ -107,7 +109,7 @@ _TABLE = (
           "What was sent is larger than this site takes.",
           "Send less at a time. Whoever runs this site can raise the limit."),
     Fault("header-too-large", 431, "http_request_error", "The request's header is too large",
-          "Most of it are cookies: this site and the sites above it set too many or too large ones.",
+          "Most of it are cookies: this site and the sites above it set too many, or too large.",
           "Remove the cookies of this site and of the sites above it, then log in again."),
     Fault("address-too-long", 414, "http_request_error", "The address is too long",
           "It is longer than this site takes.", "Check where the address comes from."),

@@ -58,7 +58,7 @@ class Pool:
         return Exchange(lane, onward, receiver)
 
     def ask(self, upstream: Upstream, target: bytes, fields: list[Field]) -> Deferred[ResponseHead]:
-        """GET ``target``; fires with the head of the answer once all of it came (UpstreamFailed)."""
+        """GET ``target``; fires with the answer's head once all of it came (UpstreamFailed)."""
         return _Question(self, upstream, Onward(b"GET", target, fields)).answer
 
     def close(self) -> None:

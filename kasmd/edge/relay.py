@@ -44,8 +44,8 @@ from kasmd.rights import Right
 
 _log = Logger(namespace="kasmd.edge")
 
-#: What is relayed.  TRACE would give back the credential that was put in.
-METHODS = (b"GET", b"POST", b"PUT", b"PATCH", b"DELETE")
+#: What is not relayed: these would give back the credential that was put in, or make a tunnel.
+_REFUSED = (b"TRACE", b"TRACK", b"CONNECT")
 _SAFE = (b"GET", b"HEAD", b"OPTIONS")
 #: Seconds after which a body is sent to an upstream that does not ask for it.
 CONTINUE_WAIT = 1.0
@@ -86,10 +86,10 @@ class Relay:
         self.ceilings = ceilings
         self.added = added
 
-    def forward(self, request: Request) -> Deferred[None]:
-        """Answer a request whose ``allowed`` is its leave; fails with a `Problem`."""
-        allowed = getattr(request, "allowed", None)
-        assert isinstance(allowed, Allowed), "the face asked its authoriser first"
+    def forward(self, request: Request, allowed: Allowed) -> Deferred[None]:
+        """Answer a request that may pass; raises a `Problem`, or fails with one."""
+        if request.method in _REFUSED:
+            raise refusal("no-such-method")
         if hops(request.fields) >= MAX_HOPS:
             raise refusal("loop")
         upgrade = asks_for_websocket(request)
@@ -99,10 +99,9 @@ class Relay:
         length, limit = request.framing.length, self.ceilings.body
         if length is not None and length > limit:
             raise too_large(limit)
-        passage = Handshake(self, request, allowed, key) if upgrade else Passage(
-            self, request, allowed
-        )
-        return passage.start()
+        if upgrade:
+            return Handshake(self, request, allowed, key).start()
+        return Passage(self, request, allowed).start()
 
 
 def too_large(limit: int) -> Problem:

@@ -7,25 +7,15 @@ Who leaves, and what the other is told (RFC 6455 section 7.4, IANA's registry):
     the upstream is gone or silent 1014 to the client: a bad gateway
     a broken frame of either       1002 to both
     `Splice.close`                 its code and reason to both
-
-On plain TCP and unix sockets bytes go to the other's socket at once, in the
-turn of the reactor that read them; only what the socket does not take is given
-to Twisted's transport, and nothing more is read until it is gone.
 """
 
 from __future__ import annotations
 
 import os
-import socket
 from typing import Any, Callable, NamedTuple, Optional
 
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.interfaces import (
-    IDelayedCall,
-    IHalfCloseableProtocol,
-    IPushProducer,
-    IReactorTime,
-)
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import LoopingCall
 from twisted.internet.tcp import Connection
@@ -33,6 +23,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from kasmd.edge.frames import PING, Follower, close, control, reserved_bits
+from kasmd.edge.outlet import Outlet
 
 GOING_AWAY, BROKEN, NO_CLOSE, BAD_GATEWAY = 1001, 1002, 1006, 1014
 
@@ -72,16 +63,13 @@ class Ended(NamedTuple):
     seconds: float
 
 
-@implementer(IHalfCloseableProtocol, IPushProducer)
+@implementer(IHalfCloseableProtocol)
 class End(Protocol):
-    """One of a splice's connections, and the frames that come from it.
-
-    To its own transport it is the producer, on behalf of the other end.
-    """
+    """One of a splice's connections, and the frames that come from it."""
 
     __slots__ = (
-        "name", "splice", "other", "follower", "received", "stirred", "silent", "full", "gone",
-        "_socket", "_reading", "_early", "_due", "_leaving",
+        "name", "splice", "other", "follower", "received", "stirred", "silent", "outlet", "gone",
+        "_plain", "_reading", "_early", "_due", "_leaving",
     )  # fmt: skip
     transport: Any
     other: End
@@ -95,19 +83,14 @@ class End(Protocol):
         self.stirred = False
         #: Visits without that.
         self.silent = 0
-        #: Whether bytes wait to be taken by it.
-        self.full = False
+        #: None until it is connected.
+        self.outlet: Optional[Outlet] = None
         self.gone = False
-        self._socket: Optional[socket.socket] = None
+        self._plain = False
         self._reading = True
         self._early = b""
         self._due = False
         self._leaving = False
-
-    @property
-    def connected_now(self) -> bool:
-        """Whether there is a transport, and it was not left."""
-        return self.transport is not None and not self.gone and not self._leaving
 
     # What comes from it.
 
@@ -115,26 +98,19 @@ class End(Protocol):
         transport = self.transport
         if isinstance(transport.getHost(), (IPv4Address, IPv6Address)):
             transport.setTcpNoDelay(True)
+        self._plain = isinstance(transport, Connection)
         self._regulate()
-        if isinstance(transport, Connection) and not transport.TLS:
-            self._socket = transport.getHandle()
-            # As a pull producer it is told whenever all is written.  The 101 may
-            # wait still, and nothing may overtake it.
-            transport.registerProducer(self, False)
-            self.full = True
-            transport.startWriting()
-        else:
-            transport.registerProducer(self, True)
+        self.outlet = Outlet(transport, self, self.splice.splices.clock)
         self.splice.connected(self)
 
     def dataReceived(self, data: bytes) -> None:
         self.stirred = True
         self.received += len(data)
-        if self.other.transport is None:
+        if self.other.outlet is None:
             self._early += data
             return
         self._follow(data)
-        if self._socket is not None:
+        if self._plain:
             self._size_reads(len(data))
 
     def readConnectionLost(self) -> None:
@@ -147,7 +123,6 @@ class End(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.gone = True
-        self._socket = None
         self.splice.vanished(self, reason.getErrorMessage())
         self.splice.settle()
 
@@ -170,13 +145,13 @@ class End(Protocol):
 
     def _go_on_later(self) -> None:
         self._regulate()
-        if not self._due and not self.other.full:
+        if not self._due and self._can_pass:
             self._due = True
             self.splice.splices.clock.callLater(0, self._go_on)
 
     def _go_on(self) -> None:
         self._due = False
-        if not self.gone and not self.other.full:
+        if not self.gone and self._can_pass:
             self._follow(b"")
             self._regulate()
 
@@ -188,10 +163,15 @@ class End(Protocol):
         elif size < SMALL_READ < transport.bufferSize:
             transport.bufferSize = SMALL_READ
 
+    @property
+    def _can_pass(self) -> bool:
+        """Whether the other takes what comes."""
+        outlet = self.other.outlet
+        return outlet is not None and not outlet.full
+
     def _regulate(self) -> None:
         """Read if what comes can be passed on."""
-        other = self.other
-        reading = other.transport is not None and not other.full and not self.follower.more
+        reading = self._can_pass and not self.follower.more
         if reading != self._reading and not self.gone:
             self._reading = reading
             if reading:
@@ -202,38 +182,21 @@ class End(Protocol):
     # What goes to it.
 
     def send(self, data: bytes) -> None:
-        """Write."""
-        if not self.connected_now:
-            return
-        if self._socket is not None and not self.full:
-            try:
-                sent = self._socket.send(data)
-            except BlockingIOError:
-                sent = 0
-            except OSError:
-                self.abort()
-                return
-            if sent == len(data):
-                return
-            data = data[sent:]
-            self.pauseProducing()
-        self.transport.write(data)
+        """Write, if it is still there to read."""
+        if self.outlet is not None and not self.gone and not self._leaving:
+            self.outlet.write(data)
 
-    def pauseProducing(self) -> None:
-        self.full = True
+    def filled(self) -> None:
+        """The outlet is full."""
         self.other._regulate()
 
-    def resumeProducing(self) -> None:
-        if self.full:
-            self.full = False
-            self.stirred = True
-            if self.other.follower.more:
-                self.other._go_on_later()
-            else:
-                self.other._regulate()
-
-    def stopProducing(self) -> None:
-        """The transport is gone; `connectionLost` follows."""
+    def drained(self) -> None:
+        """What waited was taken."""
+        self.stirred = True
+        if self.other.follower.more:
+            self.other._go_on_later()
+        else:
+            self.other._regulate()
 
     def ping(self, payload: bytes) -> None:
         """Ping it as soon as no frame is under way."""
@@ -248,14 +211,13 @@ class End(Protocol):
 
     def leave(self) -> None:
         """Close the connection once all is written."""
-        if self.connected_now:
+        if self.outlet is not None and not self.gone and not self._leaving:
             self._leaving = True
-            self.transport.unregisterProducer()
-            self.transport.loseConnection()
+            self.outlet.close()
 
     def abort(self) -> None:
         """End the connection now."""
-        if self.transport is not None and not self.gone:
+        if self.outlet is not None and not self.gone:
             self.transport.abortConnection()
 
     def visit(self) -> int:
@@ -305,7 +267,7 @@ class Splice:
         """An end has its connection."""
         if self._cause is not None:
             end.leave()
-        elif end.other.transport is not None:
+        elif end.other.outlet is not None:
             for each in self._ends:
                 each.start()
 
@@ -339,7 +301,7 @@ class Splice:
         for end in self._ends:
             if end.follower.close is not None and end.other.follower.ended:
                 end.leave()
-        if self._ended is not None and all(end.gone or not end.transport for end in self._ends):
+        if self._ended is not None and all(end.gone or end.outlet is None for end in self._ends):
             self._finish()
 
     # The end.

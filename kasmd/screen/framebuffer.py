@@ -83,6 +83,11 @@ class Framebuffer:
             np.bitwise_and(new, COLOUR, out=as_values(self._part(rect)))
         return Change(region.subtract(Region(move.target for move in moves)), moves)
 
+    def move(self, move: Move) -> None:
+        """Copy pixels from one place to another, which may overlap (ValueError outside)."""
+        source = self._part(move.source).copy()
+        self._part(move.target)[...] = source
+
     def _part(self, rect: Rect) -> Pixels:
         if not self.bounds.contains(rect) or rect.width < 0 or rect.height < 0:
             raise ValueError(f"{rect} is not inside {self.bounds}")

@@ -31,7 +31,8 @@ class Line(Protocol):
         self.factory.tell()
         while not self.raw and b"\r\n\r\n" in self.heard:
             end = self.heard.index(b"\r\n\r\n") + 4
-            match = None if b"\r\nExpect: " in self.heard[:end] else _LENGTH.search(self.heard[:end])
+            asks = b"\r\nExpect: " in self.heard[:end]
+            match = None if asks else _LENGTH.search(self.heard[:end])
             end += int(match[1]) if match else 0
             if len(self.heard) < end:
                 return

@@ -24,12 +24,14 @@ PASSWORD = b"correct horse/battery"
 CREDENTIAL = b"Basic " + b64encode(b"kasm_user:" + PASSWORD)
 TICKET = b"eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl"
 SECRETS = secrets_of(((b"Authorization", CREDENTIAL), (b"Kasmd-Ticket", TICKET)))
-PATHS = PathMap(b"/desktop/one", b"", b"/desktop/one/", frozenset((b"10.0.0.5:6901", b"site.example")))
+HOSTS = frozenset((b"10.0.0.5:6901", b"site.example"))
+PATHS = PathMap(b"/desktop/one", b"", b"/desktop/one/", HOSTS)
 WITHHELD = [
-    b"WWW-Authenticate", b"Proxy-Authenticate", b"Authentication-Info", b"Connection", b"Keep-Alive",
-    b"Trailer", b"Upgrade", b"Transfer-Encoding", b"Content-Length", b"Alt-Svc", b"Clear-Site-Data",
-    b"Service-Worker-Allowed", b"Strict-Transport-Security", b"X-Accel-Redirect", b"X-Sendfile",
-    b"Access-Control-Allow-Origin", b"X-Kasm-ID", b"Kasmd-Ticket", b"X-Request-Id", b"Server",
+    b"WWW-Authenticate", b"Proxy-Authenticate", b"Authentication-Info", b"Connection",
+    b"Keep-Alive", b"Trailer", b"Upgrade", b"Transfer-Encoding", b"Content-Length", b"Alt-Svc",
+    b"Clear-Site-Data", b"Service-Worker-Allowed", b"Strict-Transport-Security",
+    b"X-Accel-Redirect", b"X-Sendfile", b"Access-Control-Allow-Origin", b"X-Kasm-ID",
+    b"Kasmd-Ticket", b"X-Request-Id", b"Server",
 ]  # fmt: skip
 
 
@@ -62,7 +64,7 @@ def test_what_connection_names_goes_no_further():
 @given(
     st.sampled_from([b"X-Echo", b"Location", b"Set-Cookie", b"Link", b"Via"]),
     st.sampled_from([CREDENTIAL, CREDENTIAL[6:], TICKET, PASSWORD, b"correct%20horse%2Fbattery"]),
-    st.sampled_from([b"%b", b"https://kasm_user:%b@10.0.0.5:6901/", b"a=%b", b"/x?p=%b&y", b"1.1 %b"]),
+    st.sampled_from([b"%b", b"https://kasm_user:%b@10.0.0.5/", b"a=%b", b"/x?p=%b&y", b"1 %b"]),
 )
 def test_the_injected_credential_never_comes_back(name, secret, shape):
     fields = answer((name, shape % secret))
@@ -123,7 +125,8 @@ def test_cookies_reach_the_desktops_paths_only():
 
 
 def test_several_cookies_each():
-    fields = answer((b"Set-Cookie", b"a=b"), (b"Set-Cookie", b"username=x"), (b"Set-Cookie", b"c=d"))
+    cookies = [(b"Set-Cookie", value) for value in (b"a=b", b"username=x", b"c=d")]
+    fields = answer(*cookies)
     assert fields.all(b"set-cookie") == [b"a=b; Path=/desktop/one/", b"c=d; Path=/desktop/one/"]
 
 

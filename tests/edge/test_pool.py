@@ -167,7 +167,8 @@ class PoolTests(TestCase):
 
     async def test_an_answer_before_the_body_is_whole_ends_the_connection(self):
         self.far.answer = says(OK)
-        exchange, hearing = self.begin(b"POST", Framing(None, True), [(b"Transfer-Encoding", b"chunked")])
+        chunked = [(b"Transfer-Encoding", b"chunked")]
+        exchange, hearing = self.begin(b"POST", Framing(None, True), chunked)
         await hearing.over
         exchange.write(b"late")
         exchange.finish()

@@ -496,7 +496,7 @@ class SocketTests(TestCase):
             yield deferLater(reactor, 0.001)  # type: ignore[arg-type]
         transport = self.splice.client.transport
         waiting = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
-        self.assertTrue(self.splice.client.full)
+        self.assertTrue(self.splice.client.outlet.full)
         self.assertGreater(waiting, 0)
         self.assertLessEqual(waiting, LARGE_READ)
         self.client.send(FROM_CLIENT)

@@ -94,7 +94,7 @@ const VERBS = {
     open,
     eval: ({ js }) => place.evaluate(`(${js})()`),
     wait,
-    frame: ({ name }) => { place = page.frame({ name }); },
+    frame: async ({ name }) => { place = await (await page.$(`iframe[name="${name}"]`)).contentFrame(); },
     click: ({ selector, x, y }) => (selector === undefined ? page.mouse.click(x, y) : place.click(selector)),
     type: ({ text }) => page.keyboard.type(text),
     press: ({ key }) => page.keyboard.press(key),
