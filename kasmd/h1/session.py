@@ -102,7 +102,6 @@ class _Session:
             return block is not None
         if self.state is State.BODY:
             self._read_body()
-            return self.state is State.HEAD
         return False
 
     def _head_block(self) -> Optional[bytes]:
@@ -135,7 +134,9 @@ class _Session:
     def _read_body(self) -> None:
         assert self._body is not None, "the state says that there is a body"
         pieces, self._buffer = self._body.feed(self._buffer)
-        self._events += map(BodyReceived, pieces)
+        data = b"".join(pieces)
+        if data:
+            self._events.append(BodyReceived(data))
         if self._body.done:
             self._ended()
 

@@ -93,33 +93,53 @@ class ServerTests(TestCase):
         self.assertEqual([path for _, path, _ in self.seen], [b"/1", b"/2", b"/last"])
 
     async def test_the_query_and_the_absolute_form_are_taken_off(self):
-        await self.one(b"GET http://b:80/x/y?secret=1 HTTP/1.1")
+        await self.one(b"GET HTTP://A/x/y?secret=1 HTTP/1.1")
         self.assertEqual(self.seen, [(b"GET", b"/x/y", "127.0.0.1")])
 
     async def test_malformed_requests_never_reach_a_route(self):
-        for piece in (
-            b"GET /\r\nHost: a\r\n\r\n",
-            b"GET / HTTP/1.1\r\n\r\n",
-            b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
-            b"GET / HTTP/1.1\r\nHost: a/../b\r\n\r\n",
-            b"GET / HTTP/1.1\r\nHost : a\r\n\r\n",
-            b"GET / HTTP/1.1\r\nHost: a\r\nX: b\nY: c\r\n\r\n",
-            b"GET / HTTP/1.1\r\nHost: a\r\nX: \0\r\n\r\n",
-            b"GET a HTTP/1.1\r\nHost: a\r\n\r\n",
-            b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
-            b"GET / HTTP/9.9\r\nHost: a\r\n\r\n",
-            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx",
-            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n"
-            b"Transfer-Encoding: chunked\r\n\r\n",
-            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\nx",
-            b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0x1\r\nx\r\n",
-            b"GET / HTTP/1.1\r\nHost: a\r\nCookie: " + b"c" * 16400 + b"\r\n\r\n",
-            b"GET /" + b"x" * 20000,
+        head = b" / HTTP/1.1\r\nHost: a\r\n"
+        for status, piece in (
+            (400, b"GET /\r\nHost: a\r\n\r\n"),
+            (400, b"GET / HTTP/1.1\r\n\r\n"),
+            (400, b"GET" + head + b"Host: b\r\n\r\n"),
+            (400, b"GET / HTTP/1.1\r\nHost: a/../b\r\n\r\n"),
+            (400, b"GET / HTTP/1.1\r\nHost : a\r\n\r\n"),
+            (400, b"GET" + head + b"X: b\nY: c\r\n\r\n"),
+            (400, b"GET" + head + b"X: \0\r\n\r\n"),
+            (400, b"GET a HTTP/1.1\r\nHost: a\r\n\r\n"),
+            (400, b"GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n"),
+            (400, b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"),
+            (505, b"GET / HTTP/9.9\r\nHost: a\r\n\r\n"),
+            (400, b"POST" + head + b"Content-Length: 1\r\nContent-Length: 1\r\n\r\nx"),
+            (400, b"POST" + head + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"),
+            (501, b"POST" + head + b"Transfer-Encoding: gzip, chunked\r\n\r\n"),
+            (400, b"POST" + head + b"Content-Length: +1\r\n\r\nx"),
+            (400, b"POST" + head + b"Transfer-Encoding: chunked\r\n\r\n0x1\r\nx\r\n"),
+            (417, b"POST" + head + b"Content-Length: 1\r\nExpect: more\r\n\r\n"),
+            (431, b"GET" + head + b"Cookie: " + b"c" * 65536 + b"\r\n\r\n"),
+            (431, b"GET" + head + b"X: y\r\n" * 100 + b"\r\n"),
+            (414, b"GET /" + b"x" * 20000),
         ):
             answer = await self.send(piece)
-            self.assertEqual(answer[:12], b"HTTP/1.1 400", piece[:60])
-            self.assertIn(b"X-Extra: yes", answer)
+            self.assertEqual(answer[:12], b"HTTP/1.1 %d" % status, piece[:60])
+            for line in (b"X-Extra: yes", b"X-Request-Id: ", b"Connection: close"):
+                self.assertIn(line, answer)
         self.assertEqual(self.seen, [])
+
+    async def test_a_limit_is_named(self):
+        head = b"POST / HTTP/1.1\r\nHost: a\r\n"
+        for piece, limit in (
+            (b"GET /" + b"x" * 20000, b" 8192 "),
+            (head + b"X: y\r\n" * 100 + b"\r\n", b" 100 "),
+            (head + b"X: " + b"y" * 66000 + b"\r\n\r\n", b" 65536 "),
+            (head + b"Content-Length: 101\r\n\r\n", b" 100 "),
+        ):
+            body = (await self.send(piece)).partition(b"\r\n\r\n")[2]
+            self.assertIn(limit, body)
+
+    async def test_a_cookie_of_fifteen_kilobytes_has_room(self):
+        self.assertEqual((await self.one(b"GET / HTTP/1.1", b"Cookie: " + b"c" * 15000))[:12],
+                         b"HTTP/1.1 200")
 
     async def test_large_bodies_are_refused(self):
         head = b"POST / HTTP/1.1\r\nHost: a\r\n"
