@@ -6,7 +6,7 @@ end of the connection.
 
 from __future__ import annotations
 
-from typing import Iterable, Optional
+from typing import Optional
 
 from kasmd.h1.body import LAST_CHUNK, chunk
 from kasmd.h1.fields import Field
@@ -40,23 +40,26 @@ class Outgoing:
         self,
         status: int,
         reason: Optional[bytes],
-        fields: Iterable[Field],
+        fields: list[Field],
         length: Optional[int],
         keep: bool,
+        lines: bytes = b"",
     ) -> bytes:
-        """Give the head; ``keep`` is what the request allows (ValueError)."""
-        fields = list(fields)
+        """Give the head, ``fields`` after ``lines`` (ValueError).
+
+        ``keep`` tells whether the request allows that another follows.
+        """
         body = has_body(self._method, status)
         chunked = body and length is None and self._version == HTTP_1_1
         if length is not None and (body or self._method == b"HEAD") and status not in (204, 304):
             fields.append((b"Content-Length", b"%d" % length))
         elif chunked:
             fields.append((b"Transfer-Encoding", b"chunked"))
-        if CLOSE in fields or (body and length is None and not chunked):
-            keep = False
-        if not keep and CLOSE not in fields and status != SWITCHING_PROTOCOLS:
+        closes = CLOSE in fields
+        keep = keep and not closes and (not body or length is not None or chunked)
+        if not (keep or closes or status == SWITCHING_PROTOCOLS):
             fields.append(CLOSE)
-        head = render_response(status, reason, fields)
+        head = render_response(status, reason, fields, lines)
         self.status, self.keep, self._chunked = status, keep, chunked
         self._left = length if body else 0
         self.sent = len(head)

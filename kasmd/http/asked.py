@@ -35,7 +35,7 @@ class Asked:
 
     def _request_id(self) -> str:
         """Take a trusted proxy's id for this request, or make one."""
-        given = self.values(b"X-Request-Id")
+        given = self.fields.all(b"x-request-id")
         if len(given) == 1 and self.channel.factory.proxies.trusts(self.channel.peer_address):
             return accepted_request_id(given[0])
         return new_request_id()

@@ -116,6 +116,9 @@ class Channel(Protocol):
         for _ in range(MAX_AT_ONCE):
             if self._request is not None or self._clogged or self._closing or not self.is_read:
                 break
+            if not self._session.unread:
+                self._session.next_request()
+                break
             self._read(self._session.next_request)
         else:
             self.factory.reactor.callLater(0, self._read_on)

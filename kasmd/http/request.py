@@ -129,10 +129,11 @@ class Request(Asked):
         self, status: int, headers: Headers, length: Optional[int], reason: Optional[bytes] = None
     ) -> bytes:
         """Make the head: the face's own fields, then those of the answer."""
-        fields = [*self.channel.factory.fields(), *headers]
-        fields += [(b"Set-Cookie", cookie) for cookie in self.cookies]
-        fields.append((b"X-Request-Id", self.request_id.encode("ascii")))
-        return self._outgoing.head(status, reason, fields, length, self._persists())
+        fields = [*headers, (b"X-Request-Id", self.request_id.encode("ascii"))]
+        if self.cookies:
+            fields += [(b"Set-Cookie", cookie) for cookie in self.cookies]
+        lines = self.channel.factory.lines
+        return self._outgoing.head(status, reason, fields, length, self._persists(), lines)
 
     def _persists(self) -> bool:
         """Tell whether the client may go on after this answer.
@@ -145,7 +146,7 @@ class Request(Asked):
             self.version == HTTP_1_1
             and self.channel.is_read
             and b"upgrade" not in fields
-            and b"close" not in fields.tokens(b"connection")
+            and (b"connection" not in fields or b"close" not in fields.tokens(b"connection"))
         )
 
     def write(self, data: bytes) -> None:

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 
-from kasmd.h1.fields import Field
+from kasmd.h1.fields import render_lines
 from kasmd.h1.head import Limits as HeadLimits
 from kasmd.http.body import STREAM, BodyReader, Room
 from kasmd.http.channel import Channel
@@ -77,7 +77,7 @@ class HttpFactory(ServerFactory[Channel]):
         #: Bytes of the bodies that are kept.
         self.bodies = 0
         self._fields = (*OWN_HEADERS, *headers)
-        self._dated: tuple[int, list[Field]] = (0, [])
+        self._block = (0, b"")
 
     def buildProtocol(self, addr: Optional[IAddress]) -> Optional[Channel]:
         if self.connections >= self.limits.connections:
@@ -85,10 +85,11 @@ class HttpFactory(ServerFactory[Channel]):
             return None
         return Channel(self)
 
-    def fields(self) -> list[Field]:
-        """Give the fields that every answer of this face has, Date among them."""
+    @property
+    def lines(self) -> bytes:
+        """The lines that every answer of this face has in its head, Date among them."""
         now = int(time.time())
-        if self._dated[0] != now:
+        if self._block[0] != now:
             date = formatdate(now, usegmt=True).encode("ascii")
-            self._dated = now, [*self._fields, (b"Date", date)]
-        return self._dated[1]
+            self._block = now, render_lines((*self._fields, (b"Date", date)))
+        return self._block[1]
