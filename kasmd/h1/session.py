@@ -9,6 +9,7 @@ One request is read at a time: what a client sends ahead waits, and
 from __future__ import annotations
 
 import enum
+import re
 from typing import NamedTuple, Optional, Union
 
 from kasmd.h1.body import Decoder, Framing, decoder, request_framing, response_framing
@@ -42,6 +43,9 @@ class MessageEnded(NamedTuple):
 
 Event = Union[RequestReceived, ResponseReceived, BodyReceived, MessageEnded]
 ENDED = MessageEnded()
+
+
+_BARE_LF = re.compile(rb"(?<!\r)\n")
 
 
 class State(enum.Enum):
@@ -109,17 +113,19 @@ class _Session:
         data = self._buffer
         end = data.find(b"\r\n\r\n", max(0, self._searched - 3), self._limits.head + 4)
         if end < 0:
+            self._check_start(data, self._searched)
             self._searched = len(data)
             if len(data) > self._limits.head:
                 raise HttpError(431, f"the header has more than {self._limits.head} bytes")
-            self._check_start(data)
             return None
         self._buffer = data[end + 4 :]
         self._searched = 0
         return data[:end]
 
-    def _check_start(self, data: bytes) -> None:
-        """Refuse early what can become no head."""
+    def _check_start(self, data: bytes, seen: int) -> None:
+        """Refuse early what can become no head; ``seen`` bytes of it were looked at."""
+        if _BARE_LF.search(data, max(0, seen - 1)) is not None:
+            raise HttpError(400, "a line ends without CR LF")
 
     def _head(self, block: bytes) -> None:
         raise NotImplementedError
@@ -170,7 +176,8 @@ class ServerSession(_Session):
         self.state = State.TUNNEL
         return self.take_unread()
 
-    def _check_start(self, data: bytes) -> None:
+    def _check_start(self, data: bytes, seen: int) -> None:
+        super()._check_start(data, seen)
         if len(data) > self._limits.request_line and b"\r\n" not in data:
             raise HttpError(414, f"the request line has over {self._limits.request_line} bytes")
 

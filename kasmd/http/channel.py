@@ -265,8 +265,6 @@ class Channel(Protocol):
         self._start_timer(self.factory.limits.linger, self._hang_up)
 
     def _hang_up(self) -> None:
-        self._closing = True
-        self.transport.unregisterProducer()
         self.transport.loseConnection()
         self._start_timer(self.factory.limits.abort_timeout, self.abort)
 
@@ -285,6 +283,8 @@ class Channel(Protocol):
     def _timed_out(self) -> None:
         """Time is given to a whole request, not to each of its bytes."""
         if self._request is None or not self._request.dispatched:
+            self._closing = True
+            self.transport.unregisterProducer()
             self._hang_up()
 
     def _start_timer(self, seconds: float, then: Callable[[], None]) -> None:
