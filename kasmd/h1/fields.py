@@ -89,13 +89,15 @@ def parse_fields(lines: list[bytes], most: int) -> Fields:
     return Fields(raw)
 
 
-def render_fields(fields: Iterable[Field]) -> bytes:
-    """Give the lines of ``fields`` and the empty line after them.
-
-    Raises ValueError where a value would begin a line of its own.
-    """
+def render_lines(fields: Iterable[Field]) -> bytes:
+    """Give the lines of ``fields``; ValueError where a value would begin a line of its own."""
     lines = [b"%b: %b\r\n" % field for field in fields]
     block = b"".join(lines)
     if len(block.translate(None, TEXT)) != 2 * len(lines):
         raise ValueError("a header field holds a control character")
-    return block + b"\r\n"
+    return block
+
+
+def render_fields(fields: Iterable[Field]) -> bytes:
+    """Give the lines of ``fields`` and the empty line after them (ValueError)."""
+    return render_lines(fields) + b"\r\n"

@@ -109,12 +109,17 @@ def render_request(method: bytes, target: bytes, fields: list[Field]) -> bytes:
     return b"%b %b HTTP/1.1\r\n%b" % (method, target, render_fields(fields))
 
 
-def render_response(status: int, reason: Optional[bytes], fields: list[Field]) -> bytes:
-    """Give the bytes of an answer's head; ``reason`` None is the status's own (ValueError)."""
+def render_response(
+    status: int, reason: Optional[bytes], fields: list[Field], lines: bytes = b""
+) -> bytes:
+    """Give the bytes of an answer's head (ValueError).
+
+    ``reason`` None is the status's own; ``lines`` are fields that are rendered already.
+    """
     text = REASONS.get(status, b"") if reason is None else reason
     if text.translate(None, TEXT):
         raise ValueError("a reason that cannot be sent")
-    return b"HTTP/1.1 %d %b\r\n%b" % (status, text, render_fields(fields))
+    return b"HTTP/1.1 %d %b\r\n%b%b" % (status, text, lines, render_fields(fields))
 
 
 #: RFC 9110 section 15, and the few others that are sent here.

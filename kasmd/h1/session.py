@@ -9,6 +9,7 @@ One request is read at a time: what a client sends ahead waits, and
 from __future__ import annotations
 
 import enum
+import re
 from typing import NamedTuple, Optional, Union
 
 from kasmd.h1.body import Decoder, Framing, decoder, request_framing, response_framing
@@ -42,6 +43,9 @@ class MessageEnded(NamedTuple):
 
 Event = Union[RequestReceived, ResponseReceived, BodyReceived, MessageEnded]
 ENDED = MessageEnded()
+
+
+_BARE_LF = re.compile(rb"(?<!\r)\n")
 
 
 class State(enum.Enum):
@@ -102,7 +106,6 @@ class _Session:
             return block is not None
         if self.state is State.BODY:
             self._read_body()
-            return self.state is State.HEAD
         return False
 
     def _head_block(self) -> Optional[bytes]:
@@ -110,17 +113,19 @@ class _Session:
         data = self._buffer
         end = data.find(b"\r\n\r\n", max(0, self._searched - 3), self._limits.head + 4)
         if end < 0:
+            self._check_start(data, self._searched)
             self._searched = len(data)
             if len(data) > self._limits.head:
                 raise HttpError(431, f"the header has more than {self._limits.head} bytes")
-            self._check_start(data)
             return None
         self._buffer = data[end + 4 :]
         self._searched = 0
         return data[:end]
 
-    def _check_start(self, data: bytes) -> None:
-        """Refuse early what can become no head."""
+    def _check_start(self, data: bytes, seen: int) -> None:
+        """Refuse early what can become no head; ``seen`` bytes of it were looked at."""
+        if _BARE_LF.search(data, max(0, seen - 1)) is not None:
+            raise HttpError(400, "a line ends without CR LF")
 
     def _head(self, block: bytes) -> None:
         raise NotImplementedError
@@ -135,7 +140,9 @@ class _Session:
     def _read_body(self) -> None:
         assert self._body is not None, "the state says that there is a body"
         pieces, self._buffer = self._body.feed(self._buffer)
-        self._events += map(BodyReceived, pieces)
+        data = b"".join(pieces)
+        if data:
+            self._events.append(BodyReceived(data))
         if self._body.done:
             self._ended()
 
@@ -169,7 +176,8 @@ class ServerSession(_Session):
         self.state = State.TUNNEL
         return self.take_unread()
 
-    def _check_start(self, data: bytes) -> None:
+    def _check_start(self, data: bytes, seen: int) -> None:
+        super()._check_start(data, seen)
         if len(data) > self._limits.request_line and b"\r\n" not in data:
             raise HttpError(414, f"the request line has over {self._limits.request_line} bytes")
 

@@ -125,7 +125,7 @@ class Guard:
         return principal
 
     def _grant(self, principal: Principal, request: Request, target: str) -> Request:
-        if request._disconnected:
+        if request.gone:
             raise Problem(408, "The client went away.")
         try:
             request.grant = self._registry.admit(principal, target)

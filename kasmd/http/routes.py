@@ -8,6 +8,7 @@ from typing import Callable, Mapping, NamedTuple, Optional, Sequence, Union
 from urllib.parse import unquote_to_bytes
 
 from kasmd.errors import PermissionDenied
+from kasmd.http.body import Room
 from kasmd.http.problems import Problem
 from kasmd.http.server import Answer, Request
 from kasmd.log.asking import asked_by
@@ -31,15 +32,16 @@ class Route(NamedTuple):
 
     ``path`` is matched whole, with any one segment where it has ``{a name}``, or as
     a prefix where it ends with ``*``; the more exact match counts.  A route
-    for GET answers HEAD too.  ``body`` is how many bytes of one it reads, and
-    ``denied`` what those hear who do not hold what it needs (else PermissionDenied).
+    for GET answers HEAD too.  ``body`` is how many bytes of one it reads
+    (`STREAM`: as many as come, by `Request.read_body`), and ``denied`` what
+    those hear who do not hold what it needs (else PermissionDenied).
     """
 
     method: bytes
     path: bytes
     needs: Union[Right, Public]
     handle: Callable[[Request], Answer]
-    body: int = 0
+    body: Room = 0
     denied: Optional[Callable[[], Problem]] = None
 
 
@@ -128,8 +130,8 @@ class Routes:
             return False
         return route is not None and isinstance(route.needs, Public)
 
-    def room(self, method: bytes, path: bytes) -> int:
-        """Give how many bytes of a body the route for this reads."""
+    def room(self, method: bytes, path: bytes) -> Room:
+        """Give how much of a body the route for this reads."""
         try:
             route = _of_method(self._methods(path), method)
         except Problem:

@@ -83,7 +83,7 @@ class Downloads:
         except (OSError, ValueError):
             raise _missing() from None
         with os.fdopen(descriptor, "rb") as content:
-            if request._disconnected:
+            if request.gone:
                 return None
             return await self._send(request, content, path.rpartition(b"/")[2])
 
@@ -113,7 +113,7 @@ class Downloads:
 
 def _rights_changed(request: Request) -> None:
     if request.grant is None or not request.grant.holds(Right.DOWNLOAD):
-        request.channel.forceAbortClient()
+        request.abort()
 
 
 class Sending(SingleRangeStaticProducer):
@@ -126,7 +126,7 @@ class Sending(SingleRangeStaticProducer):
         request, before = self.request, self.bytesWritten
         super().resumeProducing()
         if self.request is not None and request is not None and self.bytesWritten == before:
-            request.channel.forceAbortClient()
+            request.abort()
 
 
 def listing(folder: str, path: bytes, most: int = MAX_ENTRIES) -> list[dict[str, object]]:

@@ -23,7 +23,7 @@ def check_upgrade(request: Request) -> bytes:
             "This address speaks WebSocket only.",
             [(b"Upgrade", b"websocket"), (b"Connection", b"Upgrade")],
         )
-    if request.clientproto != b"HTTP/1.1" or request.method != b"GET":
+    if request.version != b"HTTP/1.1" or request.method != b"GET":
         raise Problem(400, "A WebSocket handshake is a GET of HTTP/1.1.")
     if b"upgrade" not in tokens(request.values(b"Connection")):
         raise Problem(400, "The Connection header does not say Upgrade.")

@@ -176,7 +176,7 @@ def _header(name: str, value: str) -> tuple[bytes, bytes]:
 def _redirect(request: Request) -> Answer:
     """Send to the same address over TLS; the Host header was checked before."""
     host = request.value(b"Host")
-    if not host or not request.uri.startswith(b"/"):
+    if not host:
         return _refuse(request)
     raise Problem(308, "Use https.", [CLOSE, (b"Location", b"https://" + host + request.uri)])
 

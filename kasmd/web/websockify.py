@@ -75,7 +75,7 @@ class Websocket(WebSocketServerProtocol):
         self._principal = principal
         self._peer = request.peer
         self.page = page_name(request)
-        self._connection = request.channel.number
+        self._connection = request.connection
         self._request_id = request.request_id
 
     # IViewerTransport.
@@ -222,7 +222,6 @@ class Websockify:
             raise
         assert request.principal is not None, "the route needs a principal"
         websocket = Websocket(self._factory, request.principal, request)
-        request.setResponseCode(101)
         request.hand_over(websocket)
         websocket.dataReceived(_handshake(request.value(b"Host"), key, subprotocol))
 

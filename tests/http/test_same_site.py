@@ -1,12 +1,14 @@
 """Pages of other sites get nothing done (threats, group C; cross-site requests)."""
 
 import pytest
+from twisted.internet.task import Clock
 
+from kasmd.h1.fields import Fields
+from kasmd.h1.head import HTTP_1_1, RequestHead
 from kasmd.http.headers import parse_origin
 from kasmd.http.problems import Problem
-from kasmd.http.proxies import Proxies
 from kasmd.http.same_site import check_same_site
-from kasmd.http.server import Request
+from kasmd.http.server import HttpFactory, Limits, Request
 
 ALLOWED = {parse_origin("https://portal.example")}
 OURS = b"https://desk:8443"
@@ -15,27 +17,17 @@ OURS = b"https://desk:8443"
 class Nowhere:
     """A channel that leads nowhere."""
 
-    transport = None
+    peer_address = ""
 
     def __init__(self, secure):
         self.secure = secure
-        self.factory = self
-        self.proxies = Proxies()
-
-    def getPeer(self):
-        return None
-
-    getHost = getPeer
-
-    def isSecure(self):
-        return self.secure
+        self.factory = HttpFactory(Clock(), None, (), Limits())
 
 
 def check(headers, secure=True):
-    request = Request(Nowhere(secure))
-    for name, values in {b"Host": [b"desk:8443"], **headers}.items():
-        for value in values:
-            request.requestHeaders.addRawHeader(name, value)
+    wanted = {b"Host": [b"desk:8443"], **headers}
+    fields = Fields((name, value) for name, values in wanted.items() for value in values)
+    request = Request(Nowhere(secure), RequestHead(b"GET", b"/", HTTP_1_1, fields))
     check_same_site(request, ALLOWED)
 
 

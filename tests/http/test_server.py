@@ -1,6 +1,12 @@
-"""HTTP as it comes over TCP: limits, malformed heads, connections that change hands."""
+"""HTTP as it comes over sockets: limits, malformed heads, connections that change hands."""
 
+import datetime
 import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -11,9 +17,11 @@ from twisted.trial.unittest import TestCase
 
 from kasmd.http.problems import CLOSE, Problem
 from kasmd.http.server import HttpFactory, Limits, Response
+from kasmd.http.tls import CertificateFiles, TlsFactory
 from kasmd.interfaces import Principal
 from kasmd.permission.registry import MemoryRegistry
 from kasmd.rights import READ
+from kasmd.web.certificate import self_signed
 
 
 def talk(port, *pieces):
@@ -93,33 +101,53 @@ class ServerTests(TestCase):
         self.assertEqual([path for _, path, _ in self.seen], [b"/1", b"/2", b"/last"])
 
     async def test_the_query_and_the_absolute_form_are_taken_off(self):
-        await self.one(b"GET http://b:80/x/y?secret=1 HTTP/1.1")
+        await self.one(b"GET HTTP://A/x/y?secret=1 HTTP/1.1")
         self.assertEqual(self.seen, [(b"GET", b"/x/y", "127.0.0.1")])
 
     async def test_malformed_requests_never_reach_a_route(self):
-        for piece in (
-            b"GET /\r\nHost: a\r\n\r\n",
-            b"GET / HTTP/1.1\r\n\r\n",
-            b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
-            b"GET / HTTP/1.1\r\nHost: a/../b\r\n\r\n",
-            b"GET / HTTP/1.1\r\nHost : a\r\n\r\n",
-            b"GET / HTTP/1.1\r\nHost: a\r\nX: b\nY: c\r\n\r\n",
-            b"GET / HTTP/1.1\r\nHost: a\r\nX: \0\r\n\r\n",
-            b"GET a HTTP/1.1\r\nHost: a\r\n\r\n",
-            b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
-            b"GET / HTTP/9.9\r\nHost: a\r\n\r\n",
-            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx",
-            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n"
-            b"Transfer-Encoding: chunked\r\n\r\n",
-            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\nx",
-            b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0x1\r\nx\r\n",
-            b"GET / HTTP/1.1\r\nHost: a\r\nCookie: " + b"c" * 16400 + b"\r\n\r\n",
-            b"GET /" + b"x" * 20000,
+        head = b" / HTTP/1.1\r\nHost: a\r\n"
+        for status, piece in (
+            (400, b"GET /\r\nHost: a\r\n\r\n"),
+            (400, b"GET / HTTP/1.1\r\n\r\n"),
+            (400, b"GET" + head + b"Host: b\r\n\r\n"),
+            (400, b"GET / HTTP/1.1\r\nHost: a/../b\r\n\r\n"),
+            (400, b"GET / HTTP/1.1\r\nHost : a\r\n\r\n"),
+            (400, b"GET" + head + b"X: b\nY: c\r\n\r\n"),
+            (400, b"GET" + head + b"X: \0\r\n\r\n"),
+            (400, b"GET a HTTP/1.1\r\nHost: a\r\n\r\n"),
+            (400, b"GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n"),
+            (400, b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"),
+            (505, b"GET / HTTP/9.9\r\nHost: a\r\n\r\n"),
+            (400, b"POST" + head + b"Content-Length: 1\r\nContent-Length: 1\r\n\r\nx"),
+            (400, b"POST" + head + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"),
+            (501, b"POST" + head + b"Transfer-Encoding: gzip, chunked\r\n\r\n"),
+            (400, b"POST" + head + b"Content-Length: +1\r\n\r\nx"),
+            (400, b"POST" + head + b"Transfer-Encoding: chunked\r\n\r\n0x1\r\nx\r\n"),
+            (417, b"POST" + head + b"Content-Length: 1\r\nExpect: more\r\n\r\n"),
+            (431, b"GET" + head + b"Cookie: " + b"c" * 65536 + b"\r\n\r\n"),
+            (431, b"GET" + head + b"X: y\r\n" * 100 + b"\r\n"),
+            (414, b"GET /" + b"x" * 20000),
         ):
             answer = await self.send(piece)
-            self.assertEqual(answer[:12], b"HTTP/1.1 400", piece[:60])
-            self.assertIn(b"X-Extra: yes", answer)
+            self.assertEqual(answer[:12], b"HTTP/1.1 %d" % status, piece[:60])
+            for line in (b"X-Extra: yes", b"X-Request-Id: ", b"Connection: close"):
+                self.assertIn(line, answer)
         self.assertEqual(self.seen, [])
+
+    async def test_a_limit_is_named(self):
+        head = b"POST / HTTP/1.1\r\nHost: a\r\n"
+        for piece, limit in (
+            (b"GET /" + b"x" * 20000, b" 8192 "),
+            (head + b"X: y\r\n" * 100 + b"\r\n", b" 100 "),
+            (head + b"X: " + b"y" * 66000 + b"\r\n\r\n", b" 65536 "),
+            (head + b"Content-Length: 101\r\n\r\n", b" 100 "),
+        ):
+            body = (await self.send(piece)).partition(b"\r\n\r\n")[2]
+            self.assertIn(limit, body)
+
+    async def test_a_cookie_of_fifteen_kilobytes_has_room(self):
+        self.assertEqual((await self.one(b"GET / HTTP/1.1", b"Cookie: " + b"c" * 15000))[:12],
+                         b"HTTP/1.1 200")
 
     async def test_large_bodies_are_refused(self):
         head = b"POST / HTTP/1.1\r\nHost: a\r\n"
@@ -208,3 +236,96 @@ class ServerTests(TestCase):
             for client in held:
                 client.close()
         self.assertEqual(self.seen, [])
+
+    async def test_a_unix_socket(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = f"{folder}/socket"
+            port = reactor.listenUNIX(path, self.factory)
+            answer = await deferToThread(talk_by_unix_socket, path)
+            await port.stopListening()
+        self.assertTrue(answer.endswith(b"hello"))
+        self.assertEqual(self.seen, [(b"GET", b"/", "")])
+
+    async def test_tls(self):
+        with tempfile.TemporaryDirectory() as folder:
+            pem = self_signed(Path(folder), datetime.datetime.now(datetime.timezone.utc))
+            factory = TlsFactory(CertificateFiles(reactor, pem, pem), self.factory)
+            port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+            head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
+            for request, end in (
+                (b"GET / HTTP/1.0\r\n\r\n", b"hello"),
+                (b"GET /echo HTTP/1.1\r\nHost: a\r\n\r\nearly", b"EARLY"),
+                (head % 101, b"100 bytes are taken here.\n"),
+                (head % 101 + bytes(101), b"100 bytes are taken here.\n"),
+            ):
+                answer = await deferToThread(talk_tls, port.getHost().port, request)
+                self.assertTrue(answer.endswith(end), answer)
+            await port.stopListening()
+        while self.factory.connections:
+            await deferLater(reactor, 0)
+
+
+def talk_by_unix_socket(path):
+    """Ask for /."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(10)
+        client.connect(path)
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        return b"".join(iter(lambda: client.recv(65536), b""))
+
+
+def talk_tls(port, request):
+    """Send ``request`` over TLS; give all that comes."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
+        with context.wrap_socket(plain) as client:
+            client.sendall(request)
+            return b"".join(iter(lambda: client.recv(65536), b""))
+
+
+FEW_DESCRIPTORS = """
+import resource
+from twisted.internet import reactor
+from kasmd.http.server import HttpFactory, Limits, Response
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+factory = HttpFactory(reactor, lambda request: Response(200, (), b"hello"), (), Limits())
+print(reactor.listenTCP(0, factory, interface="127.0.0.1").getHost().port, flush=True)
+reactor.run()
+"""
+
+
+def test_a_daemon_without_descriptors_goes_on_when_there_are_some():
+    with subprocess.Popen(
+        [sys.executable, "-c", FEW_DESCRIPTORS], stdout=subprocess.PIPE, text=True
+    ) as daemon:
+        try:
+            port = int(daemon.stdout.readline())
+            held = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(60)]
+            assert any(hears_the_end(client) for client in held[-10:])
+            for client in held:
+                client.close()
+            request = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+            while not (answer := talk_if_accepted(port, request)):
+                pass
+            assert answer.endswith(b"hello")
+            assert daemon.poll() is None
+        finally:
+            daemon.kill()
+
+
+def hears_the_end(client):
+    """Tell whether the server closed the connection."""
+    try:
+        return client.recv(1) == b""
+    except ConnectionError:
+        return True
+
+
+def talk_if_accepted(port, request):
+    """Give the answer, or nothing where the connection was not kept."""
+    try:
+        return talk(port, request)
+    except ConnectionError:
+        return b""

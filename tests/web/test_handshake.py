@@ -1,9 +1,12 @@
 """Which requests may become websockets (threats, group C)."""
 
 import pytest
+from twisted.internet.task import Clock
 
+from kasmd.h1.fields import Fields
+from kasmd.h1.head import RequestHead
 from kasmd.http.problems import Problem
-from kasmd.http.server import Request
+from kasmd.http.server import HttpFactory, Limits, Request
 from kasmd.web.handshake import check_upgrade, choose_subprotocol
 
 GOOD = {
@@ -18,27 +21,17 @@ GOOD = {
 class Nowhere:
     """A channel that leads nowhere."""
 
-    transport = None
+    secure = True
+    peer_address = ""
 
-    def __init__(self, secure):
-        self.secure = secure
-
-    def getPeer(self):
-        return None
-
-    getHost = getPeer
-
-    def isSecure(self):
-        return self.secure
+    def __init__(self):
+        self.factory = HttpFactory(Clock(), None, (), Limits())
 
 
-def request(changes=None, version=b"HTTP/1.1", method=b"GET", secure=True):
-    made = Request(Nowhere(secure))
-    made.method, made.clientproto = method, version
-    for name, values in {**GOOD, **(changes or {})}.items():
-        for value in values:
-            made.requestHeaders.addRawHeader(name, value)
-    return made
+def request(changes=None, version=b"HTTP/1.1", method=b"GET"):
+    wanted = {**GOOD, **(changes or {})}
+    fields = Fields((name, value) for name, values in wanted.items() for value in values)
+    return Request(Nowhere(), RequestHead(method, b"/websockify", version, fields))
 
 
 @pytest.mark.parametrize(

@@ -197,7 +197,7 @@ class TlsTests(Served, TestCase):
         where = b"\r\nLocation: https://127.0.0.1:%d//evil/x?q=1\r\n" % self.number
         self.assertIn(where, head)
         head, _ = await self.ask(b"GET", b"http://evil/x")
-        self.assertEqual(head[:12], b"HTTP/1.1 403")
+        self.assertEqual(head[:12], b"HTTP/1.1 400")
         self.assertEqual((await self.ask(b"GET", b"/", GOOD, tls=True))[0][:12], b"HTTP/1.1 200")
 
     async def test_plain_is_refused_with_a_word(self):

@@ -1,0 +1,313 @@
+"""A connection that speaks HTTP/1.1, until it is another protocol's.
+
+Requests are read and answered one at a time.  Nothing is read while more than
+`MAX_AHEAD` bytes wait, nor the next request while an answer does not drain.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Callable, Optional
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IProducer,
+    IPushProducer,
+    ISSLTransport,
+    ITCPTransport,
+)
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.tcp import Connection
+from twisted.protocols.policies import ProtocolWrapper
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from kasmd.h1.body import Framing
+from kasmd.h1.fields import Fields, HttpError
+from kasmd.h1.head import HTTP_1_1, RequestHead
+from kasmd.h1.session import BodyReceived, RequestReceived, ServerSession, State
+from kasmd.http.body import KeptBody, Stream, StreamedBody
+from kasmd.http.log import next_connection, note
+from kasmd.http.problems import CLOSE, Problem
+from kasmd.http.request import Request
+
+if TYPE_CHECKING:
+    from kasmd.http.server import HttpFactory
+
+#: Bytes that a client may send ahead of the answer to what it sent before.
+MAX_AHEAD = 64 * 1024
+#: Requests sent ahead that are answered before others have their turn.
+MAX_AT_ONCE = 16
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+#: What is answered where no request could be read.
+_UNREAD = RequestHead(b"-", b"-", HTTP_1_1, Fields())
+
+
+@implementer(IPushProducer)
+class Channel(Protocol):
+    """One connection; `number` is its own."""
+
+    factory: HttpFactory
+    transport: Connection
+    peer_address = ""
+    #: 0 for a unix socket.
+    peer_port = 0
+    secure = False
+    _request: Optional[Request] = None
+    _timer: Optional[IDelayedCall] = None
+    #: Events are being acted on.
+    _acting = False
+    #: Nothing is read as HTTP any more.
+    _closing = False
+    _transport_paused = False
+    #: Answers wait for the client to take them.
+    _clogged = False
+    _producing = False
+
+    def __init__(self, factory: HttpFactory) -> None:
+        self.factory = factory
+        self.number = next_connection()
+        self._session = ServerSession(factory.limits.head)
+
+    def connectionMade(self) -> None:
+        self.factory.connections += 1
+        self.secure = ISSLTransport.providedBy(self.transport)
+        peer = self.transport.getPeer()
+        if isinstance(peer, (IPv4Address, IPv6Address)):
+            self.peer_address, self.peer_port = peer.host, peer.port
+            if ITCPTransport.providedBy(self.transport):
+                self.transport.setTcpNoDelay(True)
+        self.transport.registerProducer(self, True)
+        self._await_request()
+        note(self.number, f"got client connection from {self.peer_address}")
+        note(self.number, "using SSL socket" if self.secure else "using plain (not SSL) socket")
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.factory.connections -= 1
+        self._closing = True
+        self._stop_timer()
+        request, self._request = self._request, None
+        if request is not None:
+            request.lost(reason)
+        note(self.number, "No connection after handshake")
+        note(self.number, "handler exit")
+
+    # What comes.
+
+    def dataReceived(self, data: bytes) -> None:
+        if not self._closing:
+            self._read(lambda: self._session.receive_data(data))
+            self._read_on()
+
+    def _read(self, read: Callable[[], None]) -> None:
+        """Let the session read, and act on what it found."""
+        self._acting = True
+        try:
+            read()
+        except HttpError as error:
+            self._act()
+            self._refuse(error)
+        else:
+            self._act()
+        self._acting = False
+
+    def _read_on(self) -> None:
+        """Read what waits, as far as it is its turn."""
+        for _ in range(MAX_AT_ONCE):
+            if self._request is not None or self._clogged or self._closing or not self.is_read:
+                break
+            if not self._session.unread:
+                self._session.next_request()
+                break
+            self._read(self._session.next_request)
+        else:
+            self.factory.reactor.callLater(0, self._read_on)
+        self.regulate()
+
+    def _act(self) -> None:
+        for event in self._session.events_received():
+            request = self._request
+            if isinstance(event, RequestReceived):
+                self._begin(Request(self, event.head, event.framing))
+            elif request is None or request.over:
+                continue
+            elif isinstance(event, BodyReceived):
+                self._body_received(request, event.data)
+            else:
+                if request.intake is not None:
+                    request.intake.body_ended()
+                if not request.dispatched:
+                    request.dispatch()
+
+    def _begin(self, request: Request) -> None:
+        self._request = request
+        try:
+            request.check()
+            if request.framing.length != 0:
+                self._admit_body(request, request.framing)
+        except Problem as problem:
+            request.fail(problem)
+
+    def _admit_body(self, request: Request, framing: Framing) -> None:
+        """Make room for a body, or raise a `Problem`."""
+        room = self.factory.room(request.method, request.path)
+        if isinstance(room, Stream):
+            request.intake = StreamedBody()
+            request.dispatch()
+            return
+        request.intake = KeptBody(self.factory, room)
+        request.intake.admit(framing.length or 0)
+        self.ask_for_body(request)
+
+    def _body_received(self, request: Request, data: bytes) -> None:
+        assert request.intake is not None, "a request with a body has an intake"
+        try:
+            request.intake.body_received(data)
+        except Problem as problem:
+            request.fail(problem)
+
+    def _refuse(self, error: HttpError) -> None:
+        """Answer what cannot be read, and close."""
+        request = self._request
+        if request is None:
+            request = self._request = Request(self, _UNREAD)
+        elif request.intake is not None:
+            request.intake.body_lost(Failure(error))
+        request.fail(Problem(error.status, f"The request is not understood: {error}.", [CLOSE]))
+
+    @property
+    def is_read(self) -> bool:
+        """Whether all of the present request came."""
+        return self._session.state is State.WAITING
+
+    def ask_for_body(self, request: Request) -> None:
+        """Tell a client that waits for it to send its body."""
+        if request.expects_continue and not self.is_read:
+            self.transport.write(CONTINUE)
+
+    def regulate(self) -> None:
+        """Stop or go on reading the transport."""
+        intake = self._request.intake if self._request is not None else None
+        held = isinstance(intake, StreamedBody) and intake.holds_back
+        paused = (held or self._session.unread > MAX_AHEAD) and not self._closing
+        if paused != self._transport_paused:
+            self._transport_paused = paused
+            if paused:
+                self.transport.pauseProducing()
+            else:
+                self.transport.resumeProducing()
+
+    # What goes.
+
+    def answered(self, keep: bool) -> None:
+        """The request is over; another may follow (``keep``), or the end."""
+        self._request = None
+        if not keep:
+            self._close()
+            return
+        if self._producing:
+            self.produce(self, True)
+        self._await_request()
+        if not self._acting:
+            self._read_on()
+
+    def produce(self, producer: IProducer, streaming: bool) -> None:
+        """Let ``producer`` be the one that is told how fast the client takes what is sent."""
+        self._producing = producer is not self
+        self._clogged = False
+        self.transport.unregisterProducer()
+        self.transport.registerProducer(producer, streaming)
+
+    def pauseProducing(self) -> None:
+        self._clogged = True
+
+    def resumeProducing(self) -> None:
+        self._clogged = False
+        self._read_on()
+
+    def stopProducing(self) -> None:
+        """The connection is lost; `connectionLost` follows."""
+
+    def hand_over(self, protocol: Protocol) -> None:
+        """Let ``protocol`` have the transport; nothing of the channel stays."""
+        self._request = None
+        self._closing = True
+        self._stop_timer()
+        self.transport.unregisterProducer()
+        self.regulate()
+        successor = _Successor(self.factory, self.number, protocol)
+        if isinstance(self.transport, ProtocolWrapper):
+            self.transport.wrappedProtocol = successor
+        else:
+            self.transport.protocol = successor
+        protocol.makeConnection(self.transport)
+        early = self._session.tunnel()
+        if early:
+            protocol.dataReceived(early)
+
+    # The end.
+
+    def _close(self) -> None:
+        """Close once all is sent.
+
+        To close on one who still sends would take the answer from it, so what it
+        sends is dropped for a while.
+        """
+        self._closing = True
+        self.transport.unregisterProducer()
+        if self.is_read and not self._session.unread:
+            self.transport.loseConnection()
+            self._start_timer(self.factory.limits.head_timeout, self.abort)
+            return
+        if not self.secure:
+            self.transport.loseWriteConnection()
+        self.regulate()
+        self._start_timer(self.factory.limits.linger, self._hang_up)
+
+    def _hang_up(self) -> None:
+        self.transport.loseConnection()
+        self._start_timer(self.factory.limits.abort_timeout, self.abort)
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        self._closing = True
+        self.transport.abortConnection()
+
+    def _await_request(self) -> None:
+        seconds = self.factory.limits.head_timeout
+        if self._timer is not None and self._timer.active():
+            self._timer.reset(seconds)
+        else:
+            self._start_timer(seconds, self._timed_out)
+
+    def _timed_out(self) -> None:
+        """Time is given to a whole request, not to each of its bytes."""
+        if self._request is None or not self._request.dispatched:
+            self._closing = True
+            self.transport.unregisterProducer()
+            self._hang_up()
+
+    def _start_timer(self, seconds: float, then: Callable[[], None]) -> None:
+        self._stop_timer()
+        self._timer = self.factory.reactor.callLater(seconds, then)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+
+
+class _Successor(Protocol):
+    """What stays of a channel after `Channel.hand_over`: the count and the number."""
+
+    def __init__(self, factory: HttpFactory, number: int, protocol: Protocol) -> None:
+        self._factory = factory
+        self._number = number
+        self._protocol = protocol
+
+    def dataReceived(self, data: bytes) -> None:
+        self._protocol.dataReceived(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._factory.connections -= 1
+        self._protocol.connectionLost(reason)
+        note(self._number, "handler exit")

@@ -1,0 +1,270 @@
+"""A request, and the answers that routes give to it.
+
+A `Respond` is called with each request and gives a `Response`, raises a
+`Problem`, or gives None when it answers by `Request.open`, `Request.write` and
+`Request.finish`, or has taken the connection over.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Union
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IProducer
+from twisted.internet.protocol import Protocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from kasmd.errors import PermissionDenied
+from kasmd.h1.body import EMPTY, Framing
+from kasmd.h1.head import HTTP_1_1, RequestHead
+from kasmd.http.answer import SWITCHING_PROTOCOLS, Outgoing
+from kasmd.http.asked import Asked
+from kasmd.http.body import BodyReader, KeptBody, StreamedBody
+from kasmd.http.log import Access, log_access
+from kasmd.http.problems import CLOSE, Headers, Problem
+from kasmd.interfaces import IGrant
+from kasmd.log.asking import asked_by
+
+if TYPE_CHECKING:
+    from kasmd.http.channel import Channel
+
+_log = Logger(namespace="kasmd.http")
+
+#: What the log has for a request whose client did not wait for the answer (nginx's number).
+CLIENT_GONE = 499
+
+
+class Response(NamedTuple):
+    """An answer whose body is in memory."""
+
+    status: int
+    headers: Headers = ()
+    body: bytes = b""
+
+
+class Request(Asked):
+    """One request, its grant, and its answer.
+
+    ``cookies`` are the Set-Cookie values that go with the answer.  ``over`` tells
+    that nothing more can be sent, ``gone`` that it is because the client left.
+    """
+
+    grant: Optional[IGrant] = None
+    over = gone = dispatched = False
+
+    def __init__(self, channel: Channel, head: RequestHead, framing: Framing = EMPTY) -> None:
+        super().__init__(channel, head, framing)
+        self.intake: Union[None, KeptBody, StreamedBody] = None
+        self.cookies: list[bytes] = []
+        self._outgoing = Outgoing(self.method, self.version)
+        self._watchers: list[Deferred[None]] = []
+
+    # Its body.
+
+    @property
+    def body(self) -> bytes:
+        """All of the body, for the routes that have room for one; else nothing."""
+        return self.intake.content if isinstance(self.intake, KeptBody) else b""
+
+    def read_body(self, reader: BodyReader) -> None:
+        """Let ``reader`` have the body of a route with ``body=STREAM``; once."""
+        assert not isinstance(self.intake, KeptBody), "the route's body is STREAM"
+        if self.intake is None:
+            reader.body_ended()
+        elif not self.over:
+            if not self.status:
+                self.channel.ask_for_body(self)
+            self.intake.read(reader)
+            self.channel.regulate()
+
+    def pause_body(self) -> None:
+        """Stop reading the body."""
+        if isinstance(self.intake, StreamedBody):
+            self.intake.paused = True
+            self.channel.regulate()
+
+    def resume_body(self) -> None:
+        """Read on; ``reader`` may be called at once."""
+        if isinstance(self.intake, StreamedBody):
+            self.intake.resume()
+            self.channel.regulate()
+
+    # Its answer.
+
+    @property
+    def status(self) -> int:
+        """The answer's status, 0 until it has one."""
+        return self._outgoing.status
+
+    def dispatch(self) -> None:
+        """Let the face answer."""
+        self.dispatched = True
+        with asked_by(self):
+            asked: Deferred[Any] = maybeDeferred(self.channel.factory.respond, self)
+        done = asked.addCallback(self.answer)
+        done.addErrback(self._failed)
+        done.addErrback(self._broke)
+
+    def answer(self, response: Optional[Response]) -> None:
+        """Send ``response`` whole; None was taken over by its route."""
+        if response is None or self.over:
+            return
+        status, headers, body = response
+        head = self._head(status, headers, len(body))
+        self.channel.transport.write(head + self._outgoing.piece(body))
+        self._end()
+
+    def open(
+        self, status: int, headers: Headers, length: Optional[int], reason: Optional[bytes] = None
+    ) -> None:
+        """Send the head; `write` and `finish` follow (length None: as long as it gets).
+
+        After a status of 101 `hand_over` follows.
+        """
+        if not self.over:
+            self.channel.transport.write(self._head(status, headers, length, reason))
+
+    def _head(
+        self, status: int, headers: Headers, length: Optional[int], reason: Optional[bytes] = None
+    ) -> bytes:
+        """Make the head: the face's own fields, then those of the answer."""
+        fields = [*headers, (b"X-Request-Id", self.request_id.encode("ascii"))]
+        if self.cookies:
+            fields += [(b"Set-Cookie", cookie) for cookie in self.cookies]
+        lines = self.channel.factory.lines
+        return self._outgoing.head(status, reason, fields, length, self._persists(), lines)
+
+    def _persists(self) -> bool:
+        """Tell whether the client may go on after this answer.
+
+        Not where it wanted to change the protocol: it may have done so already,
+        and what it sends is then no request.
+        """
+        fields = self.fields
+        return (
+            self.version == HTTP_1_1
+            and self.channel.is_read
+            and b"upgrade" not in fields
+            and (b"connection" not in fields or b"close" not in fields.tokens(b"connection"))
+        )
+
+    def write(self, data: bytes) -> None:
+        """Send a piece of the body; of an answer that has none nothing is sent."""
+        if not self.over:
+            piece = self._outgoing.piece(data)
+            if piece:
+                self.channel.transport.write(piece)
+
+    def finish(self) -> None:
+        """End the answer; one that is shorter than its head says ends the connection."""
+        if self.over:
+            return
+        if self._outgoing.is_short:
+            self.abort()
+            return
+        if self._outgoing.last:
+            self.channel.transport.write(self._outgoing.last)
+        self._end()
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        self.channel.abort()
+
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
+        """Let ``producer`` write the answer as fast as the client takes it."""
+        self.channel.produce(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        """The producer has no more."""
+        self.channel.produce(self.channel, True)
+
+    def fail(self, problem: Problem) -> None:
+        """Answer with ``problem``; where an answer was begun, cut it short."""
+        if self.status and not self.over:
+            self.abort()
+            return
+        if problem.status == 401:
+            self.note(f"Authentication attempt failed, {problem.detail}")
+        content_type, body = problem.rendered(b",".join(self.values(b"Accept")))
+        plain = ((b"Content-Type", content_type), (b"Cache-Control", b"no-store"))
+        self.answer(Response(problem.status, (*plain, *problem.headers), body))
+
+    def _failed(self, failure: Failure) -> None:
+        problem = failure.value
+        if isinstance(problem, PermissionDenied):
+            problem = Problem(403, "You may not do this.")
+        if not isinstance(problem, Problem):
+            _log.failure("A request broke its route", failure, request_id=self.request_id)
+            problem = Problem(500, "The server made a mistake; its log says which.")
+        self.fail(problem)
+
+    def _broke(self, failure: Failure) -> None:
+        _log.failure("An answer could not be sent", failure, request_id=self.request_id)
+        self.abort()
+
+    # Its end.
+
+    def notifyFinish(self) -> Deferred[None]:
+        """Fire when the answer is sent; fail when the connection ends before."""
+        watcher: Deferred[None] = Deferred()
+        self._watchers.append(watcher)
+        return watcher
+
+    def _end(self) -> None:
+        self._let_go()
+        for watcher in self._watchers:
+            watcher.callback(None)
+        self.channel.answered(self._outgoing.keep)
+
+    def lost(self, reason: Failure) -> None:
+        """The connection ended before the answer did."""
+        self.gone = True
+        if not self.status:
+            self._outgoing.status = CLIENT_GONE
+        if self.intake is not None:
+            self.intake.body_lost(reason)
+        self._let_go()
+        for watcher in self._watchers:
+            watcher.errback(reason)
+
+    def hand_over(self, protocol: Protocol) -> None:
+        """Give the connection to ``protocol``, with what came after the request.
+
+        The request and its grant are over.  Raises a `Problem` where there is a
+        body: what follows it would be read by one as this, by another as that.
+        """
+        if not self.channel.is_read:
+            raise Problem(400, "A request that changes the protocol has no body.", [CLOSE])
+        self.note("using protocol HyBi/IETF 6455 13")
+        self.note("connecting to VNC target")
+        if not self.status:
+            self._outgoing.status = SWITCHING_PROTOCOLS
+        self._let_go()
+        self.channel.hand_over(protocol)
+        for watcher in self._watchers:
+            watcher.callback(None)
+
+    def _access(self) -> Access:
+        outgoing = self._outgoing
+        who = self.principal.name if self.principal is not None else ""
+        what = (self.method, self.path, self.uri.partition(b"?")[2], self.version)
+        channel = self.channel
+        took = channel.factory.reactor.seconds() - self._began
+        sent = (outgoing.status, outgoing.sent, took)
+        return Access(channel.number, channel.peer_address, self.address, who, *what, *sent)
+
+    def _let_go(self) -> None:
+        """Log it, and let go of all that it holds."""
+        self.over = True
+        log_access(self._access(), self.request_id)
+        if self.intake is not None:
+            self.intake.forget()
+        grant, self.grant = self.grant, None
+        if grant is not None:
+            grant.release()
+
+
+#: A Deferred fires with a `Response`, or None.
+Answer = Union[Optional[Response], Deferred[Any]]
+Respond = Callable[[Request], Answer]

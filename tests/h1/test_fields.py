@@ -1,0 +1,66 @@
+"""Header fields: found whatever their case, and never more lines than there are fields."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kasmd.h1.fields import Fields, HttpError, is_token, parse_fields, render_fields
+
+FIELDS = Fields([(b"Accept", b"a, B"), (b"accept", b",c ,"), (b"Host", b"x")])
+NAMES = st.from_regex(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+", fullmatch=True)
+VALUES = st.from_regex(rb"([!-~\x80-\xff]([\t -~\x80-\xff]*[!-~\x80-\xff])?)?", fullmatch=True)
+
+
+def test_values_come_in_order_and_whatever_the_case():
+    assert FIELDS.all(b"accept") == [b"a, B", b",c ,"]
+    assert FIELDS.get(b"host") == b"x" and FIELDS.get(b"none") == b""
+    assert FIELDS.tokens(b"accept") == [b"a", b"b", b"c"]
+    assert b"host" in FIELDS and b"none" not in FIELDS
+    assert FIELDS.without([b"accept"]) == [(b"Host", b"x")]
+
+
+@pytest.mark.parametrize("line", [
+    b"", b"no colon", b": empty name", b"A : space before the colon", b" A: folded", b"\tA: folded",
+    b"A B: two words", b"A\x00: nul", b"\xc3\xa9: not ASCII", b"(A): a delimiter",
+])
+def test_what_is_no_field(line):
+    with pytest.raises(HttpError) as caught:
+        parse_fields([b"Host: a", line], 100)
+    assert caught.value.status == 400
+
+
+@pytest.mark.parametrize("line, field", [
+    (b"A:b", (b"A", b"b")), (b"A: \t b c \t", (b"A", b"b c")), (b"A:", (b"A", b"")),
+    (b"A: b: c", (b"A", b"b: c")), (b"A: \xff", (b"A", b"\xff")),
+])
+def test_a_field(line, field):
+    assert parse_fields([line], 1).raw == (field,)
+
+
+def test_too_many_fields():
+    with pytest.raises(HttpError) as caught:
+        parse_fields([b"A: b"] * 101, 100)
+    assert caught.value.status == 431
+
+
+@pytest.mark.parametrize("value", [b"a\r\nB: c", b"a\nB: c", b"a\rB", b"a\x00", b"\x7f", b"\x1b["])
+def test_no_value_begins_a_line(value):
+    with pytest.raises(ValueError):
+        render_fields([(b"A", value)])
+    with pytest.raises(ValueError):
+        render_fields([(value, b"a")])
+
+
+@given(st.lists(st.tuples(NAMES, VALUES), max_size=20))
+def test_what_is_sent_is_read_the_same(fields):
+    block = render_fields(fields)
+    assert block.endswith(b"\r\n")
+    assert parse_fields(block[:-2].split(b"\r\n")[:-1], 20).raw == tuple(fields)
+
+
+@pytest.mark.parametrize("name, good", [
+    (b"a", True), (b"X-Y_z.1~", True), (b"", False), (b"a b", False), (b"a\n", False),
+    (b"a:", False),
+])
+def test_tokens(name, good):
+    assert is_token(name) is good
