@@ -4,7 +4,7 @@ The upstream is a process: python -m bench.edge_peers PORT FLOOD_PORT MESSAGE_PO
 
 -> GET /flood      <- 101, then frames of 64 KiB for ever   (FLOOD_PORT: at once)
 -> GET /message    <- 101, then a frame for each frame      (MESSAGE_PORT: at once)
--> GET /idle       <- 101, then nothing
+-> GET /idle       <- 101, then nothing until the parent says "drop"
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import struct
 import sys
 import threading
 import time
-from typing import Callable, Optional
+from typing import Callable, Optional, Sequence
 
 from bench.child import answer, serve
 from bench.websocket import Closed
@@ -57,6 +57,13 @@ class Upstream:
         """Answer each message with one of the same size."""
         while peer.recv(1024):
             peer.sendall(_FROM_SERVER)
+
+    def drop(self, words: Sequence[str]) -> None:
+        """End the idle websockets."""
+        idle, self._idle = self._idle, []
+        for peer in idle:
+            peer.close()
+        answer({})
 
     def _accept(
         self, listener: socket.socket, serve_with: Optional[Callable[[socket.socket], None]]
@@ -164,7 +171,7 @@ def main(port: str, flood_port: str, message_port: str) -> None:
     upstream.listen(int(port), None)
     upstream.listen(int(flood_port), upstream.flood)
     upstream.listen(int(message_port), upstream.message)
-    serve(lambda words: answer({}))
+    serve(upstream.drop)
 
 
 if __name__ == "__main__":

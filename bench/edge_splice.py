@@ -87,7 +87,8 @@ class _Starter:
         self._pem = self_signed(folder, datetime.datetime.now(datetime.timezone.utc))
         self._upstream, self._flood, self._message = (free_port() for _ in range(3))
         ports = map(str, (self._upstream, self._flood, self._message))
-        ending.callback(Child("bench.edge_peers", *ports).close)
+        self.peers = Child("bench.edge_peers", *ports)
+        ending.callback(self.peers.close)
 
     def direct(self) -> Proxy:
         return Proxy((), self._upstream, relays=False)
@@ -178,7 +179,6 @@ def idle(proxy: Proxy, count: int) -> Iterator[tuple[str, float]]:
         yield "idle websocket: KiB", (proxy.pss_kib - before) / count
         for client in clients:
             client.close()
-        time.sleep(1)
 
 
 def stalled(proxy: Proxy, count: int) -> Iterator[tuple[str, float]]:
@@ -205,6 +205,7 @@ def run_once(seconds: float, count: int) -> dict[str, Numbers]:
         proxies = {name: begin() for name, begin in starts.items()}
         for name, proxy in proxies.items():
             found[name] = dict(idle(proxy, count))
+            starter.peers.ask("drop")
         for measure, size in ((throughput, seconds), (messages, seconds)):
             for name, proxy in proxies.items():
                 found[name].update(measure(proxy, size))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Union
+
+from kasmd.display.upstream import UpstreamDisplay
 from kasmd.display.x11 import X11Display
 from kasmd.identity import Identity
 from kasmd.log import output
@@ -13,7 +16,7 @@ from kasmd.web.api.settings import Setting
 
 
 def compose_settings(
-    display: X11Display, around: Surroundings, identity: Identity
+    display: Union[X11Display, UpstreamDisplay], around: Surroundings, identity: Identity
 ) -> tuple[Setting, ...]:
     """Give them; each holds at once, for those who are here too."""
     registry, lockout = identity.registry, identity.lockout

@@ -8,7 +8,7 @@ import secrets
 import signal
 import stat
 from pathlib import Path
-from typing import Any, Optional, Sequence
+from typing import Any, Optional, Sequence, Union
 
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -18,6 +18,7 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from kasmd.display.upstream import UpstreamDisplay
 from kasmd.display.x11 import X11Display
 from kasmd.errors import AccountsError, ConfigError, DisplayLost
 from kasmd.interfaces import Account, IRoster
@@ -121,7 +122,7 @@ class Listening(Service):
 class Watching(Service):
     """A running display of somebody else's, watched while the service runs."""
 
-    def __init__(self, display: X11Display) -> None:
+    def __init__(self, display: Union[X11Display, UpstreamDisplay]) -> None:
         self._display = display
 
     def startService(self) -> None:

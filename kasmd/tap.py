@@ -8,24 +8,26 @@ import os
 import socket
 from functools import partial
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from twisted.application.service import IService, MultiService
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.python import usage
 
 from kasmd.config.load import load
+from kasmd.config.upstreams import terms
 from kasmd.config.values import Configuration, Logging, Network
 from kasmd.data_loss import compose_data_loss
 from kasmd.display.programs import check_installed
 from kasmd.display.service import DesktopService, DesktopSettings
+from kasmd.display.upstream import Place, UpstreamDisplay
 from kasmd.display.x11 import X11Display
 from kasmd.errors import KasmdError
 from kasmd.http.proxies import Proxies
 from kasmd.http.server import Request
 from kasmd.http.tls import CertificateFiles
 from kasmd.identity import compose_identity
-from kasmd.interfaces import ISeat, IViewerTransport, Principal
+from kasmd.interfaces import IDisplay, ISeat, IViewerTransport, Principal
 from kasmd.log.daemon import LoggedService
 from kasmd.log.output import set_level
 from kasmd.permission.prevention import Prevention
@@ -185,10 +187,31 @@ def _first_account(configuration: Configuration, state: StateDirectory) -> None:
         _tell(*first_account(path, state.path))
 
 
+def _upstream(configuration: Configuration, where: Place, reactor: Any,
+              daemon: MultiService) -> UpstreamDisplay:
+    """Give the display of an RFB server."""
+    settings, size = configuration.display, configuration.desktop.resolution
+    display = UpstreamDisplay(
+        reactor,
+        where,
+        ThreadWorker(reactor),
+        terms(settings.rfb_username, settings.rfb_password or settings.rfb_password_file,
+              settings.rfb_quality, settings.rfb_tls),
+        configuration.legacy.desktop_name,
+        configuration.encoding.max_frame_rate,
+        (size.width, size.height),
+        configuration.limits.clipboard_bytes,
+    )
+    Watching(display).setServiceParent(daemon)
+    return display
+
+
 def _display(configuration: Configuration, state: StateDirectory, reactor: Any,
-             daemon: MultiService) -> X11Display:
+             daemon: MultiService) -> Union[X11Display, UpstreamDisplay]:
     """Give the display: a running one, or one of our own that lives with the daemon."""
     settings, size = configuration.display, configuration.desktop.resolution
+    if settings.rfb is not None:
+        return _upstream(configuration, settings.rfb, reactor, daemon)
     display = X11Display(
         reactor,
         settings.x11 or "",
@@ -240,7 +263,7 @@ def _mounts(configuration: Configuration) -> tuple[Mount, ...]:
     return page_mounts(find_novnc(Path(novnc) if novnc else None), policy=policy)
 
 
-def _seat(display: X11Display, hold: Hold, prevention: Prevention, request: Request) -> ISeat:
+def _seat(display: IDisplay, hold: Hold, prevention: Prevention, request: Request) -> ISeat:
     """Give the seat of one who asks over HTTP; it has nothing to leave but its grant."""
     assert request.grant is not None, "the route needs a grant"
     return Seat(display, request.grant, hold, prevention)

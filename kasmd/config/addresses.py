@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from kasmd.config.kinds import Raw, boolean, optional, path, text
 from kasmd.config.schema import option
-from kasmd.edge.asking import Trust, Upstream
+from kasmd.edge.asking import Upstream
+from kasmd.trust import Trust
 
 #: Stands in an address for the host that the browser asked for.
 REQUEST_HOST = "$request_host$"
@@ -69,6 +70,11 @@ def _url(value: str) -> Optional[Address]:
         return None
     tls = Trust() if parts.scheme == "https" else None
     return Address(Upstream(host, port or _PORTS[parts.scheme], "", tls), prefix)
+
+
+def is_host(value: str) -> bool:
+    """Tell whether ``value`` can be the name or the address of a host."""
+    return _HOST.fullmatch(value) is not None
 
 
 def is_prefix(value: str) -> bool:

@@ -39,6 +39,10 @@ def _contradictions(values: Configuration) -> Iterator[tuple[str, str]]:
         yield "native.unix_socket", "needs native.unix_account"
     if native.unix_account and not native.unix_socket:
         yield "native.unix_account", "needs native.unix_socket"
+    if display.rfb and display.x11:
+        yield "display.rfb", "cannot be together with display.x11"
+    if display.rfb_password and display.rfb_password_file:
+        yield "display.rfb_password_file", "cannot be together with display.rfb_password"
     size, most = values.desktop.resolution, display.max_resolution
     if size.width > most.width or size.height > most.height:
         yield "desktop.resolution.width", "must be within display.max_resolution"

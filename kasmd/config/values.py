@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional
 
+from kasmd.config.addresses import Trusting
 from kasmd.config.data_loss import DataLossPrevention
 from kasmd.config.edges import Edge
 from kasmd.config.kinds import (
@@ -28,9 +29,13 @@ from kasmd.config.kinds import (
     path,
     program,
     seconds,
+    secret,
+    secret_file,
     text,
 )
 from kasmd.config.schema import entries, option, section
+from kasmd.config.upstreams import LOSSLESS, place
+from kasmd.display.upstream import Place
 from kasmd.ranges import (
     BLACKLIST_SECONDS,
     BLACKLIST_THRESHOLD,
@@ -167,9 +172,15 @@ class MaxResolution:
 
 @dataclass(frozen=True)
 class Display:
-    """A running display (``x11``), or the programs of our own."""
+    """A running display (``x11``), another's over RFB, or the programs of our own."""
 
     x11: Optional[str] = option(None, optional(text))
+    rfb: Optional[Place] = option(None, optional(place))
+    rfb_username: Optional[str] = option(None, optional(text))
+    rfb_password: Optional[str] = option(None, optional(secret))
+    rfb_password_file: Optional[str] = option(None, optional(secret_file))
+    rfb_tls: Trusting = section(Trusting)
+    rfb_quality: Optional[int] = option(9, either({LOSSLESS: None}, optional(integer(0, 9))))
     max_resolution: MaxResolution = section(MaxResolution)
     xvfb: tuple[str, ...] = option(("Xvfb",), program)
     window_manager: tuple[str, ...] = option(("openbox",), command)

@@ -113,7 +113,8 @@ def answer_fields(
         onward += _scoped(fields, paths)
     if b"via" in fields:
         onward += [(b"Via", value) for value in fields.all(b"via")]
-    if secrets:
+    said = b"\n".join([value for _, value in onward])
+    if any(secret in said for secret in secrets):
         onward = [field for field in onward if not any(secret in field[1] for secret in secrets)]
     onward.append((b"Via", via(version, hop)))
     return onward

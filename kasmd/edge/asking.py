@@ -9,17 +9,7 @@ from twisted.internet.defer import Deferred
 from kasmd.h1.fields import Field
 from kasmd.http.server import Request
 from kasmd.interfaces import IGrant, Principal
-
-
-class Trust(NamedTuple):
-    """How an upstream's certificate is checked; without any of these it is not."""
-
-    #: SHA-256 of the certificate's public key (SubjectPublicKeyInfo).
-    pin: bytes = b""
-    #: A PEM file with the authorities that may have signed it.
-    authorities: str = ""
-    #: The name it must have; blank: the upstream's host.
-    name: str = ""
+from kasmd.trust import Trust
 
 
 class Upstream(NamedTuple):

@@ -9,16 +9,9 @@ from __future__ import annotations
 
 import enum
 import errno
-import hashlib
-import os
-from functools import lru_cache
-from ipaddress import ip_address
 from typing import Any, NamedTuple, Optional
 
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from OpenSSL import SSL
-from service_identity import VerificationError
-from service_identity.pyopenssl import verify_hostname, verify_ip_address
 from twisted.internet import error
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
@@ -28,17 +21,17 @@ from twisted.internet.interfaces import (
     IConnector,
     IHandshakeListener,
     IHostResolution,
-    IOpenSSLClientConnectionCreator,
     IProtocolFactory,
     IResolutionReceiver,
 )
 from twisted.internet.protocol import ClientFactory, Protocol, connectionDone
-from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from kasmd.edge.asking import Trust, Upstream
+from kasmd.edge.asking import Upstream
 from kasmd.errors import KasmdError
+from kasmd.trust import TlsClient, Trust, Untrusted, check_certificate, is_address
 
 #: Addresses of one name that are tried, one after another.
 MAX_ADDRESSES = 4
@@ -106,9 +99,9 @@ class Dialled(Protocol):
     def handshakeCompleted(self) -> None:
         assert self.tls is not None, "only TLS has a handshake"
         try:
-            _check_certificate(self.transport.getHandle(), self.tls, self.name)
-        except UpstreamFailed as failed:
-            self._fail(failed)
+            check_certificate(self.transport.getHandle(), self.tls, self.name)
+        except Untrusted as error:
+            self._fail(UpstreamFailed(Kind.UNTRUSTED, str(error)))
         else:
             self._ready()
 
@@ -164,7 +157,11 @@ async def _dial(reactor: Any, upstream: Upstream, protocol: Dialled, timeouts: T
     factory: Any = _Once(protocol)
     if trust is not None:
         protocol.name = trust.name or upstream.host
-        factory = TLSMemoryBIOFactory(_Tls(trust.authorities, protocol.name), True, factory)
+        try:
+            tls = TlsClient(trust.authorities, protocol.name)
+        except Untrusted as error:
+            raise UpstreamFailed(Kind.UNTRUSTED, str(error)) from None
+        factory = TLSMemoryBIOFactory(tls, True, factory)
     if upstream.path:
         await _attempt(reactor, upstream.path, 0, factory, protocol, timeouts.connect)
         return
@@ -242,7 +239,7 @@ class _Resolved:
 
 
 async def _addresses(reactor: Any, host: str, seconds: float) -> list[str]:
-    if _is_address(host):
+    if is_address(host):
         return [host]
     found = _Resolved()
     reactor.nameResolver.resolveHostName(found, host)
@@ -254,15 +251,6 @@ async def _addresses(reactor: Any, host: str, seconds: float) -> list[str]:
     if not found.addresses:
         raise UpstreamFailed(Kind.UNRESOLVED, host)
     return found.addresses[:MAX_ADDRESSES]
-
-
-@lru_cache(maxsize=1024)
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _not_connected(reason: Failure) -> UpstreamFailed:
@@ -280,63 +268,6 @@ def _not_connected(reason: Failure) -> UpstreamFailed:
 
 
 # TLS.
-
-
-@implementer(IOpenSSLClientConnectionCreator)
-class _Tls:
-    """Makes the TLS half of a connection; the name goes with its first message (SNI)."""
-
-    def __init__(self, authorities: str, name: str) -> None:
-        self._context = _context(authorities, _written(authorities))
-        self._name = name
-
-    def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        connection = SSL.Connection(self._context, None)
-        if self._name and not _is_address(self._name):
-            connection.set_tlsext_host_name(self._name.encode("idna"))
-        return connection
-
-
-def _written(path: str) -> int:
-    """Tell when a file was written: one that changes is read again."""
-    try:
-        return os.stat(path).st_mtime_ns if path else 0
-    except OSError as problem:
-        raise UpstreamFailed(Kind.UNTRUSTED, f"{path}: {problem.strerror}") from None
-
-
-@lru_cache(maxsize=64)
-def _context(path: str, written: int) -> SSL.Context:
-    """Give the context that asks the authorities in ``path``; blank: none (UpstreamFailed)."""
-    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
-    context.set_min_proto_version(SSL.TLS1_2_VERSION)
-    context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
-    if not path:
-        context.set_verify(SSL.VERIFY_NONE)
-        return context
-    try:
-        context.load_verify_locations(path)
-    except SSL.Error:
-        raise UpstreamFailed(Kind.UNTRUSTED, f"{path} holds no certificates") from None
-    context.set_verify(SSL.VERIFY_PEER)
-    return context
-
-
-def _check_certificate(connection: SSL.Connection, trust: Trust, name: str) -> None:
-    if trust.pin:
-        certificate = connection.get_peer_certificate(as_cryptography=True)
-        assert certificate is not None, "a TLS server always shows one"
-        key = certificate.public_key()
-        info = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        found = hashlib.sha256(info).digest()
-        if found != trust.pin:
-            raise UpstreamFailed(Kind.UNTRUSTED, f"its key is {found.hex()}")
-    if trust.authorities:
-        verify = verify_ip_address if _is_address(name) else verify_hostname
-        try:
-            verify(connection, name)
-        except VerificationError:
-            raise UpstreamFailed(Kind.UNTRUSTED, f"its certificate is not {name}'s") from None
 
 
 def _handshake_failed(reason: Failure) -> UpstreamFailed:

@@ -27,42 +27,59 @@ class Owner(Protocol):
         """No bytes wait."""
 
 
+#: Bytes that go through best at a time, measured: those that are copied once from
+#: kernel to kernel, and those that are encrypted within the processor's cache.
+PLAIN_PORTION, TLS_PORTION = 1 << 18, 1 << 17
+
+
 @implementer(IPushProducer)
 class Outlet:
     """Writes to TCP and unix sockets, with TLS or without; to others as they like it."""
 
-    __slots__ = ("full", "_owner", "_transport", "_buffer", "_socket", "_tls")
+    __slots__ = ("full", "portion", "_owner", "_transport", "_buffer", "_early", "_socket", "_tls")
 
     def __init__(self, transport: Any, owner: Owner, clock: IReactorTime) -> None:
         #: Whether bytes wait.
         self.full = False
+        #: How many bytes it is best given at a time.
+        self.portion = TLS_PORTION if isinstance(transport, TLSMemoryBIOProtocol) else PLAIN_PORTION
         self._owner = owner
         self._transport = self._buffer = transport
+        #: What was written before the first turn; None from then on.
+        self._early: Optional[bytes] = None
         self._socket: Optional[socket.socket] = None
         self._tls: Optional[SSL.Connection] = None
-        if isinstance(transport, TLSMemoryBIOProtocol):
-            self._buffer = transport.transport
-        if not isinstance(self._buffer, Connection) or self._buffer.TLS:
-            self._buffer = transport
+        if _socket_transport(transport) is None:
             transport.registerProducer(self, True)
-            return
-        self._socket = self._buffer.getHandle()
-        if self._buffer is not transport:
-            self._tls = transport.getHandle()
-        # What was written before, a 101 say, may wait for the next turn; nothing overtakes it.
-        self.full = True
-        clock.callLater(0, self._begin)
+        else:
+            # What was written before, a 101 say, may wait for the next turn in one of
+            # Twisted's buffers or another, and nothing is to overtake it.
+            self.full = True
+            self._early = b""
+            clock.callLater(0, self._begin)
 
     def _begin(self) -> None:
-        if self._buffer.connected:
-            # A pull producer is told whenever all is written, but first of all at once.
-            self.full = False
-            self._buffer.registerProducer(self, False)
-            self.full = True
-            self._buffer.startWriting()
+        raw, early = _socket_transport(self._transport), self._early
+        if raw is None or early is None or not raw.connected:
+            return
+        if raw is not self._transport:
+            self._tls = self._transport.getHandle()
+        self._buffer = raw
+        self._socket = raw.getHandle()
+        self._early = None
+        if early:
+            self.write(early)
+        # A pull producer is told whenever all is written, but first of all at once.
+        self.full = False
+        raw.registerProducer(self, False)
+        self.full = True
+        raw.startWriting()
 
     def write(self, data: bytes) -> None:
         """Write; whatever the socket does not take waits."""
+        if self._early is not None:
+            self._early += data
+            return
         try:
             if self._tls is not None:
                 data = _encrypted(self._tls, data)
@@ -78,6 +95,9 @@ class Outlet:
 
     def close(self) -> None:
         """Close the connection once all is written."""
+        early, self._early = self._early, None
+        if early:
+            self._transport.write(early)
         self._buffer.unregisterProducer()
         self._transport.loseConnection()
 
@@ -104,6 +124,12 @@ class Outlet:
 
     def stopProducing(self) -> None:
         """The transport is gone, and says so to its protocol."""
+
+
+def _socket_transport(transport: Any) -> Optional[Connection]:
+    """Give the transport that has the socket, if there is one and all goes through it."""
+    raw = transport.transport if isinstance(transport, TLSMemoryBIOProtocol) else transport
+    return raw if isinstance(raw, Connection) and not raw.TLS else None
 
 
 def _encrypted(tls: SSL.Connection, data: bytes) -> bytes:

@@ -38,7 +38,7 @@ from kasmd.http.headers import Origin
 from kasmd.http.problems import CLOSE, Problem
 from kasmd.http.same_site import check_same_site
 from kasmd.http.server import Request
-from kasmd.http.upgrade import accept_of, asks_for_websocket, check_upgrade
+from kasmd.http.upgrade import accept_of, asks_for_websocket, check_handshake
 from kasmd.interfaces import IGrant
 from kasmd.rights import Right
 
@@ -93,7 +93,7 @@ class Relay:
         if hops(request.fields) >= MAX_HOPS:
             raise refusal("loop")
         upgrade = asks_for_websocket(request)
-        key = check_upgrade(request) if upgrade else b""
+        key = check_handshake(request) if upgrade else b""
         if upgrade or request.method not in _SAFE:
             check_same_site(request, self.allowed_origins)
         length, limit = request.framing.length, self.ceilings.body

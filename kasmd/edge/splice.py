@@ -27,8 +27,8 @@ from kasmd.edge.outlet import Outlet
 
 GOING_AWAY, BROKEN, NO_CLOSE, BAD_GATEWAY = 1001, 1002, 1006, 1014
 
-#: Bytes read at a time: Twisted's own measure, and that of a stream in full flow.
-SMALL_READ, LARGE_READ = 1 << 16, 1 << 18
+#: Bytes read at a time but for a stream in full flow: Twisted's own measure.
+SMALL_READ = 1 << 16
 #: Each splice is visited once a beat, a slot of them at a time.
 SLOTS = 50
 #: Seconds between the slots when all are closed.
@@ -157,9 +157,9 @@ class End(Protocol):
 
     def _size_reads(self, size: int) -> None:
         """Read more at a time from one who has more."""
-        transport = self.transport
-        if size == transport.bufferSize:
-            transport.bufferSize = LARGE_READ
+        transport, outlet = self.transport, self.other.outlet
+        if size == transport.bufferSize and outlet is not None:
+            transport.bufferSize = outlet.portion
         elif size < SMALL_READ < transport.bufferSize:
             transport.bufferSize = SMALL_READ
 

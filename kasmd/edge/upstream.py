@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import typing
 from typing import Any, Callable, NamedTuple, Optional
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.tcp import Connection
 from twisted.protocols.policies import TimeoutMixin
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
@@ -236,6 +238,12 @@ class UpstreamConnection(Dialled, TimeoutMixin):
         #: Whether anything of the present answer came, and its head.
         self.heard = self._answered = False
         self._sent_all = True
+        self._socket: Optional[socket.socket] = None
+
+    def connectionMade(self) -> None:
+        if isinstance(self.transport, Connection):
+            self._socket = self.transport.getHandle()
+        super().connectionMade()
 
     def callLater(self, period: float, func: Callable[[], None]) -> IDelayedCall:
         """Wait on the owner's clock (TimeoutMixin asks this)."""
@@ -254,7 +262,19 @@ class UpstreamConnection(Dialled, TimeoutMixin):
             raise UpstreamFailed(Kind.NONSENSE, str(error)) from None
         self._sent_all = onward.framing.length == 0
         self.setTimeout(self._owner.timeouts.answer)
-        self.transport.write(head)
+        self._send_first(head)
+
+    def _send_first(self, head: bytes) -> None:
+        """Send what nothing waits before: at once, which saves a turn of the reactor."""
+        sent = 0
+        if self._socket is not None:
+            try:
+                sent = self._socket.send(head)
+            except OSError:
+                # Twisted's own attempt finds out why.
+                pass
+        if sent < len(head):
+            self.transport.write(head[sent:])
 
     def send_body(self, data: bytes) -> None:
         """Send bytes of a body."""
@@ -340,6 +360,7 @@ class UpstreamConnection(Dialled, TimeoutMixin):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
         self.setTimeout(None)
+        self._socket = None
         self._owner.lost(self)
         exchange = self.exchange
         if exchange is None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Callable, Optional
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import (
+    IAddress,
     IDelayedCall,
     IProducer,
     IPushProducer,
@@ -64,15 +65,16 @@ class Channel(Protocol):
     _clogged = False
     _producing = False
 
-    def __init__(self, factory: HttpFactory) -> None:
+    def __init__(self, factory: HttpFactory, peer: Optional[IAddress] = None) -> None:
         self.factory = factory
+        self._peer = peer
         self.number = next_connection()
         self._session = ServerSession(factory.limits.head)
 
     def connectionMade(self) -> None:
         self.factory.connections += 1
         self.secure = ISSLTransport.providedBy(self.transport)
-        peer = self.transport.getPeer()
+        peer = self._peer or self.transport.getPeer()
         if isinstance(peer, (IPv4Address, IPv6Address)):
             self.peer_address, self.peer_port = peer.host, peer.port
             if ITCPTransport.providedBy(self.transport):

@@ -25,6 +25,9 @@ class Proxies:
             ip_network(network, strict=False) for network in networks
         ]
 
+    def __bool__(self) -> bool:
+        return bool(self._networks)
+
     def trusts(self, address: str) -> bool:
         """Tell whether ``address`` is a trusted proxy's."""
         ip = _parsed(address) if self._networks else None

@@ -83,7 +83,7 @@ class HttpFactory(ServerFactory[Channel]):
         if self.connections >= self.limits.connections:
             _log.warn("Refused a connection: there are {count}", count=self.connections)
             return None
-        return Channel(self)
+        return Channel(self, addr)
 
     @property
     def lines(self) -> bytes:

@@ -31,7 +31,7 @@ def asks_for_websocket(request: Request) -> bool:
     )
 
 
-def check_upgrade(request: Request) -> bytes:
+def check_handshake(request: Request) -> bytes:
     """Give the Sec-WebSocket-Key of a well-formed handshake, else a `Problem`."""
     if request.method != b"GET":
         raise Problem(400, "A WebSocket handshake is a GET.", [CLOSE])

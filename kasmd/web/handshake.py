@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import Optional
 
+from kasmd.h1.head import HTTP_1_1
 from kasmd.http.headers import tokens
 from kasmd.http.problems import Problem
 from kasmd.http.server import Request
+from kasmd.http.upgrade import check_handshake
 
 #: What noVNC and Kasm's client offer, and all that RFB needs.
 SUBPROTOCOL = b"binary"
-_VERSION = b"13"
-_KEY = re.compile(rb"[A-Za-z0-9+/]{22}==\Z")
 
 
 def check_upgrade(request: Request) -> bytes:
@@ -23,20 +22,11 @@ def check_upgrade(request: Request) -> bytes:
             "This address speaks WebSocket only.",
             [(b"Upgrade", b"websocket"), (b"Connection", b"Upgrade")],
         )
-    if request.version != b"HTTP/1.1" or request.method != b"GET":
+    if request.version != HTTP_1_1:
         raise Problem(400, "A WebSocket handshake is a GET of HTTP/1.1.")
     if b"upgrade" not in tokens(request.values(b"Connection")):
         raise Problem(400, "The Connection header does not say Upgrade.")
-    if request.value(b"Sec-WebSocket-Version") != _VERSION:
-        raise Problem(
-            426,
-            "Only WebSocket version 13 is spoken here.",
-            [(b"Sec-WebSocket-Version", _VERSION), (b"Upgrade", b"websocket")],
-        )
-    key = request.value(b"Sec-WebSocket-Key")
-    if not _KEY.match(key):
-        raise Problem(400, "The Sec-WebSocket-Key is not 16 bytes in base64.")
-    return key
+    return check_handshake(request)
 
 
 def choose_subprotocol(request: Request) -> Optional[bytes]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import enum
-import re
 from pathlib import Path
 from typing import Any, Collection, Optional, Sequence
 
@@ -16,13 +14,11 @@ from twisted.internet.interfaces import (
 
 from kasmd.errors import ConfigError, ProtocolError
 from kasmd.http.guard import Authenticates, Guard
+from kasmd.http.face import Carrier, Plain, make_face
 from kasmd.http.headers import Origin, parse_origin
-from kasmd.http.problems import CLOSE, Problem
 from kasmd.http.proxies import Proxies
 from kasmd.http.routes import Route, Routes
-from kasmd.http.server import Answer, HttpFactory, Limits, Request
-from kasmd.http.sniff import SniffingFactory
-from kasmd.http.tls import TlsFactory
+from kasmd.http.server import Answer, Limits, Request
 from kasmd.interfaces import IPermissionRegistry, IRoster, MakeViewer
 from kasmd.permission.tickets import Tickets
 from kasmd.rights import Right
@@ -35,14 +31,6 @@ from kasmd.web.websockify import Timing, Websockify
 PAGE = Path(__file__).with_name("page")
 #: The library changes with its package only; the page with every edit.
 _LIBRARY_CACHE = b"private, max-age=3600"
-
-
-class Plain(enum.Enum):
-    """What becomes of a connection that does not speak TLS."""
-
-    SERVE = "serve"
-    REDIRECT = "redirect"
-    REFUSE = "refuse"
 
 
 def content_policy(ancestors: Sequence[str] = ("self",), form: str = "none") -> bytes:
@@ -154,32 +142,6 @@ def make_site(
             return admitted.addCallback(routes.dispatch)
         return admitted.addCallbacks(routes.dispatch, entrance.instead, errbackArgs=(request,))
 
-    extra = [_header(name, value) for name, value in headers]
-    served = HttpFactory(reactor, respond, extra, limits, routes.room, proxies)
-    if tls is None:
-        return served
-    refusal = {Plain.REDIRECT: _redirect, Plain.REFUSE: _refuse}.get(plain)
-    unsafe = served if refusal is None else HttpFactory(reactor, refusal, extra, limits)
-    return SniffingFactory(reactor, TlsFactory(tls, served), unsafe)
-
-
-def _header(name: str, value: str) -> tuple[bytes, bytes]:
-    """Give a configured header as it goes on the wire."""
-    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name) or not value.isprintable():
-        raise ConfigError(f"http headers: {name!a}: {value!a} cannot be a header")
-    try:
-        return name.encode("ascii"), value.encode("latin-1")
-    except UnicodeEncodeError:
-        raise ConfigError(f"http headers: {name}: {value!a} is not Latin-1") from None
-
-
-def _redirect(request: Request) -> Answer:
-    """Send to the same address over TLS; the Host header was checked before."""
-    host = request.value(b"Host")
-    if not host:
-        return _refuse(request)
-    raise Problem(308, "Use https.", [CLOSE, (b"Location", b"https://" + host + request.uri)])
-
-
-def _refuse(request: Request) -> Answer:
-    raise Problem(403, "This port speaks https only: begin the address with https://", [CLOSE])
+    return make_face(
+        reactor, respond, Carrier(tls, plain, proxies), headers, limits, routes.room
+    )

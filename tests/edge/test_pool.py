@@ -60,8 +60,8 @@ class PoolTests(TestCase):
     async def tearDown(self):
         self.pool.close()
         for line in self.far.lines:
-            line.transport.abortConnection()
             if not line.lost.called:
+                line.transport.abortConnection()
                 await line.lost
 
     def begin(self, method=b"GET", framing=Framing(), fields=(), upgrade=False):

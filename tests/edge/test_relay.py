@@ -1,14 +1,18 @@
 """Requests over real sockets: a face, the relay, and an upstream that says anything."""
 
+import datetime
 import hashlib
 import socket
+import tempfile
+from pathlib import Path
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.threads import deferToThread
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import TestCase
 
-from kasmd.edge.asking import Allowed, Upstream
+from kasmd.edge.asking import Allowed, Trust, Upstream
 from kasmd.edge.dial import Timeouts
 from kasmd.edge.failures import FailurePage
 from kasmd.edge.onward import Hop
@@ -18,10 +22,12 @@ from kasmd.edge.splice import Splices
 from kasmd.http.headers import Origin
 from kasmd.http.problems import Problem
 from kasmd.http.server import STREAM, HttpFactory, Limits
+from kasmd.http.tls import CertificateFiles
 from kasmd.http.upgrade import accept_of
 from kasmd.interfaces import Principal
 from kasmd.permission.registry import MemoryRegistry
 from kasmd.rights import READ
+from kasmd.web.certificate import self_signed
 from tests.edge.far import OK, Far, heads, says, talk
 
 PUBLIC = b"/desktop/one/"
@@ -68,8 +74,8 @@ class RelayTests(TestCase):
     async def tearDown(self):
         self.pool.close()
         for line in self.far.lines:
-            line.transport.abortConnection()
             if not line.lost.called:
+                line.transport.abortConnection()
                 await line.lost
 
     def room(self, method, path):
@@ -439,6 +445,20 @@ class RelayTests(TestCase):
     async def until_released(self):
         while len(self.splices):
             await _turn()
+
+    async def test_a_websocket_over_tls(self):
+        path = self_signed(Path(tempfile.mkdtemp()), datetime.datetime.now(datetime.timezone.utc))
+        files = CertificateFiles(reactor, path, path)
+        port = reactor.listenTCP(0, TLSMemoryBIOFactory(files, False, self.far))
+        self.addCleanup(port.stopListening)
+        self.upstream = Upstream("127.0.0.1", port.getHost().port, "", Trust(authorities=str(path)))
+        self.switch()
+        talking = self.send(self.upgrade() + b"\x88\x82\0\0\0\0\x03\xe8")
+        await self.far.until(lambda: self.far.lines and len(self.far.lines[0].heard) == 8)
+        self.far.lines[0].transport.write(b"\x82\x01x\x88\x02\x03\xe8")
+        answer = await talking
+        self.assertTrue(answer.endswith(b"\r\n\r\n\x82\x01x\x88\x02\x03\xe8"), answer)
+        await self.until_released()
 
     async def test_a_revoked_right_closes_the_socket(self):
         self.switch()

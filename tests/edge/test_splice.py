@@ -18,7 +18,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from kasmd.edge.frames import PING, PONG, close, control, masked
-from kasmd.edge.splice import LARGE_READ, Ended, End, Splice, Splices, Timing
+from kasmd.edge.outlet import PLAIN_PORTION
+from kasmd.edge.splice import Ended, End, Splice, Splices, Timing
 
 KEY = b"\x01\x02\x03\x04"
 TEXT = b"\x81\x02hi"
@@ -477,7 +478,7 @@ class SocketTests(TestCase):
             yield deferLater(reactor, 0)  # type: ignore[arg-type]
             sizes.add(self.splice.upstream.transport.bufferSize)
         self.assertEqual(received, data)
-        self.assertIn(LARGE_READ, sizes)
+        self.assertIn(PLAIN_PORTION, sizes)
         ended = yield self.end()
         self.assertEqual(ended.sent, len(data))
 
@@ -498,7 +499,7 @@ class SocketTests(TestCase):
         waiting = len(transport.dataBuffer) - transport.offset + transport._tempDataLen
         self.assertTrue(self.splice.client.outlet.full)
         self.assertGreater(waiting, 0)
-        self.assertLessEqual(waiting, LARGE_READ)
+        self.assertLessEqual(waiting, PLAIN_PORTION)
         self.client.send(FROM_CLIENT)
         self.assertEqual((yield self.receive(self.upstream, len(FROM_CLIENT))), FROM_CLIENT)
         got = yield self.receive(self.client, 8 << 16)

@@ -1,0 +1,260 @@
+"""Streams of video, each encoded once for all who follow it.
+
+A follower that wants a newer picture than it has asks for it: the newest there
+is goes to the encoder, on a thread, and when it is done all are told.  So there
+is never a queue: one picture is being encoded, and the display holds the next.
+A few units are kept for those who could not take them at once; who missed more
+needs a key picture, as one who joins does.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from functools import partial
+from typing import Callable, Collection, Mapping, NamedTuple, Optional
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from kasmd.codec.video import (
+    Codec,
+    Encoding,
+    Unit,
+    VideoEncoder,
+    VideoFailed,
+    available,
+)
+from kasmd.interfaces import IWorker
+from kasmd.permission.callbacks import isolated
+from kasmd.screen.framebuffer import Identity, Snapshot
+from kasmd.screen.geometry import Rect
+from kasmd.screen.pixels import Pixels
+
+#: Units kept for followers that are late.
+KEPT = 4
+#: Streams of one desktop; an encoder of 1080p takes about 30 MB and most of a core.
+MAX_STREAMS = 4
+#: A larger picture takes too long to copy on the reactor, and to encode.
+MAX_PIXELS = 2560 * 1440
+
+#: Gives the pixels of a rectangle, or None where they may not be seen.
+Look = Callable[[Rect], Optional[Snapshot]]
+
+
+class Kind(NamedTuple):
+    """What a stream is: one serves all who want the same.
+
+    ``quality`` is the encoder's own; ``gop`` is how many pictures there are from
+    one key picture to the next, 0 for key pictures only where they are needed.
+    """
+
+    rect: Rect
+    codec: Codec
+    quality: int
+    gop: int = 0
+
+
+class Shown(NamedTuple):
+    """One picture of a stream, and where it came from."""
+
+    number: int
+    identity: Identity
+    unit: Unit
+
+
+class Stream:
+    """The pictures of one area; ``over`` is called, once, when the encoder fails."""
+
+    _log = Logger()
+
+    def __init__(self, kind: Kind, encoding: Encoding, worker: IWorker,
+                 over: Callable[[], None]) -> None:
+        self.kind = kind
+        self.failed = False
+        self.followers: dict[Follower, Callable[[], None]] = {}
+        self.units: deque[Shown] = deque(maxlen=KEPT)
+        self._encoding = encoding
+        self._worker = worker
+        self._over = over
+        self._encoder: Optional[VideoEncoder] = None
+        self._busy = False
+        self._number = 0
+        self._key_due = True
+        self._key_at = 0
+        self._seen: Optional[Identity] = None
+
+    def encode(self, look: Look, key: bool) -> None:
+        """Have the newest picture encoded, unless one is being encoded.
+
+        Where that is so, a ``key`` picture is what comes next.
+        """
+        self._key_due = self._key_due or key
+        if self._busy or self.failed:
+            return
+        snapshot = look(self.kind.rect)
+        if snapshot is None:
+            return
+        self._busy = True
+        key = self._key_due or self._gop_is_over() or not _alike(snapshot.identity, self._seen)
+        self._key_due, self._seen = False, snapshot.identity
+        done: Deferred[Unit] = self._worker.do(self._encode, snapshot.pixels, key)
+        done.addCallback(partial(self._encoded, snapshot.identity))
+        done.addErrback(self._broken)
+
+    def close(self) -> Deferred[None]:
+        """End the stream, after what is being encoded."""
+        closing: Deferred[None] = self._worker.do(self._close)
+        return closing.addErrback(partial(self._log.failure, "a stream's end"))
+
+    def _gop_is_over(self) -> bool:
+        return 0 < self.kind.gop <= self._number - self._key_at
+
+    def _encoded(self, identity: Identity, unit: Unit) -> None:
+        self._busy = False
+        if unit.key:
+            self.units.clear()
+            self._key_at = self._number
+        self.units.append(Shown(self._number, identity, unit))
+        self._number += 1
+        self._tell()
+
+    def _broken(self, failure: Failure) -> None:
+        self._busy, self.failed = False, True
+        if failure.check(VideoFailed):
+            self._log.error("no more video: {why}", why=failure.getErrorMessage())
+        else:
+            self._log.failure("no more video", failure)
+        self._over()
+        self._tell()
+
+    def _tell(self) -> None:
+        for ready in list(self.followers.values()):
+            isolated(ready)
+
+    # On the worker.
+
+    def _encode(self, pixels: Pixels, key: bool) -> Unit:
+        kind = self.kind
+        if self._encoder is None:
+            self._encoder = VideoEncoder(
+                kind.rect.width, kind.rect.height, self._encoding, kind.quality
+            )
+        return self._encoder.encode(pixels, key)
+
+    def _close(self) -> None:
+        encoder, self._encoder = self._encoder, None
+        if encoder is not None:
+            encoder.close()
+
+
+class Follower:
+    """One viewer's place in a stream."""
+
+    def __init__(self, stream: Stream, leave: Callable[[Follower], None]) -> None:
+        self.stream = stream
+        self._leave = leave
+        self._last: Optional[int] = None
+
+    def take(self, now: Identity) -> list[Shown]:
+        """Give the pictures that follow what this one has, oldest first.
+
+        ``now`` is how the display is to be seen: nothing that was seen through
+        another mask is given.
+        """
+        units = self._following()
+        if not all(_alike(shown.identity, now) for shown in units):
+            return []
+        if units:
+            self._last = units[-1].number
+        return units
+
+    def ask(self, look: Look) -> None:
+        """Want a newer picture than any there is; ``look`` gives the newest."""
+        units = self.stream.units
+        behind = self._last is None or not units or units[-1].number != self._last
+        self.stream.encode(look, behind)
+
+    def start_anew(self) -> None:
+        """Have forgotten all pictures: none but a key picture is of use."""
+        self._last = None
+
+    def leave(self) -> None:
+        """Follow no more."""
+        self._leave(self)
+
+    def _following(self) -> list[Shown]:
+        units = self.stream.units
+        if not units:
+            return []
+        if self._last is None or units[0].number > self._last + 1:
+            return list(units) if units[0].unit.key else []
+        return [shown for shown in units if shown.number > self._last]
+
+
+class Streams:
+    """Every stream of one desktop; ``codecs`` are those that may be used."""
+
+    def __init__(self, make_worker: Callable[[], IWorker],
+                 codecs: Collection[Codec] = tuple(Codec)) -> None:
+        self._make_worker = make_worker
+        self._codecs = codecs
+        self._streams: dict[Kind, Stream] = {}
+        #: What encodes each kind of stream here.
+        self.encodings: Mapping[Codec, Encoding] = {}
+
+    def find_encoders(self) -> Deferred[None]:
+        """Try which encoders work here; until then, and without, there is no video."""
+        if not self._codecs:
+            return self._make_worker().do(lambda: None)
+        # SVT-AV1 would tell the terminal of every stream.
+        os.environ.setdefault("SVT_LOG", "0")
+        found: Deferred[None] = self._make_worker().do(available)
+        return found.addCallback(self._found)
+
+    def _found(self, encodings: Mapping[Codec, Encoding]) -> None:
+        self.encodings = {
+            codec: encodings[codec] for codec in Codec
+            if codec in encodings and codec in self._codecs
+        }
+
+    def __len__(self) -> int:
+        return len(self._streams)
+
+    def follow(self, kind: Kind, ready: Callable[[], None]) -> Optional[Follower]:
+        """Give a place in the stream of this kind, or None where there can be none.
+
+        ``ready`` is called after each picture, and if the stream fails.
+        """
+        stream = self._streams.get(kind) or self._open(kind)
+        if stream is None:
+            return None
+        follower = Follower(stream, self._left)
+        stream.followers[follower] = ready
+        return follower
+
+    def _open(self, kind: Kind) -> Optional[Stream]:
+        encoding = self.encodings.get(kind.codec)
+        if (encoding is None or len(self._streams) >= MAX_STREAMS
+                or not 0 < kind.rect.area <= MAX_PIXELS):
+            return None
+        over = partial(self._do_without, kind.codec)
+        stream = self._streams[kind] = Stream(kind, encoding, self._make_worker(), over)
+        return stream
+
+    def _do_without(self, codec: Codec) -> None:
+        self.encodings = {
+            other: encoding for other, encoding in self.encodings.items() if other is not codec
+        }
+
+    def _left(self, follower: Follower) -> None:
+        stream = follower.stream
+        if stream.followers.pop(follower, None) is not None and not stream.followers:
+            del self._streams[stream.kind]
+            stream.close()
+
+
+def _alike(one: Identity, other: Optional[Identity]) -> bool:
+    """Tell whether two pictures are of one display through one mask."""
+    return other is not None and one._replace(frame=other.frame) == other
