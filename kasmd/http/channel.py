@@ -191,7 +191,8 @@ class Channel(Protocol):
         """Stop or go on reading the transport."""
         intake = self._request.intake if self._request is not None else None
         held = isinstance(intake, StreamedBody) and intake.holds_back
-        paused = (held or self._session.unread > MAX_AHEAD) and not self._closing
+        ahead = self.is_read and self._session.unread > MAX_AHEAD
+        paused = (held or ahead) and not self._closing
         if paused != self._transport_paused:
             self._transport_paused = paused
             if paused:
