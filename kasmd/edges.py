@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from functools import partial
-from typing import Any, Callable, Optional, Sequence
+from typing import Any, Optional
 
 from twisted.application.service import MultiService, Service
 from twisted.internet.defer import Deferred
@@ -15,7 +15,6 @@ from twisted.internet.task import deferLater
 from kasmd.config.edges import AGENT, DIRECT, Edge
 from kasmd.config.sessions import read_sessions
 from kasmd.edge.agent import AgentHop
-from kasmd.edge.asking import Authoriser
 from kasmd.edge.cors import Cors
 from kasmd.edge.dial import Timeouts
 from kasmd.edge.directory import Directory
@@ -44,7 +43,7 @@ from kasmd.permission.shares import SessionRegistry
 from kasmd.permission.tickets import AGENT_HOP, Tickets, load_keys
 from kasmd.startup import Listening
 from kasmd.web.entrance import Entrance
-from kasmd.web.site import PAGE, content_policy, parse_origins
+from kasmd.web.site import PAGE, content_policy, frame_ancestors, parse_origins
 
 #: What an owner's grant at a hop is for.
 _HOP = "edge"
@@ -77,7 +76,7 @@ class Sockets(Service):
 class Edges:
     """Makes the edges of one daemon (ConfigError, AccountsError)."""
 
-    def __init__(self, identity: Identity, tls: Callable[[], CertificateFiles], worker: IWorker,
+    def __init__(self, identity: Identity, tls: CertificateFiles, worker: IWorker,
                  embedding: bool, prompt: bool, reactor: Any, daemon: MultiService) -> None:
         self._identity = identity
         self._tls = tls
@@ -131,9 +130,7 @@ class Edges:
             forward=relay.forward,
             prefix=edge.prefix,
             cors=cors,
-            ancestors=" ".join(
-                f"'{word}'" if word in ("self", "none") else word for word in edge.frame_ancestors
-            ),
+            ancestors=frame_ancestors(edge.frame_ancestors),
             body=STREAM,
         )
 
@@ -180,10 +177,9 @@ class Edges:
         return directory
 
     def _carrier(self, edge: Edge) -> Carrier:
-        tls, plain = edge.tls, Plain(edge.tls.plain_http)
         return Carrier(
             self._certificate(edge),
-            plain,
+            Plain(edge.tls.plain_http),
             Proxies(edge.trusted_proxies),
             Proxies(edge.proxy_protocol),
         )
@@ -191,7 +187,7 @@ class Edges:
     def _certificate(self, edge: Edge) -> CertificateFiles:
         tls = edge.tls
         if tls.pem_certificate is None:
-            return self._tls()
+            return self._tls
         key = tls.pem_key or tls.pem_certificate
         return CertificateFiles(self._reactor, tls.pem_certificate, key)
 
@@ -259,8 +255,3 @@ def _limits(edge: Edge) -> Limits:
             request_line=limits.request_line, head=limits.header_bytes, fields=limits.header_count
         ),
     )
-
-
-def frame_ancestors(words: Sequence[str]) -> str:
-    """Give the sources of a frame-ancestors directive (CSP level 3)."""
-    return " ".join(f"'{word}'" if word in ("self", "none") else word for word in words)

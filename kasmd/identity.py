@@ -22,7 +22,7 @@ from kasmd.permission.invitations import Invitations, load_key
 from kasmd.permission.lockout import AccountLockout, Lockout
 from kasmd.permission.logins import Logins
 from kasmd.permission.proofs import Proofs
-from kasmd.permission.registry import Registry
+from kasmd.permission.registry import TOKEN, LiveGrants, Registry
 from kasmd.permission.sessions import Lifetime
 from kasmd.permission.tokens import Tokens
 from kasmd.rights import NOTHING, Right
@@ -44,6 +44,10 @@ class Identity(NamedTuple):
     entrance: Entrance
     lockout: Lockout
     guarded: AccountLockout
+    #: The registries of other faces than the desktop's, whose grants are looked after, too.
+    faces: list[LiveGrants]
+    #: Gives (kind, ident) of each who holds a grant, at whatever face.
+    present: Callable[[], set[tuple[str, str]]]
 
 
 class Punctual(Service):
@@ -87,9 +91,16 @@ def compose_identity(
         accounts, lockout, ThreadWorker(reactor), time.monotonic, guarded
     )
 
+    faces: list[LiveGrants] = []
+
+    def present() -> set[tuple[str, str]]:
+        return registry.present().union(*(face.present() for face in faces))
+
     def expire() -> None:
-        proofs.expire(registry.present())
+        proofs.expire(present())
         registry.recompute()
+        for face in faces:
+            face.recompute(TOKEN)
 
     Punctual(reactor, expire).setServiceParent(daemon)
     site = configuration.site
@@ -98,10 +109,12 @@ def compose_identity(
         content_policy(site.frame_ancestors, form="self"),
         authenticator,
         Sessions(proofs, SessionCookie(site.embedding), site.login == "basic"),
-        registry.present,
+        present,
         parse_origins(site.allowed_origins),
     )
-    return Identity(accounts, proofs, registry, authenticator, entrance, lockout, guarded)
+    return Identity(
+        accounts, proofs, registry, authenticator, entrance, lockout, guarded, faces, present
+    )
 
 
 def _accounts(

@@ -6,9 +6,10 @@ import fcntl
 import os
 import secrets
 import signal
+import socket
 import stat
 from pathlib import Path
-from typing import Any, Optional, Sequence, Union
+from typing import Any, Mapping, Optional, Sequence, Union
 
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -38,6 +39,9 @@ BACKLOG = 512
 FAREWELL_SECONDS = 2.0
 #: A websocket close code (RFC 6455 section 7.4.1).
 GOING_AWAY = 1001
+
+#: SD_LISTEN_FDS_START.
+_FIRST_SYSTEMD_SOCKET = 3
 
 _log = Logger(namespace="kasmd")
 
@@ -101,17 +105,32 @@ class Listening(Service):
             ) from None
 
     @classmethod
-    def unix(cls, reactor: Any, path: str, factory: IProtocolFactory) -> Listening:
-        """Listen on a unix socket that only our user may open."""
+    def unix(cls, reactor: Any, path: str, factory: IProtocolFactory,
+             key: str = "native.unix_socket", mode: int = 0o600) -> Listening:
+        """Listen on a unix socket that, unless ``mode`` says more, only our user may open."""
         ListeningSocket(path).clear()
-        before = os.umask(0o177)
+        before = os.umask(0o777 & ~mode)
         try:
-            return cls(reactor.listenUNIX(path, factory, mode=0o600))
+            return cls(reactor.listenUNIX(path, factory, BACKLOG, mode))
         except CannotListenError as error:
             reason = error.socketError.strerror or error.socketError
-            raise ConfigError(f"native.unix_socket: {path}: {reason}") from None
+            raise ConfigError(f"{key}: {path}: {reason}") from None
         finally:
             os.umask(before)
+
+    @classmethod
+    def systemd(cls, reactor: Any, key: str, name: str, factory: IProtocolFactory,
+                environ: Mapping[str, str]) -> Listening:
+        """Listen on a socket that systemd opened (sd_listen_fds(3)), by its FileDescriptorName."""
+        names = environ.get("LISTEN_FDNAMES", "").split(":")
+        ours = environ.get("LISTEN_PID") == str(os.getpid())
+        if not ours or name not in names:
+            raise ConfigError(f"{key}: systemd gave this process no socket called {name!a}")
+        descriptor = _FIRST_SYSTEMD_SOCKET + names.index(name)
+        with socket.socket(fileno=os.dup(descriptor)) as opened:
+            opened.setblocking(False)
+            family = opened.family
+        return cls(reactor.adoptStreamPort(descriptor, family, factory))
 
     def stopService(self) -> Optional[Deferred[None]]:
         """Stop listening."""

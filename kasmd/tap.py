@@ -6,6 +6,7 @@ import datetime
 import getpass
 import os
 import socket
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any, Optional, Union
@@ -22,16 +23,19 @@ from kasmd.display.programs import check_installed
 from kasmd.display.service import DesktopService, DesktopSettings
 from kasmd.display.upstream import Place, UpstreamDisplay
 from kasmd.display.x11 import X11Display
+from kasmd.edges import Edges, listen
 from kasmd.errors import KasmdError
+from kasmd.http.face import Plain
 from kasmd.http.proxies import Proxies
 from kasmd.http.server import Request
 from kasmd.http.tls import CertificateFiles
-from kasmd.identity import compose_identity
+from kasmd.identity import Identity, compose_identity
 from kasmd.interfaces import IDisplay, ISeat, IViewerTransport, Principal
 from kasmd.log.daemon import LoggedService
 from kasmd.log.output import set_level
 from kasmd.permission.prevention import Prevention
 from kasmd.permission.seat import Hold, Seat
+from kasmd.permission.tickets import DESKTOP_HOP, Tickets, load_keys
 from kasmd.settings import compose_settings, wire_limits
 from kasmd.startup import (
     Ending,
@@ -52,7 +56,6 @@ from kasmd.web.certificate import self_signed
 from kasmd.web.kasmvnc_api import KasmvncApi
 from kasmd.web.pages import Pages
 from kasmd.web.site import (
-    Plain,
     content_policy,
     find_novnc,
     make_site,
@@ -103,6 +106,33 @@ def compose(configuration: Configuration, reactor: Any) -> MultiService:
     state.setServiceParent(daemon)
     _first_account(configuration, state)
     identity = compose_identity(configuration, state.path, reactor, daemon)
+    Ending(reactor).setServiceParent(daemon)
+    tls = _certificate(configuration, state, reactor)
+    if configuration.desktop.enabled:
+        _compose_desktop(configuration, state, identity, tls, reactor, daemon)
+    _compose_edges(configuration, identity, tls, reactor, daemon)
+    return daemon
+
+
+def _compose_edges(configuration: Configuration, identity: Identity, tls: CertificateFiles,
+                   reactor: Any, daemon: MultiService) -> None:
+    """Make the edges, and listen for them."""
+    site, network = configuration.site, configuration.network
+    prompt = site.login == "basic"
+    edges = Edges(
+        identity, tls, ThreadWorker(reactor), site.embedding, prompt, reactor, daemon
+    )
+    for number, edge in enumerate(configuration.edge):
+        address = _address(edge.listen.interface, network)
+        key = f"edge[{number}].listen"
+        port, place = listen(reactor, key, edge, address, edges.compose(edge))
+        port.setServiceParent(daemon)
+        _tell(f"edge {edge.name}, {edge.role}: {place}")
+
+
+def _compose_desktop(configuration: Configuration, state: StateDirectory, identity: Identity,
+                     tls: CertificateFiles, reactor: Any, daemon: MultiService) -> None:
+    """Make the desktop with its site, and listen for it."""
     registry, authenticator = identity.registry, identity.authenticator
     display = _display(configuration, state, reactor, daemon)
     hashing, work = ThreadWorker(reactor), ThreadWorker(reactor)
@@ -129,8 +159,6 @@ def compose(configuration: Configuration, reactor: Any) -> MultiService:
         system_stats=system.report,
     )
     Farewell(reactor, roster).setServiceParent(daemon)
-    Ending(reactor).setServiceParent(daemon)
-    tls = _certificate(configuration, state, reactor)
     origins = parse_origins(configuration.site.allowed_origins)
     seat_of = partial(_seat, display, hold, prevention)
     kasmvnc = KasmvncApi(
@@ -166,6 +194,7 @@ def compose(configuration: Configuration, reactor: Any) -> MultiService:
         mounts=_mounts(configuration),
         more=[*kasmvnc.routes(), *own.routes()],
         entrance=identity.entrance,
+        tickets=_tickets(configuration.security.ticket_key),
         proxies=Proxies(configuration.network.trusted_proxies),
         headers=configuration.server.http.headers,
         allowed_origins=origins,
@@ -175,7 +204,6 @@ def compose(configuration: Configuration, reactor: Any) -> MultiService:
     )
     _listen(configuration, site, reactor, daemon)
     _listen_natively(configuration, around, tls, reactor, daemon)
-    return daemon
 
 
 def _first_account(configuration: Configuration, state: StateDirectory) -> None:
@@ -251,6 +279,11 @@ def _certificate(configuration: Configuration, state: StateDirectory,
         own = self_signed(state.path, now)
         return CertificateFiles(reactor, own, own)
     return CertificateFiles(reactor, ssl.pem_certificate, ssl.pem_key or ssl.pem_certificate)
+
+
+def _tickets(path: Optional[str]) -> Optional[Tickets]:
+    """Give what reads the tickets of an edge in front, where one is believed (AccountsError)."""
+    return Tickets(load_keys(path), DESKTOP_HOP, time.time) if path else None
 
 
 def _mounts(configuration: Configuration) -> tuple[Mount, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Iterator, Optional, Sequence
 
 from kasmd.config.addresses import (
+    REQUEST_HOST,
     Address,
     Trusting,
     address_to_ask,
@@ -18,6 +19,7 @@ from kasmd.config.kinds import (
     choice,
     either,
     framers,
+    hosts,
     integer,
     networks,
     optional,
@@ -97,6 +99,7 @@ class Auth(Trusting):
     address: Optional[Address] = option(None, optional(address_to_ask))
     path: Optional[str] = option(None, optional(call))
     grace_seconds: float = option(60.0, seconds(0, 86400))
+    request_hosts: tuple[str, ...] = option((), hosts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +161,10 @@ def _about_the_role(edge: Edge) -> Iterator[tuple[str, str]]:
         yield "auth.address", f"must be given, for a {edge.role} hop asks who may pass"
     if not asks and auth.address is not None:
         yield "auth.address", "means nothing here: a direct edge has kasmd's own log-in"
+    by_request = auth.address is not None and auth.address.upstream.host == REQUEST_HOST
+    if by_request and (edge.role != AGENT or not auth.request_hosts):
+        yield "auth.address", "may follow the request's host for an agent hop only, and only" \
+            " to the hosts that auth.request_hosts names: a client chooses that host"
     if auth.address is not None and auth.address.upstream.tls is not None and not auth.decided:
         yield "auth.address", undecided("what is asked")
     if lists and edge.directory is None:

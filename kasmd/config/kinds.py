@@ -246,6 +246,15 @@ def origins(raw: Raw) -> tuple[str, ...]:
     return tuple(item.lower() for item in items)
 
 
+def hosts(raw: Raw) -> tuple[str, ...]:
+    """A host's name or address, or a list of them."""
+    items = [raw] if isinstance(raw, str) else raw
+    for item in items:
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}", item):
+            raise ValueError(f"must be a list of hosts, which {item!a} is none")
+    return tuple(item.lower() for item in items)
+
+
 def framers(raw: Raw) -> tuple[str, ...]:
     """Whose pages may frame ours: ``self`` and origins, or ``none`` alone (CSP 3)."""
     items = [raw] if isinstance(raw, str) else raw

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Optional
 
 from kasmd.config.addresses import Trusting, is_host
-from kasmd.config.kinds import Raw, path
+from kasmd.config.kinds import Raw, integer, path
 from kasmd.display.upstream import Place, Terms
 from kasmd.rfb.client_handshake import Credentials
 from kasmd.rfb.numbers import SecurityType, VeNCryptSubtype
@@ -47,9 +47,19 @@ def place(raw: Raw) -> Place:
     return Place(host, int(port))
 
 
-def terms(username: Optional[str], password: Optional[str], quality: Optional[int],
+def quality(raw: Raw) -> Optional[int]:
+    """RFB's JPEG quality, 0 to 9, or none for ``lossless``."""
+    if raw == LOSSLESS:
+        return None
+    try:
+        return integer(0, 9)(raw)
+    except ValueError:
+        raise ValueError(f"must be 0 to 9, or {LOSSLESS}") from None
+
+
+def terms(username: Optional[str], password: Optional[str], level: Optional[int],
           trusting: Trusting) -> Terms:
     """Give who we are there, whom we believe, and what we ask for."""
     checked = trusting.pin or trusting.ca
     ways = _CERTIFIED if checked else _UNCHECKED if trusting.unchecked else _ANY
-    return Terms(Credentials(ways, password, username or ""), trusting.trust, quality)
+    return Terms(Credentials(ways, password, username or ""), trusting.trust, level)

@@ -34,7 +34,7 @@ from kasmd.config.kinds import (
     text,
 )
 from kasmd.config.schema import entries, option, section
-from kasmd.config.upstreams import LOSSLESS, place
+from kasmd.config.upstreams import place, quality
 from kasmd.display.upstream import Place
 from kasmd.ranges import (
     BLACKLIST_SECONDS,
@@ -180,7 +180,7 @@ class Display:
     rfb_password: Optional[str] = option(None, optional(secret))
     rfb_password_file: Optional[str] = option(None, optional(secret_file))
     rfb_tls: Trusting = section(Trusting)
-    rfb_quality: Optional[int] = option(9, either({LOSSLESS: None}, optional(integer(0, 9))))
+    rfb_quality: Optional[int] = option(9, quality)
     max_resolution: MaxResolution = section(MaxResolution)
     xvfb: tuple[str, ...] = option(("Xvfb",), program)
     window_manager: tuple[str, ...] = option(("openbox",), command)

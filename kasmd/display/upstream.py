@@ -183,7 +183,7 @@ class UpstreamDisplay(WatchedDisplay):
         for sized in resizes:
             sized.callback(DONE)
 
-    def _update_ended(self) -> None:
+    def _update_ended(self, answer: bool) -> None:
         if self._lost:
             self._lost = False
             self._next_frame()
@@ -191,9 +191,10 @@ class UpstreamDisplay(WatchedDisplay):
         if self._logged:
             self.log.info("the upstream {display.where} is back", display=self)
             self._logged = ""
-        waiting, self._waiting = self._waiting, []
-        for deferred in waiting:
-            deferred.callback(None)
+        if answer:
+            waiting, self._waiting = self._waiting, []
+            for deferred in waiting:
+                deferred.callback(None)
 
     def _upstream_named(self, name: str) -> None:
         shown = "".join(c for c in name[:NAME_KEPT] if c.isprintable()).strip()

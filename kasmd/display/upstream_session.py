@@ -63,6 +63,8 @@ ENCODINGS = (
 )
 #: The pseudo-encoding of JPEG quality 0 (RFC 6143 section 7.8; rfbproto).
 _QUALITY = -32
+#: A pixel that comes only where it changed, or is asked for.
+_ORIGIN = Rect(0, 0, 1, 1)
 
 
 class Face(NamedTuple):
@@ -71,7 +73,7 @@ class Face(NamedTuple):
     show: Callable[[Sequence[Patch]], None]
     move: Callable[[Move], None]
     sized: Callable[[int, int], None]
-    ended: Callable[[], None]
+    ended: Callable[[bool], None]
     cursor: Callable[[Cursor], None]
     leds: Callable[[int], None]
     named: Callable[[str], None]
@@ -100,6 +102,7 @@ class UpstreamSession:
                                ("name", face.named), ("leds", face.leds))
         }
         self._blocked: Optional[Received] = None
+        self._origin_came = False
         self._began: Optional[float] = None
         self._asked_at = 0.0
         self._asked = False
@@ -148,9 +151,9 @@ class UpstreamSession:
         return answer
 
     def ask_for_all(self) -> None:
-        """Have an update come that has all there is by now."""
+        """Have an update come that has all there is by now; it has the origin in it."""
         self._say(self._session.send_update_request, True, self._whole)
-        self._say(self._session.send_update_request, False, Rect(0, 0, 1, 1))
+        self._say(self._session.send_update_request, False, _ORIGIN)
 
     def audience_changed(self) -> None:
         """Ask for pictures while they are wanted."""
@@ -200,6 +203,7 @@ class UpstreamSession:
     def _rectangle(self, received: Received) -> None:
         encoding = received.encoding
         if encoding in PICTURES:
+            self._origin_came |= received.rect.contains(_ORIGIN)
             if self._sizes.waiting:
                 # Its size is told in a moment; so long the upstream has to wait.
                 self._blocked = received
@@ -253,7 +257,8 @@ class UpstreamSession:
 
     def _update_shown(self) -> None:
         self._asked = False
-        self._face.ended()
+        answer, self._origin_came = self._origin_came, False
+        self._face.ended(answer)
         self._ask_again()
 
     # Asking.

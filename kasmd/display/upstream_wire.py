@@ -116,8 +116,9 @@ class UpstreamWire(Protocol):
         if self.ended:
             return
         if not self._anonymous:
+            connection: Any = self.transport.getHandle()
             try:
-                check_certificate(self.transport.getHandle(), self._trust, self._name)
+                check_certificate(connection, self._trust, self._name)
             except Untrusted as error:
                 self.fail(str(error), refused=True)
                 return

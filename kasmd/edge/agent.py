@@ -21,13 +21,12 @@ from kasmd.edge.kasm import Ask, ControlPlane, Place, Question, Timing, Way
 from kasmd.errors import LoginRefused
 from kasmd.h1.fields import Field
 from kasmd.h1.head import ResponseHead
+from kasmd.http.guard import TICKET_FIELD as TICKET
 from kasmd.http.server import Request
 from kasmd.interfaces import IGrant, Principal
 from kasmd.permission.leases import Leases
 from kasmd.permission.tickets import Tickets
 
-#: What one hop tells the next.
-TICKET = b"Kasmd-Ticket"
 #: Stands in the auth address for the host that was asked for.
 REQUEST_HOST = "$request_host$"
 #: The service that a session is; others are in the directory as ``<session>.<service>``.
@@ -77,11 +76,13 @@ class AgentHop(ControlPlane):
         if self._address.host != REQUEST_HOST:
             return self._address, self._path
         host = question.host.decode("latin-1").lower()
-        name, _, port = host.rpartition(":") if host.rpartition(":")[2].isdigit() else (host, "", "")
-        if name.strip("[]") not in self._hosts:
+        name, _, port = host.rpartition(":")
+        if not port.isdigit():
+            name, port = host, str(self._address.port)
+        name = name.strip("[]")
+        if name not in self._hosts:
             raise refusal("auth-service-down", detail=f"{name} is not one of the hosts to ask")
-        number = int(port) if port else self._address.port
-        return self._address._replace(host=name.strip("[]"), port=number), self._path
+        return self._address._replace(host=name, port=int(port)), self._path
 
     def _way(self, question: Question, reply: ResponseHead) -> Way:
         session = self._session(question.place)

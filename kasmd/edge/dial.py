@@ -87,6 +87,7 @@ class Timeouts(NamedTuple):
 class Dialled(Protocol):
     """What `dial` connects: it learns when bytes may be sent, or why they never will."""
 
+    transport: Any = None
     tls: Optional[Trust] = None
     #: Fires once; None from then on.
     ready: Optional[Deferred[None]] = None

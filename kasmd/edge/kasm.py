@@ -18,7 +18,7 @@ from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from kasmd.edge.asking import Allowed, Trust, Upstream
+from kasmd.edge.asking import Allowed, Upstream
 from kasmd.edge.cookies import (
     NEEDED,
     USERNAME,
@@ -29,12 +29,13 @@ from kasmd.edge.cookies import (
     kasm_cookies,
 )
 from kasmd.edge.failures import refusal
-from kasmd.h1.fields import Field, Fields
+from kasmd.h1.fields import Field
 from kasmd.h1.head import ResponseHead
 from kasmd.http.server import Request
 from kasmd.interfaces import Principal
 from kasmd.permission.leases import LEASE, Lease, Leases
 from kasmd.permission.registry import EVERYTHING
+from kasmd.rights import Right
 
 _log = Logger(namespace="kasmd.edge")
 
@@ -206,6 +207,10 @@ class ControlPlane:
         """Give whom to ask, and for what."""
         raise NotImplementedError
 
+    def _rights(self, reply: ResponseHead) -> Right:
+        """Give what was allowed; Kasm's answers leave that to the desktop's credential."""
+        return EVERYTHING
+
     def _way(self, question: Question, reply: ResponseHead) -> Way:
         """Give the way for what was asked, now that it is allowed."""
         raise NotImplementedError
@@ -218,7 +223,7 @@ class ControlPlane:
         way = self._way(question, reply)
         place = question.place
         lease = self._leases.put(
-            question.principal, place.session, EVERYTHING, self._timing.lease
+            question.principal, place.session, self._rights(reply), self._timing.lease
         )
         kept = self._kept.setdefault(lease, _Kept(question, {}))
         if len(kept.ways) < MAX_SERVICES or place.service in kept.ways:

@@ -11,7 +11,8 @@ from twisted.python.failure import Failure
 
 from kasmd.edge.asking import Upstream
 from kasmd.edge.dial import Kind, Timeouts, UpstreamFailed, dial
-from kasmd.edge.upstream import Exchange, Onward, Receiver, UpstreamConnection
+from kasmd.edge.exchange import Exchange, Onward, Receiver
+from kasmd.edge.upstream import UpstreamConnection
 from kasmd.h1.body import Framing
 from kasmd.h1.fields import Field
 from kasmd.h1.head import Limits, ResponseHead

@@ -3,18 +3,25 @@
     -> GET /api/kasm_connect/
     <- 202, connect_hostname, connect_port, connect_path, connect_auth, connect_kasm_id,
        connect_schema
+
+To Kasm's answer kasmd's control plane adds connect_rights (letters of r, w and o),
+which go on in a ticket; without it, the credential alone says what may be done.
 """
 
 from __future__ import annotations
 
-from typing import Callable
+from typing import Callable, Optional
 
-from kasmd.edge.asking import Trust, Upstream
+from kasmd.edge.asking import Allowed, Trust, Upstream
 from kasmd.edge.failures import refusal
 from kasmd.edge.kasm import Ask, ControlPlane, Question, Timing, Way
 from kasmd.h1.fields import Fields
 from kasmd.h1.head import ResponseHead
+from kasmd.http.guard import TICKET_FIELD as TICKET
 from kasmd.permission.leases import Leases
+from kasmd.permission.registry import EVERYTHING
+from kasmd.permission.tickets import Tickets
+from kasmd.rights import Right, rights_from_letters
 
 
 class WebappHop(ControlPlane):
@@ -22,11 +29,26 @@ class WebappHop(ControlPlane):
 
     def __init__(self, ask: Ask, leases: Leases, clock: Callable[[], float], address: Upstream,
                  trust: Trust = Trust(), timing: Timing = Timing(),
-                 below: bytes = b"/desktop/", path: bytes = b"/api/kasm_connect/") -> None:
+                 below: bytes = b"/desktop/", path: bytes = b"/api/kasm_connect/",
+                 tickets: Optional[Tickets] = None) -> None:
         super().__init__(ask, leases, clock, timing, below)
         self._address = address
         self._path = path
         self._trust = trust
+        self._tickets = tickets
+
+    def _allow(self, way: Way, question: Question) -> Allowed:
+        allowed = super()._allow(way, question)
+        if self._tickets is None:
+            return allowed
+        session = question.place.session
+        rights = self._leases.rights_of(question.principal, session)
+        ticket = self._tickets.sign(question.principal.name, session, rights)
+        return allowed._replace(fields=(*allowed.fields, (TICKET, ticket.encode("ascii"))))
+
+    def _rights(self, reply: ResponseHead) -> Right:
+        letters = _Told(reply.fields).text("rights")
+        return rights_from_letters(letters) if letters else EVERYTHING
 
     def _ask_for(self, question: Question) -> tuple[Upstream, bytes]:
         return self._address, self._path

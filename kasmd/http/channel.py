@@ -64,6 +64,8 @@ class Channel(Protocol):
     #: Answers wait for the client to take them.
     _clogged = False
     _producing = False
+    #: The next request has not begun.
+    _resting = False
 
     def __init__(self, factory: HttpFactory, peer: Optional[IAddress] = None) -> None:
         self.factory = factory
@@ -72,7 +74,6 @@ class Channel(Protocol):
         self._session = ServerSession(factory.limits.head)
 
     def connectionMade(self) -> None:
-        self.factory.connections += 1
         self.secure = ISSLTransport.providedBy(self.transport)
         peer = self._peer or self.transport.getPeer()
         if isinstance(peer, (IPv4Address, IPv6Address)):
@@ -80,12 +81,15 @@ class Channel(Protocol):
             if ITCPTransport.providedBy(self.transport):
                 self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)
-        self._await_request()
+        if not self.factory.arrived(self.peer_address):
+            self.abort()
+            return
+        self._start_timer(self.factory.limits.head_timeout, self._timed_out)
         note(self.number, f"got client connection from {self.peer_address}")
         note(self.number, "using SSL socket" if self.secure else "using plain (not SSL) socket")
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.factory.connections -= 1
+        self.factory.left(self.peer_address)
         self._closing = True
         self._stop_timer()
         request, self._request = self._request, None
@@ -98,6 +102,9 @@ class Channel(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         if not self._closing:
+            if self._resting:
+                self._resting = False
+                self._start_timer(self.factory.limits.head_timeout, self._timed_out)
             self._read(lambda: self._session.receive_data(data))
             self._read_on()
 
@@ -238,7 +245,7 @@ class Channel(Protocol):
         self._stop_timer()
         self.transport.unregisterProducer()
         self.regulate()
-        successor = _Successor(self.factory, self.number, protocol)
+        successor = _Successor(self.factory, self.number, self.peer_address, protocol)
         if isinstance(self.transport, ProtocolWrapper):
             self.transport.wrappedProtocol = successor
         else:
@@ -277,7 +284,11 @@ class Channel(Protocol):
         self.transport.abortConnection()
 
     def _await_request(self) -> None:
-        seconds = self.factory.limits.head_timeout
+        limits = self.factory.limits
+        self._resting = limits.idle_timeout is not None and not self._session.unread
+        seconds = limits.head_timeout
+        if self._resting and limits.idle_timeout is not None:
+            seconds = limits.idle_timeout
         if self._timer is not None and self._timer.active():
             self._timer.reset(seconds)
         else:
@@ -302,15 +313,18 @@ class Channel(Protocol):
 class _Successor(Protocol):
     """What stays of a channel after `Channel.hand_over`: the count and the number."""
 
-    def __init__(self, factory: HttpFactory, number: int, protocol: Protocol) -> None:
+    def __init__(
+        self, factory: HttpFactory, number: int, address: str, protocol: Protocol
+    ) -> None:
         self._factory = factory
         self._number = number
+        self._address = address
         self._protocol = protocol
 
     def dataReceived(self, data: bytes) -> None:
         self._protocol.dataReceived(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._factory.connections -= 1
+        self._factory.left(self._address)
         self._protocol.connectionLost(reason)
         note(self._number, "handler exit")

@@ -34,10 +34,12 @@ OWN_HEADERS = (
 class Limits(NamedTuple):
     """The ceilings of one HTTP face."""
 
-    #: Seconds for a whole request to arrive, counted from the last answer.
-    head_timeout: int = 30
+    #: Seconds for a whole request to arrive.
+    head_timeout: float = 30
+    #: Seconds between an answer and the first byte of the next request; None: as many.
+    idle_timeout: Optional[float] = None
     #: Seconds between a polite close and a rude one.
-    abort_timeout: int = 5
+    abort_timeout: float = 5
     #: Bytes of a body that no route reads, which is dropped.
     body: int = 65536
     #: Bytes of all bodies that are kept at one time for the routes that read them.
@@ -46,6 +48,8 @@ class Limits(NamedTuple):
     linger: float = 1.0
     #: Connections at one time, websockets among them.
     connections: int = 2000
+    #: Of one client address, as far as it is the one that connects; 0: any number.
+    connections_per_address: int = 0
     #: What a request's head may be.
     head: HeadLimits = HeadLimits()
 
@@ -74,6 +78,7 @@ class HttpFactory(ServerFactory[Channel]):
         self.proxies = proxies
         self.limits = limits
         self.connections = 0
+        self._by_address: dict[str, int] = {}
         #: Bytes of the bodies that are kept.
         self.bodies = 0
         self._fields = (*OWN_HEADERS, *headers)
@@ -84,6 +89,25 @@ class HttpFactory(ServerFactory[Channel]):
             _log.warn("Refused a connection: there are {count}", count=self.connections)
             return None
         return Channel(self, addr)
+
+    def arrived(self, address: str) -> bool:
+        """Count a connection; tell whether it may stay."""
+        self.connections += 1
+        most = self.limits.connections_per_address
+        if not most or not address:
+            return True
+        count = self._by_address[address] = self._by_address.get(address, 0) + 1
+        if count == most + 1:
+            _log.warn("{address} has {most} connections and gets no more", address=address,
+                      most=most)
+        return count <= most
+
+    def left(self, address: str) -> None:
+        """Count a connection that is gone."""
+        self.connections -= 1
+        count = self._by_address.pop(address, 0) - 1
+        if count > 0:
+            self._by_address[address] = count
 
     @property
     def lines(self) -> bytes:

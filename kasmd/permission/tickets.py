@@ -41,6 +41,8 @@ MAX_TICKET = 2048
 MAX_NAME = 128
 #: What the desktop's own site calls itself.
 DESKTOP_HOP = "desktop"
+#: What an agent hop does.
+AGENT_HOP = "agent"
 
 _HEADER = {"alg": "HS256", "typ": "JWT"}
 _TICKET = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{43}\Z")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kasmd.errors import ProtocolError
 from kasmd.rfb.numbers import Encoding
@@ -66,13 +67,13 @@ def _vmware(rect: Rect, payload: bytes, pixel_format: PixelFormat) -> bytes:
         pixels[:, :3] = (pixels[:, :3] * pixels[:, 3:] + 127) // _OPAQUE
         return pixels.astype(np.uint8).tobytes()
     kept, drawn = (part.tobytes() for part in np.split(data, 2))
-    keeps = from_format(kept, BGRX, rect.height, rect.width)[..., :3].any(axis=2)
+    keeps = np.any(from_format(kept, BGRX, rect.height, rect.width)[..., :3], axis=2)
     pixels_of = from_format(drawn, BGRX, rect.height, rect.width)
     # What would invert the screen is shown as it is drawn.
-    return _shown(pixels_of, ~keeps | pixels_of[..., :3].any(axis=2))
+    return _shown(pixels_of, np.logical_or(~keeps, pixels_of[..., :3].any(axis=2)))
 
 
-def _shown(pixels: Pixels, mask: np.ndarray) -> bytes:
+def _shown(pixels: Pixels, mask: NDArray[np.bool_]) -> bytes:
     """Give red, green, blue, alpha: opaque where ``mask`` is set, else nothing."""
     rgba = np.zeros((*pixels.shape[:2], 4), np.uint8)
     rgba[..., :3] = pixels[..., 2::-1]

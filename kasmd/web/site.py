@@ -13,8 +13,8 @@ from twisted.internet.interfaces import (
 )
 
 from kasmd.errors import ConfigError, ProtocolError
-from kasmd.http.guard import Authenticates, Guard
 from kasmd.http.face import Carrier, Plain, make_face
+from kasmd.http.guard import Authenticates, Guard
 from kasmd.http.headers import Origin, parse_origin
 from kasmd.http.proxies import Proxies
 from kasmd.http.routes import Route, Routes
@@ -40,7 +40,7 @@ def content_policy(ancestors: Sequence[str] = ("self",), form: str = "none") -> 
     show the page in a frame: ``self``, ``none`` or origins; ``form`` where its
     form may go.
     """
-    framing = " ".join(f"'{word}'" if word in ("self", "none") else word for word in ancestors)
+    framing = frame_ancestors(ancestors)
     rules = (
         "default-src 'none'",
         "script-src 'self'",
@@ -52,6 +52,11 @@ def content_policy(ancestors: Sequence[str] = ("self",), form: str = "none") -> 
         f"frame-ancestors {framing}",
     )
     return "; ".join(rules).encode("ascii")
+
+
+def frame_ancestors(words: Sequence[str]) -> str:
+    """Give the sources of a frame-ancestors directive (CSP level 3)."""
+    return " ".join(f"'{word}'" if word in ("self", "none") else word for word in words)
 
 
 def page_mounts(

@@ -20,6 +20,7 @@ from kasmd.permission.registry import MemoryRegistry
 from kasmd.permission.seat import Seat
 from kasmd.rights import OWNER, WRITE
 from kasmd.screen.geometry import Rect, Screen
+from tests.display.upstreams import serve, upstream
 
 SECONDS = 10
 
@@ -167,6 +168,16 @@ class X11DisplayTests(Contract, TestCase):
         service.startService()
         self.addCleanup(service.stopService)
         await service.ready
+        return display
+
+
+class UpstreamDisplayTests(Contract, TestCase):
+    """Over RFB, from a display in memory."""
+
+    async def make(self) -> Any:
+        """Give one that is connected."""
+        display = upstream(self, serve(self, MemoryDisplay(640, 480)))
+        await display.connect().addTimeout(SECONDS, reactor)
         return display
 
 

@@ -9,8 +9,8 @@ from twisted.trial.unittest import TestCase
 
 from kasmd.edge.asking import Upstream
 from kasmd.edge.dial import Kind, Timeouts, UpstreamFailed
+from kasmd.edge.exchange import Onward
 from kasmd.edge.pool import Bounds, Pool
-from kasmd.edge.upstream import Onward
 from kasmd.h1.body import Framing
 from tests.edge.far import OK, Far, says
 

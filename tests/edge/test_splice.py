@@ -19,7 +19,7 @@ from twisted.trial.unittest import TestCase
 
 from kasmd.edge.frames import PING, PONG, close, control, masked
 from kasmd.edge.outlet import PLAIN_PORTION
-from kasmd.edge.splice import Ended, End, Splice, Splices, Timing
+from kasmd.edge.splice import End, Ended, Splice, Splices, Timing
 
 KEY = b"\x01\x02\x03\x04"
 TEXT = b"\x81\x02hi"
