@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from statistics import median
 from typing import Callable, Iterator, Mapping, NamedTuple, Optional, Sequence
 
@@ -12,6 +13,17 @@ from bench.child import Numbers
 Run = Mapping[str, Mapping[str, Numbers]]
 #: One line of a table.
 Line = tuple[str, ...]
+#: The numbers of each workload that people are shown.
+Shown = Mapping[str, Sequence[str]]
+_LABEL = re.compile(r"^\.\. _bench-(\w+):\n", re.MULTILINE)
+_PAGE = """\
+The benchmark
+=============
+
+Written by ``./dev bench`` and ``./dev bench edge``, which say in ``bench/`` what they do.
+Each ratio is taken within one run.
+
+"""
 OURS, THEIRS = "kasmd", "tigervnc"
 
 _MOVING = ("updates_per_s", "lost", "wrong_pixels", "kib_per_paint", "cpu", "cpu_ms_per_update")
@@ -71,6 +83,16 @@ class Target(NamedTuple):
         return f"{bound} in every run" if self.every_run else bound
 
 
+class About(NamedTuple):
+    """What a suite's report says."""
+
+    name: str
+    title: str
+    text: str
+    targets: Sequence[Target]
+    shown: Shown
+
+
 def of(stack: str, workload: str, number: str) -> Callable[[Run], float]:
     """Measure one number of a stack's."""
     return lambda run: run[stack][workload][number]
@@ -126,6 +148,16 @@ TARGETS = (
 )
 
 
+DESKTOP = About(
+    "desktop",
+    "The desktop",
+    "kasmd beside TigerVNC and x11vnc, each behind websockify.  CPU is all processes of a\n"
+    "stack, its X server included, in seconds a second; memory is PSS.",
+    TARGETS,
+    SHOWN,
+)
+
+
 def spread(values: Sequence[float]) -> Spread:
     """Summarise the values of several runs."""
     return Spread(median(values), min(values), max(values))
@@ -142,18 +174,18 @@ def over(runs: Sequence[Run], measure: Callable[[Run], float]) -> Optional[Sprea
     return spread(values) if values else None
 
 
-def verdicts(runs: Sequence[Run]) -> Iterator[Line]:
+def verdicts(runs: Sequence[Run], targets: Sequence[Target]) -> Iterator[Line]:
     """Give a line for each target: text, bound, measured, met or not."""
-    for target in TARGETS:
+    for target in targets:
         found = over(runs, target.measure)
         if found is not None:
             met = "met" if target.met(found) else "not met"
             yield target.text, target.bound, str(found), met
 
 
-def figures(runs: Sequence[Run], stacks: Sequence[str]) -> Iterator[Line]:
+def figures(runs: Sequence[Run], stacks: Sequence[str], shown: Shown) -> Iterator[Line]:
     """Give a line for each number: its name, then the value for each stack."""
-    for workload, numbers in SHOWN.items():
+    for workload, numbers in shown.items():
         for number in numbers:
             found = [over(runs, of(stack, workload, number)) for stack in stacks]
             if any(found):
@@ -161,10 +193,12 @@ def figures(runs: Sequence[Run], stacks: Sequence[str]) -> Iterator[Line]:
                 yield (f"{workload}: {number.replace('_', ' ')}", *cells)
 
 
-def tables(runs: Sequence[Run], stacks: Sequence[str]) -> Iterator[tuple[Line, list[Line]]]:
+def tables(
+    runs: Sequence[Run], stacks: Sequence[str], about: About
+) -> Iterator[tuple[Line, list[Line]]]:
     """Give the heads and the lines of the two tables: targets, and figures."""
-    yield ("target", "asked", "measured", ""), list(verdicts(runs))
-    yield ("", *stacks), list(figures(runs, stacks))
+    yield ("target", "asked", "measured", ""), list(verdicts(runs, about.targets))
+    yield ("", *stacks), list(figures(runs, stacks, about.shown))
 
 
 def text_table(head: Line, lines: Sequence[Line]) -> str:
@@ -185,24 +219,37 @@ def rst_table(head: Line, lines: Sequence[Line]) -> str:
     return ".. list-table::\n   :header-rows: 1\n\n" + "\n".join(rows) + "\n"
 
 
-def rst(runs: Sequence[Run], stacks: Sequence[str], machine: Mapping[str, str]) -> str:
-    """Give docs/bench.rst."""
-    targets, numbers = (rst_table(head, lines) for head, lines in tables(runs, stacks))
+def rst(
+    runs: Sequence[Run], stacks: Sequence[str], machine: Mapping[str, str], about: About
+) -> str:
+    """Give the part of docs/bench.rst that is about one suite."""
+    targets, numbers = (rst_table(head, lines) for head, lines in tables(runs, stacks, about))
     return "\n".join(
         (
-            "The benchmark\n=============\n",
-            "Written by ``./dev bench``, which says in ``bench/`` what it does.  Medians of",
-            f"{len(runs)} runs (least to most); each ratio is taken within one run.  CPU is all",
-            "processes of a stack, its X server included, in seconds a second; memory is PSS.\n",
-            "Targets\n-------\n",
+            _heading(about.title, "-"),
+            about.text,
+            f"Medians of {len(runs)} runs (least to most).\n",
+            _heading(f"{about.title}: targets", "~"),
             targets,
-            "Figures\n-------\n",
+            _heading(f"{about.title}: figures", "~"),
             numbers,
-            "The machine\n-----------\n",
+            _heading(f"{about.title}: the machine", "~"),
             *(f":{name}: {value}" for name, value in machine.items()),
             "",
         )
     )
+
+
+def page(before: str, about: About, part: str) -> str:
+    """Give docs/bench.rst with ``part`` in the place of what it said of the same suite."""
+    _, *labelled = _LABEL.split(before)
+    parts = {**dict(zip(labelled[::2], labelled[1::2])), about.name: f"\n{part}\n"}
+    labels = (f".. _bench-{name}:\n{parts[name]}" for name in sorted(parts))
+    return (_PAGE + "".join(labels)).rstrip() + "\n"
+
+
+def _heading(text: str, line: str) -> str:
+    return f"{text}\n{line * len(text)}\n"
 
 
 def _short(value: float) -> str:

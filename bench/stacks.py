@@ -11,12 +11,12 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Optional, TypeVar
+from typing import Callable, Optional, Sequence, TypeVar
 
 from bench.processes import PATIENCE, Failed, cpu_seconds, free_port, pss_mib, start, stop, tree
 
 WIDTH, HEIGHT = 1920, 1080
-_SECRET = "$5$kasm$M.z5TLjdOq8hLv4c3HJaD5mKBkD6uIV8a1mkEVonCq/"
+SECRET = "$5$kasm$M.z5TLjdOq8hLv4c3HJaD5mKBkD6uIV8a1mkEVonCq/"
 
 
 def basic(name: str, password: str = "password") -> str:
@@ -74,7 +74,7 @@ class Stack:
         return pss_mib(tree(self.roots))
 
 
-class _Starter:
+class Starter:
     """Starts the processes of one stack; ``ending`` ends them, last first."""
 
     def __init__(self, folder: Path, ending: ExitStack) -> None:
@@ -117,10 +117,10 @@ class _Starter:
         return Stack(name, port, *x_server, self.roots)
 
 
-def _kasmd(starter: _Starter) -> Stack:
+def _kasmd(starter: Starter) -> Stack:
     folder, port = starter.folder, free_port()
     (folder / "passwords").write_text(
-        f"bench:{_SECRET}:rwo\n{WATCHER}:{_SECRET}:r\n"
+        f"bench:{SECRET}:rwo\n{WATCHER}:{SECRET}:r\n"
     )
     (folder / "passwords").chmod(0o600)
     (folder / "www").mkdir()
@@ -135,14 +135,14 @@ def _kasmd(starter: _Starter) -> Stack:
     )
 
 
-def _tigervnc(starter: _Starter) -> Stack:
+def _tigervnc(starter: Starter) -> Stack:
     vnc = free_port()
     options = f"-geometry {WIDTH}x{HEIGHT} -depth 24 -SecurityTypes None -AlwaysShared -localhost"
     x_server = starter.x_server("Xtigervnc", *options.split(), "-rfbport", str(vnc))
     return starter.stack("tigervnc", starter.websockify(vnc), x_server)
 
 
-def _x11vnc(starter: _Starter) -> Stack:
+def _x11vnc(starter: Starter) -> Stack:
     x_server = starter.x_server("Xvfb", "-screen", "0", f"{WIDTH}x{HEIGHT}x24")
     vnc = free_port()
     options = "-norc -localhost -noipv6 -forever -shared -nopw -quiet -rfbport"
@@ -150,17 +150,21 @@ def _x11vnc(starter: _Starter) -> Stack:
     return starter.stack("x11vnc", starter.websockify(vnc), x_server)
 
 
-STACKS: dict[str, Callable[[_Starter], Stack]] = {
+STACKS: dict[str, Callable[[Starter], Stack]] = {
     "kasmd": _kasmd,
     "tigervnc": _tigervnc,
     "x11vnc": _x11vnc,
 }
 
 
-def start_stack(name: str, folder: Path, ending: ExitStack) -> Stack:
-    """Start the stack ``name`` with its files in ``folder`` (made here, 0700)."""
+def start_stacks(names: Sequence[str], folder: Path, ending: ExitStack) -> list[Stack]:
+    """Start the stacks, each with its files below ``folder``."""
+    return [STACKS[name](_starter(folder / name, ending)) for name in names]
+
+
+def _starter(folder: Path, ending: ExitStack) -> Starter:
     folder.mkdir(mode=0o700)
-    return STACKS[name](_Starter(folder, ending))
+    return Starter(folder, ending)
 
 
 def versions() -> dict[str, str]:
@@ -171,6 +175,8 @@ def versions() -> dict[str, str]:
         "websockify": ["dpkg-query", "-W", "websockify"],
         "xvfb": ["dpkg-query", "-W", "xvfb"],
         "wrk": ["dpkg-query", "-W", "wrk"],
+        "nginx": ["nginx", "-v"],
+        "haproxy": ["haproxy", "-v"],
     }
     return {name: _first_line(command) for name, command in commands.items()}
 

@@ -8,7 +8,7 @@ import time
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Mapping
 
 import numpy
 
@@ -128,15 +128,22 @@ def static(stack: Stack, scale: Scale) -> Numbers:
 
 def gets(stack: Stack, scale: Scale, path: str) -> Numbers:
     """Get ``path`` as the account of the benchmark, as often as the stack can."""
-    before, began = stack.cpu_seconds(), time.monotonic()
-    command = ["wrk", "-t1", "-c16", f"-d{max(1, round(scale.seconds))}s"]
-    header = ["-H", f"Authorization: {AUTHORIZATION}"]
-    url = f"http://127.0.0.1:{stack.port}/{path}"
+    fields = {"Authorization": AUTHORIZATION}
+    return requests(stack.name, stack.cpu_seconds, stack.port, path, fields, scale.seconds)
+
+
+def requests(name: str, cpu_seconds: Callable[[], float], port: int, path: str,
+             fields: Mapping[str, str], seconds: float) -> Numbers:
+    """Get ``path`` with these fields over sixteen connections, as often as ``name`` can."""
+    before, began = cpu_seconds(), time.monotonic()
+    command = ["wrk", "-t1", "-c16", f"-d{max(1, round(seconds))}s"]
+    header = [word for key, value in fields.items() for word in ("-H", f"{key}: {value}")]
+    url = f"http://127.0.0.1:{port}/{path}"
     output = subprocess.run([*command, *header, url], capture_output=True, text=True).stdout
-    wall, cpu = time.monotonic() - began, stack.cpu_seconds() - before
+    wall, cpu = time.monotonic() - began, cpu_seconds() - before
     rate = re.search(r"Requests/sec:\s+([\d.]+)", output)
     if rate is None or "Non-2xx" in output:
-        raise Failed(f"{stack.name} does not serve {url}:\n{output}")
+        raise Failed(f"{name} does not serve {url}:\n{output}")
     per_second = float(rate[1])
     return {
         "requests_per_s": per_second,

@@ -24,7 +24,7 @@ from kasmd.edge.onward import Hop
 from kasmd.edge.pool import Pool
 from kasmd.edge.relay import Ceilings, Relay
 from kasmd.edge.revocations import Revocations
-from kasmd.edge.site import Door, EdgeSite, make_direct
+from kasmd.edge.site import Door, EdgeSite, healthy, make_direct
 from kasmd.edge.splice import Splices
 from kasmd.edge.splice import Timing as SpliceTiming
 from kasmd.edge.webapp import WebappHop
@@ -34,6 +34,7 @@ from kasmd.http.cookies import SessionCookie
 from kasmd.http.face import Carrier, Plain, make_face
 from kasmd.http.guard import Guard, Sessions
 from kasmd.http.proxies import Proxies
+from kasmd.http.routes import PUBLIC, Route
 from kasmd.http.server import Limits
 from kasmd.http.tls import CertificateFiles
 from kasmd.identity import Identity, Punctual
@@ -101,7 +102,8 @@ class Edges:
         make = self._direct if edge.role == DIRECT else self._hop
         site = make(edge, relay, pool, cors)
         return make_face(
-            reactor, site.respond, self._carrier(edge), limits=_limits(edge), room=site.room
+            reactor, site.respond, self._carrier(edge), limits=_limits(edge), room=site.room,
+            present=site.present,
         )
 
     def _direct(self, edge: Edge, relay: Relay, pool: Pool, cors: Cors) -> EdgeSite:
@@ -142,7 +144,9 @@ class Edges:
         asked = self._agent if edge.role == AGENT else self._webapp
         authoriser = asked(edge, pool, leases, below)
         Punctual(reactor, authoriser.look).setServiceParent(self._daemon)
-        origins = parse_origins(edge.allowed_origins)
+        more = [Revocations(leases, parse_origins(edge.allowed_origins)).route(prefix)]
+        if edge.role == AGENT:
+            more.append(Route(b"GET", prefix + b"/agent/__healthcheck", PUBLIC, healthy))
         sessions = Sessions(identity.proofs, SessionCookie(self._embedding), False)
         return EdgeSite(
             name=edge.name.encode("ascii"),
@@ -150,7 +154,7 @@ class Edges:
             forward=relay.forward,
             prefix=prefix,
             cors=cors,
-            more=(Revocations(leases, origins).route(prefix),),
+            more=more,
             lobby=Guard(identity.authenticator, identity.registry, _HOP, sessions),
             body=STREAM,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Union
 
+from kasmd.config.values import Encoding
 from kasmd.display.upstream import UpstreamDisplay
 from kasmd.display.x11 import X11Display
 from kasmd.identity import Identity
@@ -11,8 +12,12 @@ from kasmd.log import output
 from kasmd.ranges import line_of_text
 from kasmd.rfb.limits import Limits
 from kasmd.rights import NOTHING, Right
-from kasmd.viewer.protocol import Surroundings
+from kasmd.viewer.quality import Rules
+from kasmd.viewer.surroundings import Surroundings
 from kasmd.web.api.settings import Setting
+
+#: As Kasm's clients number them.
+_SCALINGS = "nearest", "bilinear", "progressive_bilinear"
 
 
 def compose_settings(
@@ -56,6 +61,24 @@ def compose_settings(
                 lambda threshold: set_blacklist(threshold, lockout.timeout)),
         Setting("blacklist_timeout", lambda: lockout.timeout,
                 lambda timeout: set_blacklist(lockout.threshold, timeout)),
+    )
+
+
+def rules_of(encoding: Encoding) -> Rules:
+    """Give what the viewers are told of quality."""
+    rects, video = encoding.rect_encoding_mode, encoding.video_encoding_mode
+    kilobits = encoding.max_bandwidth
+    return Rules(
+        min_quality=rects.min_quality,
+        max_quality=rects.max_quality,
+        lossless=rects.consider_lossless_quality,
+        video_quality=None if video.jpeg_quality < 0 else video.jpeg_quality,
+        video_area=video.enter_video_encoding_mode.area_threshold,
+        video_time=video.enter_video_encoding_mode.time_threshold,
+        video_out_time=video.exit_video_encoding_mode.time_threshold,
+        max_resolution=(video.max_resolution.width, video.max_resolution.height),
+        scaling=_SCALINGS.index(video.scaling_algorithm),
+        max_bandwidth=None if kilobits is None else kilobits * 125,
     )
 
 

@@ -161,11 +161,14 @@ class Watching(Service):
 
 
 class Ending(Service):
-    """Lets SIGTERM end the daemon with status 0; twistd would end by the signal itself."""
+    """Lets SIGTERM end the daemon with status 0, and SIGHUP not at all.
+
+    Twistd would end by either signal itself.
+    """
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
-        self._former: Any = None
+        self._former: dict[signal.Signals, Any] = {}
 
     def startService(self) -> None:
         """Take the signal once the reactor has taken it."""
@@ -173,7 +176,15 @@ class Ending(Service):
         self._reactor.callWhenRunning(self._take)
 
     def _take(self) -> None:
-        self._former = signal.signal(signal.SIGTERM, self._end)
+        taken = {signal.SIGTERM: self._end, signal.SIGHUP: self._go_on}
+        self._former = {number: signal.signal(number, take) for number, take in taken.items()}
+
+    def _go_on(self, number: int, frame: object) -> None:
+        self._reactor.callFromThread(self._say_so)
+
+    @staticmethod
+    def _say_so() -> None:
+        _log.info("SIGHUP: the files that may change were read as they were edited")
 
     def _end(self, number: int, frame: object) -> None:
         self._reactor.callFromThread(self._reactor.stop)
@@ -181,9 +192,9 @@ class Ending(Service):
     def stopService(self) -> None:
         """Give the signal back."""
         super().stopService()
-        if self._former is not None:
-            signal.signal(signal.SIGTERM, self._former)
-            self._former = None
+        former, self._former = self._former, {}
+        for number, taken in former.items():
+            signal.signal(number, taken)
 
 
 class Farewell(Service):

@@ -17,7 +17,7 @@ from twisted.python import usage
 
 from kasmd.config.load import load
 from kasmd.config.upstreams import terms
-from kasmd.config.values import Configuration, Logging, Network
+from kasmd.config.values import Configuration, Logging, Network, VideoStreamingMode
 from kasmd.data_loss import compose_data_loss
 from kasmd.display.programs import check_installed
 from kasmd.display.service import DesktopService, DesktopSettings
@@ -36,7 +36,7 @@ from kasmd.log.output import set_level
 from kasmd.permission.prevention import Prevention
 from kasmd.permission.seat import Hold, Seat
 from kasmd.permission.tickets import DESKTOP_HOP, Tickets, load_keys
-from kasmd.settings import compose_settings, wire_limits
+from kasmd.settings import compose_settings, rules_of, wire_limits
 from kasmd.startup import (
     Ending,
     Farewell,
@@ -46,13 +46,16 @@ from kasmd.startup import (
     first_account,
 )
 from kasmd.viewer.native import AnonymousTls, CertifiedTls, Contexts, ViewerFactory
-from kasmd.viewer.protocol import Surroundings, Viewer
+from kasmd.viewer.protocol import Viewer
 from kasmd.viewer.roster import Roster
 from kasmd.viewer.sharing import Encodings
+from kasmd.viewer.streams import Streams
+from kasmd.viewer.surroundings import Surroundings
 from kasmd.viewer.turns import Turns
 from kasmd.viewer.worker import ThreadWorker
 from kasmd.web.api.service import Api
 from kasmd.web.certificate import self_signed
+from kasmd.web.downloads import Downloads
 from kasmd.web.kasmvnc_api import KasmvncApi
 from kasmd.web.pages import Pages
 from kasmd.web.site import (
@@ -64,6 +67,7 @@ from kasmd.web.site import (
 )
 from kasmd.web.static import Mount
 from kasmd.web.system_stats import SystemStats
+from kasmd.web.uploads import Uploads
 
 #: What a grant is asked for.
 DESKTOP = "desktop"
@@ -143,12 +147,18 @@ def _compose_desktop(configuration: Configuration, state: StateDirectory, identi
         return Seat(display, registry.admit(principal, DESKTOP), hold, prevention)
 
     roster, pages, system = Roster(), Pages(), SystemStats(reactor, work)
-    limits = configuration.limits
+    limits, advanced = configuration.limits, configuration.server.advanced
+    downloads = Downloads(advanced.downloads_directory, work)
+    uploads = Uploads(
+        reactor, advanced.uploads_directory, limits.upload_bytes, ThreadWorker(reactor)
+    )
+    uploads.sweep()
     around = Surroundings(
         admit=admit,
         authenticate=authenticator.authenticate,
         roster=roster,
         encodings=Encodings(),
+        streams=_streams(configuration.encoding.video_streaming_mode, reactor),
         turns=Turns(reactor),
         clock=reactor,
         limits=wire_limits(limits.clipboard_bytes),
@@ -157,6 +167,7 @@ def _compose_desktop(configuration: Configuration, state: StateDirectory, identi
         max_viewers=limits.viewers,
         frame=1 / configuration.encoding.max_frame_rate,
         system_stats=system.report,
+        rules=rules_of(configuration.encoding),
     )
     Farewell(reactor, roster).setServiceParent(daemon)
     origins = parse_origins(configuration.site.allowed_origins)
@@ -169,7 +180,7 @@ def _compose_desktop(configuration: Configuration, state: StateDirectory, identi
         hashing=hashing,
         work=work,
         system=system,
-        downloads=configuration.server.advanced.downloads_directory,
+        downloads=downloads,
         allowed_origins=origins,
     )
     own = Api(
@@ -179,6 +190,8 @@ def _compose_desktop(configuration: Configuration, state: StateDirectory, identi
         roster=roster,
         pages=pages,
         settings=compose_settings(display, around, identity),
+        uploads=uploads,
+        downloads=downloads,
         seat_of=seat_of,
         hashing=hashing,
         work=work,
@@ -312,6 +325,15 @@ def _address(interface: str, network: Network) -> str:
     if interface == "all":
         return "::" if network.use_ipv6 else "0.0.0.0"
     return interface
+
+
+def _streams(settings: VideoStreamingMode, reactor: Any) -> Streams:
+    """Give the streams of video; what can encode them is found out meanwhile."""
+    streams = Streams(
+        partial(ThreadWorker, reactor), settings.codec, settings.quality, settings.gop
+    )
+    streams.find_encoders()
+    return streams
 
 
 def _listen(configuration: Configuration, site: IProtocolFactory, reactor: Any,

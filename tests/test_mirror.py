@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 #: Modules in which nothing runs: names, numbers, shapes.
 WORDS = {
     "client/errors", "client/values", "display/layout", "errors", "interfaces", "rfb/limits",
-    "rfb/messages", "rfb/numbers", "screen/cursor", "web/api/schemas",
+    "rfb/messages", "rfb/numbers", "rfb/said", "screen/cursor", "web/api/schemas",
 }
 #: Parts that are met only together: the tests of the whole, and what they test.
 TOGETHER = {
@@ -18,7 +18,15 @@ TOGETHER = {
         "display/x11_cursor", "display/x11_resize", "display/x11_shm", "display/watched",
     },
     "display/test_x11_clipboard": {"display/x11_selection"},
+    "display/test_upstream": {
+        "display/upstream_clipboard", "display/upstream_picture", "display/upstream_session",
+        "display/upstream_wire",
+    },
     "display/test_service": {"display/x11_server"},
+    "edge/test_dial": {"trust"},
+    "edge/test_pool": {"edge/exchange", "edge/upstream"},
+    "edge/test_relay": {"edge/passage", "edge/websocket"},
+    "edge/test_webapp": {"edge/kasm"},
     "contracts/test_display": {"display/recorder"},
     "test_tap": {"identity"},
     "web/test_kasmvnc_api": {"web/kasmvnc_says", "web/kasmvnc_users"},
@@ -28,7 +36,10 @@ TOGETHER = {
     },
 }
 #: Tests of more than a module, beside live/ and contracts/.
-WIDER = {"rfb/test_fuzz", "test_mirror", "web/api/test_contract", "web/api/test_guide"}
+WIDER = {
+    "h1/test_fuzz", "rfb/test_fuzz", "rfb/test_fuzz_upstream", "test_mirror",
+    "web/api/test_contract", "web/api/test_guide",
+}
 
 
 def modules(folder: Path) -> Iterator[str]:

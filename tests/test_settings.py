@@ -8,6 +8,12 @@ from twisted.internet import reactor
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
+from kasmd.config.values import (
+    Encoding,
+    EnterVideoEncodingMode,
+    RectEncodingMode,
+    VideoEncodingMode,
+)
 from kasmd.display.recorder import Recorder
 from kasmd.display.x11 import X11Display
 from kasmd.identity import Identity
@@ -17,7 +23,8 @@ from kasmd.permission.accounts import MemoryAccounts
 from kasmd.permission.lockout import AccountLockout, Lockout
 from kasmd.permission.registry import Registry
 from kasmd.rights import WRITE, Right
-from kasmd.settings import compose_settings
+from kasmd.settings import compose_settings, rules_of
+from kasmd.viewer.quality import Rules
 from kasmd.web.api.schemas import SCHEMAS
 from tests.viewer.scene import Scene
 
@@ -97,3 +104,19 @@ class Tests(TestCase):
         self.assertTrue(lockout.failed("192.0.2.1", now))
         self.assertEqual(lockout.seconds_left("192.0.2.1", now), 3.0)
         self.assertEqual([guarded.failed("ann", now) for _ in range(4)][-1], True)
+
+
+def test_what_is_configured_of_quality() -> None:
+    assert rules_of(Encoding()) == Rules()
+    rules = rules_of(Encoding(
+        max_bandwidth=2000,
+        rect_encoding_mode=RectEncodingMode(2, 7, 8),
+        video_encoding_mode=VideoEncodingMode(
+            jpeg_quality=5,
+            enter_video_encoding_mode=EnterVideoEncodingMode(1, 60),
+            scaling_algorithm="nearest",
+        ),
+    ))
+    assert (rules.min_quality, rules.max_quality, rules.lossless) == (2, 7, 8)
+    assert (rules.video_quality, rules.video_time, rules.video_area) == (5, 1, 60)
+    assert (rules.scaling, rules.max_bandwidth) == (0, 250_000)

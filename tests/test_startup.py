@@ -134,6 +134,20 @@ class EndingTests(TestCase):
         ending.stopService()
         self.assertIs(signal.getsignal(signal.SIGTERM), before)
 
+    def test_a_hangup_ends_nothing(self) -> None:
+        clock = Reactor()
+        before = signal.getsignal(signal.SIGHUP)
+        ending = Ending(clock)
+        ending.startService()
+        clock.run()
+        self.addCleanup(signal.signal, signal.SIGHUP, before)
+        told = logged(self, "SIGHUP")
+        signal.raise_signal(signal.SIGHUP)
+        clock.advance(0)
+        self.successResultOf(told)
+        ending.stopService()
+        self.assertIs(signal.getsignal(signal.SIGHUP), before)
+
     def test_it_may_stop_before_it_began(self) -> None:
         before = signal.getsignal(signal.SIGTERM)
         ending = Ending(Reactor())

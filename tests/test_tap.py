@@ -20,12 +20,16 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from kasmd.config.load import load
-from kasmd.errors import ConfigError
+from kasmd.display.memory import MemoryDisplay
+from kasmd.display.recorder import Recorder
+from kasmd.display.upstream import Place
+from kasmd.errors import ConfigError, DisplayLost
 from kasmd.permission.kasmpasswd import hash_password
 from kasmd.rfb.client import ClientSession, Connected, Said, UpdateReceived
 from kasmd.rfb.numbers import Encoding
 from kasmd.screen.geometry import Rect, Screen
 from kasmd.tap import Options, compose, makeService
+from tests.display.upstreams import serve, upstream
 from tests.test_startup import logged
 
 CONFIGURATION = """\
@@ -113,6 +117,26 @@ class EndTests(Case):
         await maybeDeferred(daemon.stopService)
         self.assertFalse((self.folder / "viewers").exists())
         self.compose()
+
+
+class UpstreamTests(Case):
+    async def test_an_rfb_server_is_shown_in_place_of_an_x_server(self) -> None:
+        """A viewer of ours sees what is there; with its name, no X server and no programs."""
+        far = MemoryDisplay(320, 200, "far away")
+        place = serve(self, far)
+        path = Path(self.configuration())
+        path.write_text(path.read_text().replace('x11: ":54321"', f'rfb: "{place}"'))
+        with redirect_stdout(io.StringIO()):
+            daemon = compose(load(str(path), os.environ), reactor)
+        self.addCleanup(daemon.stopService)
+        daemon.startService()
+        display = upstream(self, Place(path=f"{self.folder}/viewers"))
+        recorder = Recorder()
+        self.addCleanup(display.observe(recorder))
+        shown = recorder.next("resized", lambda *size: display.size == (320, 200))
+        display.connect().addErrback(lambda failure: failure.trap(DisplayLost))
+        await shown.addTimeout(20, reactor)
+        self.assertEqual(display.name, "far away")
 
 
 class RefusalTests(Case):

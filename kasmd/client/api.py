@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Mapping, NamedTuple, Optional, Union
+from typing import Any, BinaryIO, Mapping, NamedTuple, Optional, Union
 from urllib.parse import quote
 
 import treq
@@ -14,6 +14,8 @@ from twisted.web.iweb import IAgent
 from kasmd.client.errors import refusal
 from kasmd.client.events import Events
 from kasmd.client.values import (
+    Download,
+    File,
     Invitation,
     Login,
     MadeToken,
@@ -142,6 +144,20 @@ class Client:
     async def delete_clipboard(self) -> None:
         await self._ask("DELETE", "/clipboard")
 
+    async def put_file(self, name: str, content: Union[bytes, BinaryIO],
+                       number: bool = False) -> File:
+        """Send ``content``, a file in pieces; the answer may take as long as that does."""
+        query = {"number": "true"} if number else {}
+        response = await self._begin(
+            "PUT", _at("files", name), query=query, patience=None, data=content
+        )
+        return File(**json.loads(await self._content(response)))
+
+    async def list_downloads(self, path: str = "") -> list[Download]:
+        query = {"path": path} if path else {}
+        found = (await self._ask("GET", "/downloads", None, query)).value
+        return [Download(**each) for each in found]
+
     async def get_settings(self) -> Settings:
         return _settings(await self._ask("GET", "/settings"))
 
@@ -161,19 +177,22 @@ class Client:
         return _Answer(content, (response.headers.getRawHeaders("ETag") or [""])[0])
 
     async def _begin(self, method: str, path: str, body: Optional[Mapping[str, object]] = None,
-                     query: Mapping[str, str] = {}, etag: str = "",
-                     unbuffered: bool = False) -> Any:
-        """Give a response that is none of refusal, its body still to be read."""
+                     query: Mapping[str, str] = {}, etag: str = "", **more: Any) -> Any:
+        """Give a response that is none of refusal, its body still to be read.
+
+        ``more`` is treq's, and ``patience`` the seconds until the answer begins.
+        """
         headers = Headers({key: [value] for key, value in self._headers.items()})
         if etag:
             headers.addRawHeader("If-Match", etag)
-        more: dict[str, Any] = {} if body is None else {"json": body}
+        if body is not None:
+            more["json"] = body
         # Of the server's query a plus sign is itself.
         tail = "&".join(f"{key}={quote(value, safe='')}" for key, value in query.items())
         address = f"{self._base}{path}{'?' if tail else ''}{tail}"
         asking: Deferred[Any] = self._treq.request(
-            method, address, headers=headers, auth=self._auth, timeout=self._patience,
-            unbuffered=unbuffered, reactor=self._reactor, **more
+            method, address, headers=headers, auth=self._auth,
+            timeout=more.pop("patience", self._patience), reactor=self._reactor, **more
         )
         response = await asking
         if response.code >= 400:

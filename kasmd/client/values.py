@@ -55,6 +55,22 @@ class Settings(NamedTuple):
     etag: str = ""
 
 
+class File(NamedTuple):
+    """A file that was brought: what it is called there, and its bytes."""
+
+    name: str
+    size: int
+
+
+class Download(NamedTuple):
+    """A file, or a folder, that can be had at /Downloads/; ``modified`` is since 1970."""
+
+    name: str
+    folder: bool
+    size: int
+    modified: float
+
+
 class Statistics(NamedTuple):
     """What holds one viewer's picture back: 10 is nothing, 0 everything."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Optional
 
+import numpy as np
+
 from kasmd.codec.base import Parameters
 from kasmd.screen.pixels import BGRX, PixelFormat
 
@@ -26,6 +28,14 @@ _JPEG_LEVELS = (
 _WEBP_LEVELS = (5, 24, 30, 37, 42, 65, 78, 85, 88, 100)
 #: Coarser subsamplings that clients can name are no JPEG that browsers read.
 _SUBSAMPLINGS = frozenset({"444", "422", "420", "gray"})
+
+#: Qualities of JPEG, and of x264 (CRF, the lower the better) where a film looks as well.
+_AS_VIDEO = (15, 42, 62, 79, 92, 100), (38, 29, 26, 23, 20, 16)
+
+
+def video_quality(jpeg_quality: int) -> int:
+    """Give the quality of H.264 that goes with one of JPEG, 1 to 100."""
+    return round(float(np.interp(jpeg_quality, *_AS_VIDEO)))
 
 
 def parameters_for(

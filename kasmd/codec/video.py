@@ -83,8 +83,9 @@ ENCODINGS: dict[Codec, tuple[Encoding, ...]] = {
 }
 _DECODERS = {Codec.H264: "h264", Codec.HEVC: "hevc", Codec.AV1: "libdav1d"}
 
-#: FFmpeg's numbers: AVCOL_RANGE_MPEG, AVCOL_SPC_SMPTE170M.
-_LIMITED, _BT601 = 1, 6
+#: FFmpeg's numbers: AVCOL_RANGE_MPEG, AVCOL_SPC_SMPTE170M, AVCOL_PRI_BT709 and
+#: AVCOL_TRC_IEC61966_2_1.  Chromium believes the second only where it is told the rest.
+_LIMITED, _BT601, _BT709, _SRGB = 1, 6, 1, 13
 _INTERPOLATION = "FAST_BILINEAR"
 #: The size of the picture that tells whether an encoder works.
 _TRIAL = 320, 192
@@ -195,6 +196,7 @@ def _opened(
     context.width, context.height, context.pix_fmt = width, height, "yuv420p"
     context.time_base, context.framerate = Fraction(1, _RATE), Fraction(_RATE)
     context.color_range, context.colorspace = _LIMITED, _BT601
+    context.color_primaries, context.color_trc = _BT709, _SRGB
     context.thread_count, context.gop_size, context.max_b_frames = threads, _NEVER, 0
     context.options = options
     context.open()

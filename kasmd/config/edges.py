@@ -115,7 +115,6 @@ class Edge:
     prefix: str = option("", prefix)
     allowed_origins: tuple[str, ...] = option((), origins)
     frame_ancestors: tuple[str, ...] = option(("self",), framers)
-    processes: int = option(1, integer(1, 64))
     directory: Optional[str] = option(None, optional(path))
     auth: Auth = section(Auth)
     lease_seconds: float = option(5.0, seconds(0, 3600))
@@ -149,8 +148,6 @@ def _about_listening(edge: Edge) -> Iterator[tuple[str, str]]:
         yield "listen", "needs one of port, unix_socket and systemd_socket"
     if edge.tls.pem_key and not edge.tls.pem_certificate:
         yield "tls.pem_key", "needs tls.pem_certificate"
-    if edge.processes > 1 and listen.port == 0:
-        yield "processes", "cannot share a port that the system chooses"
 
 
 def _about_the_role(edge: Edge) -> Iterator[tuple[str, str]]:
@@ -165,6 +162,8 @@ def _about_the_role(edge: Edge) -> Iterator[tuple[str, str]]:
     if by_request and (edge.role != AGENT or not auth.request_hosts):
         yield "auth.address", "may follow the request's host for an agent hop only, and only" \
             " to the hosts that auth.request_hosts names: a client chooses that host"
+    if auth.request_hosts and not by_request:
+        yield "auth.request_hosts", f"means nothing without {REQUEST_HOST} in auth.address"
     if auth.address is not None and auth.address.upstream.tls is not None and not auth.decided:
         yield "auth.address", undecided("what is asked")
     if lists and edge.directory is None:

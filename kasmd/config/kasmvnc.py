@@ -13,17 +13,9 @@ _KEYS: dict[str, str] = {
     "runtime_configuration": "allow_client_to_override_kasm_server_settings"
     " allow_override_standard_vnc_server_settings allow_override_list",
     "data_loss_prevention": "clipboard.server_to_client.primary_clipboard_enabled",
-    "encoding": "full_frame_updates rect_encoding_mode.min_quality"
-    " rect_encoding_mode.max_quality rect_encoding_mode.consider_lossless_quality"
-    " rect_encoding_mode.rectangle_compress_threads video_encoding_mode.jpeg_quality"
-    " video_encoding_mode.webp_quality video_encoding_mode.max_resolution.width"
-    " video_encoding_mode.max_resolution.height"
-    " video_encoding_mode.enter_video_encoding_mode.time_threshold"
-    " video_encoding_mode.enter_video_encoding_mode.area_threshold"
-    " video_encoding_mode.exit_video_encoding_mode.time_threshold"
-    " video_encoding_mode.logging.level video_encoding_mode.scaling_algorithm"
-    " video_encoding_mode.webp_encoding_time video_streaming_mode.codec"
-    " video_streaming_mode.quality video_streaming_mode.gop compare_framebuffer"
+    "encoding": "full_frame_updates rect_encoding_mode.rectangle_compress_threads"
+    " video_encoding_mode.webp_quality video_encoding_mode.logging.level"
+    " video_encoding_mode.webp_encoding_time compare_framebuffer"
     " zrle_zlib_level hextile_improved_compression scrolling.detect_vertical_scrolling"
     " scrolling.detect_horizontal_scrolling scrolling.scroll_detect_threshold",
     "server": "advanced.x_font_path auto_shutdown.no_user_session_timeout"

@@ -13,6 +13,7 @@ from typing import Callable, Mapping, Optional, TypeVar, Union
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from kasmd.codec.video import Codec
 from kasmd.permission.dlp import Edge
 from kasmd.permission.watermark import MAX_TEXT
 from kasmd.ranges import line_of_text
@@ -31,6 +32,9 @@ class Unsaid(ValueError):
 #: Bytes of a file with a password or a token.
 SECRET_LIMIT = 4096
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+_CODECS = {
+    "h264": Codec.H264, "avc": Codec.H264, "h265": Codec.HEVC, "hevc": Codec.HEVC, "av1": Codec.AV1,
+}
 _BOOLEANS = {"true": True, "false": False}
 _ALMOST_BOOLEANS = {"yes", "no", "on", "off", "y", "n"}
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -109,6 +113,18 @@ def seconds(least: float, most: float) -> Kind[float]:
             if least <= float(raw) <= most and math.isfinite(float(raw)):
                 return float(raw)
         raise ValueError(f"must be a number of seconds from {least:g} to {most:g}")
+
+    return convert
+
+
+def percent(least: int, most: int) -> Kind[int]:
+    """A whole number with ``%`` behind it."""
+    number = integer(least, most)
+
+    def convert(raw: Raw) -> int:
+        if not isinstance(raw, str) or not raw.endswith("%"):
+            raise ValueError("must be a number, followed by %")
+        return number(raw[:-1])
 
     return convert
 
@@ -244,6 +260,18 @@ def origins(raw: Raw) -> tuple[str, ...]:
         if not _is_origin(item):
             raise ValueError(f"must be a list of https://host[:port], which {item!a} is not")
     return tuple(item.lower() for item in items)
+
+
+def codecs(raw: Raw) -> tuple[Codec, ...]:
+    """Kinds of video, as KasmVNC names them: ``h264,hevc_nvenc``, ``auto`` for all, ``none``."""
+    words = raw.split(",") if isinstance(raw, str) else raw
+    if words in (["auto"], ["none"]):
+        return tuple(Codec) if words == ["auto"] else ()
+    named = [_CODECS.get(re.sub(r"_(nvenc|vaapi)$", "", word)) for word in words]
+    found = tuple(codec for codec in Codec if codec in named)
+    if not found or None in named:
+        raise ValueError("must be auto, none, or some of h264, hevc, av1, with commas between")
+    return found
 
 
 def hosts(raw: Raw) -> tuple[str, ...]:

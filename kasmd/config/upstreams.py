@@ -12,6 +12,8 @@ from kasmd.rfb.numbers import SecurityType, VeNCryptSubtype
 
 #: What RFB has for a quality that loses nothing.
 LOSSLESS = "lossless"
+#: That and numbers are one kind of value.
+QUALITY: Optional[int] = 9
 
 _CERTIFIED = (
     VeNCryptSubtype.X509_PLAIN,

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional
 
+from kasmd.codec.video import Codec
 from kasmd.config.addresses import Trusting
 from kasmd.config.data_loss import DataLossPrevention
 from kasmd.config.edges import Edge
@@ -18,6 +19,7 @@ from kasmd.config.kinds import (
     address,
     boolean,
     choice,
+    codecs,
     command,
     either,
     framers,
@@ -27,6 +29,7 @@ from kasmd.config.kinds import (
     optional,
     origins,
     path,
+    percent,
     program,
     seconds,
     secret,
@@ -34,7 +37,7 @@ from kasmd.config.kinds import (
     text,
 )
 from kasmd.config.schema import entries, option, section
-from kasmd.config.upstreams import place, quality
+from kasmd.config.upstreams import QUALITY, place, quality
 from kasmd.display.upstream import Place
 from kasmd.ranges import (
     BLACKLIST_SECONDS,
@@ -43,6 +46,7 @@ from kasmd.ranges import (
     FRAME_RATE,
     LOG_LEVEL,
     STALLED_SECONDS,
+    UPLOAD_BYTES,
     VIEWERS,
 )
 
@@ -50,6 +54,8 @@ from kasmd.ranges import (
 AUTO = "auto"
 
 _side = integer(16, 16384)
+_level = integer(0, 9)
+_scaling = choice("nearest", "bilinear", "progressive_bilinear")
 _port = integer(0, 65535)
 _interface = either({"all": "all"}, address)
 _auto_path = either({AUTO: AUTO}, path)
@@ -95,6 +101,7 @@ class Advanced:
     kasm_password_file: str = option(AUTO, _auto_path)
     x_authority_file: Optional[str] = option(None, either({AUTO: None}, optional(path)))
     downloads_directory: str = option("~/Downloads", either({AUTO: "~/Downloads"}, path))
+    uploads_directory: str = option("~/Uploads", either({AUTO: "~/Uploads"}, path))
 
 
 @dataclass(frozen=True)
@@ -149,10 +156,66 @@ class Desktop:
 
 
 @dataclass(frozen=True)
+class VideoStreamingMode:
+    """Which streams of video there may be, and how, for Kasm's clients that do not say."""
+
+    codec: tuple[Codec, ...] = option(tuple(Codec), codecs)
+    quality: int = option(17, integer(0, 63))
+    gop: int = option(0, integer(0, 100))
+
+
+@dataclass(frozen=True)
+class RectEncodingMode:
+    """Levels between which quality follows the link, and the one that counts as lossless."""
+
+    min_quality: int = option(0, _level)
+    max_quality: int = option(9, _level)
+    consider_lossless_quality: int = option(10, integer(0, 10))
+
+
+@dataclass(frozen=True)
+class VideoResolution:
+    """The size to which the pictures of video mode are scaled down, in pixels."""
+
+    width: int = option(1920, integer(16, 16384))
+    height: int = option(1080, integer(16, 16384))
+
+
+@dataclass(frozen=True)
+class EnterVideoEncodingMode:
+    """How much of the screen must change, and for how many seconds (0: always)."""
+
+    time_threshold: int = option(5, integer(0, 2000))
+    area_threshold: int = option(45, percent(1, 100))
+
+
+@dataclass(frozen=True)
+class ExitVideoEncodingMode:
+    """How many seconds after that it ends."""
+
+    time_threshold: int = option(3, integer(1, 100))
+
+
+@dataclass(frozen=True)
+class VideoEncodingMode:
+    """Kasm's client, when much of the screen moves."""
+
+    jpeg_quality: int = option(-1, integer(-1, 9))
+    max_resolution: VideoResolution = section(VideoResolution)
+    enter_video_encoding_mode: EnterVideoEncodingMode = section(EnterVideoEncodingMode)
+    exit_video_encoding_mode: ExitVideoEncodingMode = section(ExitVideoEncodingMode)
+    scaling_algorithm: str = option("progressive_bilinear", _scaling)
+
+
+@dataclass(frozen=True)
 class Encoding:
-    """Frames in a second, for one viewer."""
+    """Frames and kilobits in a second, for one viewer, and how pictures go."""
 
     max_frame_rate: int = option(60, integer(*FRAME_RATE))
+    max_bandwidth: Optional[int] = option(None, either({"none": None}, integer(8, 100_000_000)))
+    rect_encoding_mode: RectEncodingMode = section(RectEncodingMode)
+    video_encoding_mode: VideoEncodingMode = section(VideoEncodingMode)
+    video_streaming_mode: VideoStreamingMode = section(VideoStreamingMode)
 
 
 @dataclass(frozen=True)
@@ -180,7 +243,7 @@ class Display:
     rfb_password: Optional[str] = option(None, optional(secret))
     rfb_password_file: Optional[str] = option(None, optional(secret_file))
     rfb_tls: Trusting = section(Trusting)
-    rfb_quality: Optional[int] = option(9, quality)
+    rfb_quality: Optional[int] = option(QUALITY, quality)
     max_resolution: MaxResolution = section(MaxResolution)
     xvfb: tuple[str, ...] = option(("Xvfb",), program)
     window_manager: tuple[str, ...] = option(("openbox",), command)
@@ -228,12 +291,13 @@ class Logging:
 
 @dataclass(frozen=True)
 class Limits:
-    """When a viewer is closed, how much it may send, how many there may be."""
+    """When a viewer is closed, how much it may send, how many there may be; files."""
 
     stalled_viewer_seconds: float = option(30.0, seconds(*STALLED_SECONDS))
     handshake_seconds: float = option(10.0, seconds(1, 3600))
     clipboard_bytes: int = option(16 << 20, integer(*CLIPBOARD_BYTES))
     viewers: int = option(200, integer(*VIEWERS))
+    upload_bytes: int = option(1 << 30, integer(*UPLOAD_BYTES))
 
 
 @dataclass(frozen=True)

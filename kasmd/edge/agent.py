@@ -12,12 +12,11 @@ from __future__ import annotations
 
 from typing import Callable, Collection, Optional
 
-from twisted.internet.defer import Deferred, maybeDeferred
-
-from kasmd.edge.asking import Allowed, Upstream
+from kasmd.edge.asking import Allowed, Asked, Upstream
 from kasmd.edge.directory import Directory, Session
 from kasmd.edge.failures import refusal
 from kasmd.edge.kasm import Ask, ControlPlane, Place, Question, Timing, Way
+from kasmd.edge.paths import check_path
 from kasmd.errors import LoginRefused
 from kasmd.h1.fields import Field
 from kasmd.h1.head import ResponseHead
@@ -29,7 +28,7 @@ from kasmd.permission.tickets import Tickets
 
 #: Stands in the auth address for the host that was asked for.
 REQUEST_HOST = "$request_host$"
-#: The service that a session is; others are in the directory as ``<session>.<service>``.
+#: The service that a session is; others are in the directory as ``<session>-<service>``.
 _DESKTOP = "vnc"
 
 
@@ -53,13 +52,14 @@ class AgentHop(ControlPlane):
         self._bonds: dict[str, object] = {}
         directory.when_changed(self._directory_changed)
 
-    def authorise(self, request: Request) -> Deferred[Allowed]:
-        """Fire with leave to pass, or fail with a refusal."""
+    def authorise(self, request: Request) -> Asked:
+        """Give leave to pass, or raise or fail with a refusal."""
         if self._tickets is not None and request.values(TICKET):
-            return maybeDeferred(self._by_ticket, request, self._tickets)
+            return self._by_ticket(request, self._tickets)
         return super().authorise(request)
 
     def _by_ticket(self, request: Request, tickets: Tickets) -> Allowed:
+        check_path(request.path)
         place = Place.of(request.path, self._below)
         try:
             ticket = tickets.read(request.value(TICKET).decode("latin-1"))
@@ -116,7 +116,7 @@ class AgentHop(ControlPlane):
 
     def _session(self, place: Place) -> Session:
         ident = place.session if place.service in ("", _DESKTOP) else (
-            f"{place.session}.{place.service}"
+            f"{place.session}-{place.service}"
         )
         session = self._directory.find(ident)
         if session is None:

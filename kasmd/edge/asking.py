@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional, Protocol
+from typing import NamedTuple, Optional, Protocol, Union
 
 from twisted.internet.defer import Deferred
 
@@ -45,8 +45,12 @@ class Allowed(NamedTuple):
     fields: tuple[Field, ...] = ()
 
 
+#: At once where nobody has to be asked.
+Asked = Union[Allowed, Deferred[Allowed]]
+
+
 class Authoriser(Protocol):
     """One of: the directory with kasmd's own log-in, or a control plane that is asked."""
 
-    def authorise(self, request: Request) -> Deferred[Allowed]:
-        """Fire with leave to pass, or fail with a `Problem` that says why not."""
+    def authorise(self, request: Request) -> Asked:
+        """Give leave to pass, or raise or fail with a `Problem` that says why not."""

@@ -199,11 +199,11 @@ async def _attempt(
             connector[0].disconnect()
 
     ready = protocol.ready = Deferred(give_up)
+    # The reactor's own time-out does not cover the TLS handshake; one for both does.
     if port:
-        connector.append(reactor.connectTCP(address, port, factory, seconds))
+        connector.append(reactor.connectTCP(address, port, factory, None))
     else:
-        connector.append(reactor.connectUNIX(address, factory, seconds))
-    # The reactor's own time-out does not cover the TLS handshake.
+        connector.append(reactor.connectUNIX(address, factory, None))
     ready.addTimeout(seconds, reactor)
     try:
         await ready

@@ -105,6 +105,9 @@ _TABLE = (
     # What was asked.
     Fault("bad-request", 400, "http_request_error", "The request makes no sense",
           "It is not HTTP as it must be.", "Load the page again."),
+    Fault("body-slow", 408, "http_request_error", "The rest of what you sent never came",
+          "The connection to you stopped in the middle of what was sent.",
+          "Check your connection, then try again."),
     Fault("body-too-large", 413, "http_request_error", "Too much was sent",
           "What was sent is larger than this site takes.",
           "Send less at a time. Whoever runs this site can raise the limit."),

@@ -11,14 +11,15 @@ or does not come, is not either: a hop that cannot ask lets nobody in.
 from __future__ import annotations
 
 import re
-from typing import Callable, NamedTuple, Optional
+from functools import lru_cache
+from typing import Callable, NamedTuple, Optional, Union
 from weakref import WeakKeyDictionary
 
-from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from kasmd.edge.asking import Allowed, Upstream
+from kasmd.edge.asking import Allowed, Asked, Upstream
 from kasmd.edge.cookies import (
     NEEDED,
     USERNAME,
@@ -29,6 +30,7 @@ from kasmd.edge.cookies import (
     kasm_cookies,
 )
 from kasmd.edge.failures import refusal
+from kasmd.edge.paths import check_path
 from kasmd.h1.fields import Field
 from kasmd.h1.head import ResponseHead
 from kasmd.http.server import Request
@@ -73,6 +75,7 @@ class Place(NamedTuple):
     prefix: bytes
 
     @classmethod
+    @lru_cache(maxsize=1024)
     def of(cls, path: bytes, below: bytes) -> Optional[Place]:
         """Read a path below ``below``, for instance ``/desktop/``; None if it names nothing."""
         if not path.startswith(below):
@@ -133,33 +136,28 @@ class ControlPlane:
         self._asking: dict[tuple[str, str, str], list[Deferred[Way]]] = {}
         self._renewing: set[Lease] = set()
 
-    def authorise(self, request: Request) -> Deferred[Allowed]:
-        """Fire with leave to pass, or fail with a refusal."""
-        return maybeDeferred(self._question, request).addCallback(self._authorise)
-
-    def _authorise(self, question: Question) -> Deferred[Allowed]:
+    def authorise(self, request: Request) -> Asked:
+        """Give leave to pass, or raise or fail with a refusal."""
+        question = self._question(request)
         way = self._remembered(question)
-        found = self._asked(question) if way is None else succeed(way)
-        return found.addCallback(self._allow, question)
+        if way is not None:
+            return self._allow(way, question)
+        return self._asked(question).addCallback(self._allow, question)
 
     def _question(self, request: Request) -> Question:
+        check_path(request.path)
         place = Place.of(request.path, self._below)
         if place is None:
             raise refusal("no-such-session")
         try:
-            cookies = kasm_cookies(request.values(b"Cookie"))
+            principal, cookie = _person(tuple(request.values(b"Cookie")))
         except CookieConflict as conflict:
             paths = (b"/", self._below.rstrip(b"/") or b"/", place.prefix)
             gone = clearing(conflict.names, request.value(b"Host"), paths)
             raise refusal("cookie-conflict", headers=gone, detail=str(conflict)) from None
-        missing = [name.decode("ascii") for name in NEEDED if not cookies.get(name)]
-        if missing:
-            raise refusal("no-cookie", detail=" and ".join(missing))
-        name = cookies[USERNAME].decode("utf-8", "replace")[:_USER]
-        principal = Principal(name, LEASE, fingerprint(cookies))
         fields = (
             (b"X-Original-URI", request.uri),
-            cookie_field(cookies),
+            cookie,
             (b"User-Agent", request.value(b"User-Agent")),
             (b"X-Real-IP", request.address.encode("ascii")),
             (b"X-Request-Id", request.request_id.encode("ascii")),
@@ -191,7 +189,7 @@ class ControlPlane:
         for waiting in self._asking.pop(key):
             waiting.callback(result)  # type: ignore[arg-type]
 
-    def _fits(self, way: Way, question: Question) -> object:
+    def _fits(self, way: Way, question: Question) -> Union[Way, Deferred[Way]]:
         return way if way.target(question.uri) is not None else self._ask_now(question)
 
     def _ask_now(self, question: Question) -> Deferred[Way]:
@@ -221,14 +219,16 @@ class ControlPlane:
         if not 200 <= reply.status < 300:
             raise refusal("auth-service-down", detail=f"it answered {reply.status}")
         way = self._way(question, reply)
-        place = question.place
-        lease = self._leases.put(
-            question.principal, place.session, self._rights(reply), self._timing.lease
-        )
-        kept = self._kept.setdefault(lease, _Kept(question, {}))
-        if len(kept.ways) < MAX_SERVICES or place.service in kept.ways:
-            kept.ways[place.service] = way
+        rights, session = self._rights(reply), question.place.session
+        lease = self._leases.put(question.principal, session, rights, self._timing.lease)
+        self._remember(lease, question, way)
         return way
+
+    def _remember(self, lease: Lease, question: Question, way: Way) -> None:
+        kept = self._kept.setdefault(lease, _Kept(question, {}))
+        service = question.place.service
+        if len(kept.ways) < MAX_SERVICES or service in kept.ways:
+            kept.ways[service] = way
 
     def _allow(self, way: Way, question: Question) -> Allowed:
         target = way.target(question.uri)
@@ -245,12 +245,16 @@ class ControlPlane:
             late = self._clock() - lease.ends
             kept = self._kept.get(lease)
             if kept is None:
-                self._leases.end(lease)
-            elif lease not in self._renewing and late >= LEAST_RENEWAL - self._timing.lease:
+                # A ticket's, with no question: the hop that signed it looks after it.
+                continue
+            if lease not in self._renewing and late >= LEAST_RENEWAL - self._timing.lease:
                 self._renewing.add(lease)
                 asked = self._ask_now(kept.question)
                 asked.addErrback(self._not_renewed, lease).addErrback(_unexpected)
-                asked.addBoth(lambda _, lease=lease: self._renewing.discard(lease))
+                asked.addBoth(self._renewed, lease)
+
+    def _renewed(self, _: object, lease: Lease) -> None:
+        self._renewing.discard(lease)
 
     def _not_renewed(self, failure: Failure, lease: Lease) -> None:
         refused = failure.value
@@ -262,6 +266,17 @@ class ControlPlane:
         _log.info("{name} must leave {session}: {reason}", name=lease.principal.name,
                   session=lease.target, reason=str(refused))
         self._leases.end(lease)
+
+
+@lru_cache(maxsize=256)
+def _person(values: tuple[bytes, ...]) -> tuple[Principal, Field]:
+    """Read who asks from Cookie values, and what the control plane is told (CookieConflict)."""
+    cookies = kasm_cookies(values)
+    missing = [name.decode("ascii") for name in NEEDED if not cookies.get(name)]
+    if missing:
+        raise refusal("no-cookie", detail=" and ".join(missing))
+    name = cookies[USERNAME].decode("utf-8", "replace")[:_USER]
+    return Principal(name, LEASE, fingerprint(cookies)), cookie_field(cookies)
 
 
 def _silent(failure: Failure) -> ResponseHead:

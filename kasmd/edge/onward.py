@@ -98,7 +98,8 @@ def request_fields(
     if b"via" in fields:
         onward += [(b"Via", value) for value in fields.all(b"via")]
     onward.append((b"Via", via(believed.version, hop)))
-    onward += _forwarded(believed, hop)
+    onward += _forwarded(believed.address, believed.secure, believed.host, hop.name)
+    onward.append((b"X-Request-Id", believed.request_id.encode("ascii")))
     onward += put_in
     return onward
 
@@ -134,22 +135,22 @@ def via(version: bytes, hop: Hop) -> bytes:
     return version.removeprefix(b"HTTP/") + b" " + hop.name
 
 
-def _forwarded(believed: Believed, hop: Hop) -> list[Field]:
+@lru_cache(maxsize=1024)
+def _forwarded(client: str, secure: bool, host: bytes, hop: bytes) -> tuple[Field, ...]:
     """Say what is believed in the words of RFC 7239 and in the older ones."""
-    address, host = believed.address.encode("ascii"), believed.host
-    proto = b"https" if believed.secure else b"http"
+    address = client.encode("ascii")
+    proto = b"https" if secure else b"http"
     node = b'"[%b]"' % address if b":" in address else address
-    parts = [b"by=_" + _obfuscated(hop.name), b"for=" + (node or b"unknown"), b"proto=" + proto]
-    said = [(b"X-Forwarded-Proto", proto), (b"X-Request-Id", believed.request_id.encode("ascii"))]
+    parts = [b"by=_" + _obfuscated(hop), b"for=" + (node or b"unknown"), b"proto=" + proto]
+    said = [(b"X-Forwarded-Proto", proto)]
     if host:
         parts.append(b'host="%b"' % host)
-        said += [(b"X-Forwarded-Host", host), (b"X-Forwarded-Port", _port(host, believed.secure))]
+        said += [(b"X-Forwarded-Host", host), (b"X-Forwarded-Port", _port(host, secure))]
     if address:
         said += [(b"X-Forwarded-For", address), (b"X-Real-IP", address)]
-    return [(b"Forwarded", b";".join(parts)), *said]
+    return ((b"Forwarded", b";".join(parts)), *said)
 
 
-@lru_cache(maxsize=64)
 def _obfuscated(name: bytes) -> bytes:
     """Give what RFC 7239 section 6.3 lets a hop be called."""
     return bytes(c if c in b".-" or chr(c).isalnum() else 0x5F for c in name)

@@ -82,7 +82,7 @@ class Outlet:
             return
         try:
             if self._tls is not None:
-                data = _encrypted(self._tls, data)
+                data = encrypted(self._tls, data)
             if self._socket is not None and not self.full:
                 data = data[self._send(self._socket, data) :]
                 if not data:
@@ -132,7 +132,7 @@ def _socket_transport(transport: Any) -> Optional[Connection]:
     return raw if isinstance(raw, Connection) and not raw.TLS else None
 
 
-def _encrypted(tls: SSL.Connection, data: bytes) -> bytes:
+def encrypted(tls: SSL.Connection, data: bytes) -> bytes:
     """Give the TLS records that carry ``data`` (SSL.Error, also where the peer renegotiates)."""
     at, view = 0, memoryview(data)
     while at < len(data):

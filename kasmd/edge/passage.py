@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IPushProducer
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -12,7 +11,7 @@ from zope.interface import implementer
 
 from kasmd.edge.answers import PROXY_STATUS, PathMap, answer_fields, path_map, secrets_of
 from kasmd.edge.asking import Allowed
-from kasmd.edge.dial import UpstreamFailed
+from kasmd.edge.dial import Kind, UpstreamFailed
 from kasmd.edge.exchange import Onward
 from kasmd.edge.failures import refusal
 from kasmd.edge.onward import Believed, framing_fields, onward_target, request_fields
@@ -54,9 +53,10 @@ class Passage:
         self._allowed = allowed
         self._length = 0
         self._answering = self._producing = self._over = False
+        #: The client is to send more of the body.
+        self._lacking = False
         self._continue: Optional[IDelayedCall] = None
         self._expects = request.framing.length != 0 and request.expects_continue
-        self._done: Deferred[None] = Deferred()
         self._exchange = relay.pool.exchange(allowed.upstream, self._onward(), self)
         self._unwatch = allowed.grant.when_changed(self._grant_changed)
 
@@ -77,11 +77,10 @@ class Passage:
         target = onward_target(allowed.target, request.uri)
         return Onward(request.method, target, fields, request.framing, bool(self.upgrade))
 
-    def start(self) -> Deferred[None]:
-        """Fire when it is over; fail with a `Problem` where nothing was answered yet."""
+    def start(self) -> None:
+        """Set out; the request is answered in any case."""
         self._request.notifyFinish().addErrback(self._client_gone)
         self._exchange.start()
-        return self._done
 
     # The request's body.
 
@@ -99,6 +98,7 @@ class Passage:
             self._read_body()
 
     def _read_body(self) -> None:
+        self._lacking = True
         self._exchange.send_body(self)
         self._request.read_body(self)
 
@@ -110,15 +110,18 @@ class Passage:
             self._exchange.write(data)
 
     def body_ended(self) -> None:
+        self._lacking = False
         self._exchange.finish()
 
     def body_lost(self, reason: Failure) -> None:
         self._client_gone(reason)
 
     def pauseProducing(self) -> None:
+        self._lacking = False
         self._request.pause_body()
 
     def resumeProducing(self) -> None:
+        self._lacking = True
         self._request.resume_body()
 
     def stopProducing(self) -> None:
@@ -145,8 +148,9 @@ class Passage:
     def _answer(self, head: ResponseHead, framing: Framing) -> None:
         self._answering = True
         length = _said_length(head.fields) if self._request.method == b"HEAD" else framing.length
-        self._request.open(head.status, self._fields(head), length, head.reason)
-        if not self._exchange.whole:
+        whole = self._exchange.whole
+        self._request.open(head.status, self._fields(head), length, head.reason, whole)
+        if not whole:
             self._producing = True
             self._request.registerProducer(self._exchange, True)
 
@@ -179,7 +183,10 @@ class Passage:
             error=str(error),
             request_id=self._request.request_id,
         )
-        self._fail(refusal(error.kind.value))
+        if error.kind is Kind.SILENT and self._lacking:
+            self._fail(refusal("body-slow", [CLOSE]))
+        else:
+            self._fail(refusal(error.kind.value))
 
     def _grant_changed(self) -> None:
         if not self._allowed.grant.holds(Right.ENTER):
@@ -211,10 +218,8 @@ class Passage:
         self._over = True
         self._end_wait()
         self._unwatch()
-        if problem is None:
-            self._done.callback(None)
-        else:
-            self._done.errback(problem)
+        if problem is not None:
+            self._request.fail(problem)
 
 
 def _said_length(fields: Fields) -> Optional[int]:

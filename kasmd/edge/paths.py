@@ -7,6 +7,7 @@ paths, and leave for one would be leave for the other.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple, Optional
 from urllib.parse import unquote_to_bytes
 
@@ -27,6 +28,7 @@ class Place(NamedTuple):
     rest: bytes
 
 
+@lru_cache(maxsize=1024)
 def check_path(path: bytes) -> None:
     """Refuse a path that is not read alike everywhere (a `Problem`: 400)."""
     if _PLAIN.match(path) is None or not path.startswith(b"/"):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Callable, Collection, NamedTuple
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from kasmd.edge.asking import Allowed
@@ -61,8 +60,8 @@ class Relay:
         self.ceilings = ceilings
         self.added = added
 
-    def forward(self, request: Request, allowed: Allowed) -> Deferred[None]:
-        """Answer a request that may pass; raises a `Problem`, or fails with one."""
+    def forward(self, request: Request, allowed: Allowed) -> None:
+        """Answer a request that may pass, or raise a `Problem`."""
         if request.method in _REFUSED:
             raise refusal("no-such-method")
         if hops(request.fields) >= MAX_HOPS:
@@ -74,6 +73,7 @@ class Relay:
         length, limit = request.framing.length, self.ceilings.body
         if length is not None and length > limit:
             raise too_large(limit)
-        if upgrade:
-            return Handshake(self, request, allowed, key).start()
-        return Passage(self, request, allowed).start()
+        passage = (
+            Handshake(self, request, allowed, key) if upgrade else Passage(self, request, allowed)
+        )
+        passage.start()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Callable, NamedTuple, Optional, Sequence
+from typing import Any, Callable, NamedTuple, Optional, Sequence
 from weakref import WeakKeyDictionary
 
-from twisted.internet.defer import maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python.failure import Failure
 
 from kasmd.edge.asking import Allowed, Authoriser
@@ -15,6 +15,7 @@ from kasmd.edge.direct import DirectAuthoriser
 from kasmd.edge.directory import Directory
 from kasmd.edge.failures import FailurePage, refusal
 from kasmd.errors import PermissionDenied
+from kasmd.http.body import Room
 from kasmd.http.guard import Authenticates, Guard, Sessions
 from kasmd.http.problems import Problem
 from kasmd.http.routes import ANY, PUBLIC, Route, Routes
@@ -60,7 +61,7 @@ class EdgeSite:
         more: Sequence[Route] = (),
         lobby: Optional[Guard] = None,
         door: Optional[Door] = None,
-        body: int = 0,
+        body: Room = 0,
     ) -> None:
         self._name = name
         self._authoriser = authoriser
@@ -73,7 +74,7 @@ class EdgeSite:
         self._allowed: WeakKeyDictionary[Request, Allowed] = WeakKeyDictionary()
         self.routes = Routes(
             (
-                Route(b"GET", prefix + b"/__healthcheck", PUBLIC, _healthy),
+                Route(b"GET", prefix + b"/__healthcheck", PUBLIC, healthy),
                 Route(b"GET", prefix + b"/checkvalid", PUBLIC, _valid),
                 Route(b"OPTIONS", self._below + b"*", PUBLIC, cors.preflight),
                 Route(ANY, self._below + b"*", Right.ENTER, self._relay, body),
@@ -82,13 +83,21 @@ class EdgeSite:
             )
         )
 
-    def room(self, method: bytes, path: bytes) -> int:
-        """Give how many bytes of a body the route for this reads."""
+    def room(self, method: bytes, path: bytes) -> Room:
+        """Give how much of a body the route for this reads."""
         return self.routes.room(method, path)
 
     def respond(self, request: Request) -> Answer:
-        """Answer, or fail with a `Problem` that says which hop failed."""
-        return maybeDeferred(self._respond, request).addErrback(self._failed, request)
+        """Answer, or raise or fail with a `Problem`."""
+        try:
+            answer = self._respond(request)
+        except PermissionDenied:
+            raise refusal("not-allowed") from None
+        return answer.addErrback(_denied) if isinstance(answer, Deferred) else answer
+
+    def present(self, problem: Problem, request: Request) -> Problem:
+        """Say which hop failed, and for which request."""
+        return FailurePage(problem, self._name, request.request_id)
 
     def _respond(self, request: Request) -> Answer:
         if self._prefix and request.path == self._prefix:
@@ -96,7 +105,10 @@ class EdgeSite:
         if self.routes.is_public(request):
             return self.routes.dispatch(request)
         if request.path.startswith(self._below):
-            asked = self._authoriser.authorise(request).addCallback(self._let_in, request)
+            if self._door is None:
+                return self._pass(request)
+            authorise: Callable[[Request], Any] = self._authoriser.authorise
+            asked = maybeDeferred(authorise, request).addCallback(self._let_in, request)
         elif self._lobby is not None and request.path.startswith(self._prefix + b"/"):
             asked = maybeDeferred(self._lobby.admit, request)
         else:
@@ -107,6 +119,12 @@ class EdgeSite:
             self.routes.dispatch, self._door.instead, errbackArgs=(request,)
         )
 
+    def _pass(self, request: Request) -> Answer:
+        allowed = self._authoriser.authorise(request)
+        if isinstance(allowed, Deferred):
+            return allowed.addCallback(self._let_in, request).addCallback(self.routes.dispatch)
+        return self.routes.dispatch(self._let_in(allowed, request))
+
     def _let_in(self, allowed: Allowed, request: Request) -> Request:
         request.grant, request.principal = allowed.grant, allowed.principal
         self._allowed[request] = allowed
@@ -114,14 +132,6 @@ class EdgeSite:
 
     def _relay(self, request: Request) -> Answer:
         return self._forward(request, self._allowed[request])
-
-    def _failed(self, failure: Failure, request: Request) -> None:
-        problem = failure.value
-        if isinstance(problem, PermissionDenied):
-            problem = refusal("not-allowed")
-        if isinstance(problem, Problem) and not isinstance(problem, FailurePage):
-            raise FailurePage(problem, self._name, request.request_id)
-        failure.raiseException()
 
 
 def make_direct(
@@ -136,7 +146,7 @@ def make_direct(
     prefix: str = "",
     cors: Cors = Cors(()),
     ancestors: str = "'self'",
-    body: int = 0,
+    body: Room = 0,
 ) -> EdgeSite:
     """Make a direct edge.
 
@@ -161,7 +171,13 @@ def make_direct(
     )
 
 
-def _healthy(request: Request) -> Response:
+def _denied(failure: Failure) -> None:
+    failure.trap(PermissionDenied)
+    raise refusal("not-allowed")
+
+
+def healthy(request: Request) -> Response:
+    """Answer whoever looks whether this edge is alive."""
     return Response(200, (_JSON, _NOT_KEPT), b'{"ok": true}')
 
 

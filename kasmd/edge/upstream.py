@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import socket
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.internet.tcp import Connection
-from twisted.protocols.policies import TimeoutMixin
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
@@ -18,9 +14,11 @@ from kasmd.edge.exchange import Exchange, Onward, Owner
 from kasmd.h1.fields import HttpError
 from kasmd.h1.head import render_request
 from kasmd.h1.session import ENDED, ClientSession, ResponseReceived
+from kasmd.http.deadline import Deadline
+from kasmd.http.prompt import PromptWriter
 
 
-class UpstreamConnection(Dialled, TimeoutMixin):
+class UpstreamConnection(Dialled):
     """A connection of a pool."""
 
     transport: Any
@@ -34,16 +32,11 @@ class UpstreamConnection(Dialled, TimeoutMixin):
         #: Whether anything of the present answer came, and its head.
         self.heard = self._answered = False
         self._sent_all = True
-        self._socket: Optional[socket.socket] = None
+        self._deadline = Deadline(owner.reactor)
 
     def connectionMade(self) -> None:
-        if isinstance(self.transport, Connection):
-            self._socket = self.transport.getHandle()
+        self._write = PromptWriter(self.transport).write
         super().connectionMade()
-
-    def callLater(self, period: float, func: Callable[[], None]) -> IDelayedCall:
-        """Wait on the owner's clock (TimeoutMixin asks this)."""
-        return self._owner.reactor.callLater(period, func)
 
     def begin(self, exchange: Exchange) -> None:
         """Send the head of ``exchange``'s request (UpstreamFailed)."""
@@ -57,51 +50,39 @@ class UpstreamConnection(Dialled, TimeoutMixin):
         except (HttpError, ValueError) as error:
             raise UpstreamFailed(Kind.NONSENSE, str(error)) from None
         self._sent_all = onward.framing.length == 0
-        self.setTimeout(self._owner.timeouts.answer)
-        self._send_first(head)
-
-    def _send_first(self, head: bytes) -> None:
-        """Send what nothing waits before: at once, which saves a turn of the reactor."""
-        sent = 0
-        if self._socket is not None:
-            try:
-                sent = self._socket.send(head)
-            except OSError:
-                # Twisted's own attempt finds out why.
-                pass
-        if sent < len(head):
-            self.transport.write(head[sent:])
+        self._wait(self._owner.timeouts.answer)
+        self._write(head)
 
     def send_body(self, data: bytes) -> None:
         """Send bytes of a body."""
-        self.setTimeout(self._owner.timeouts.idle)
-        self.transport.write(data)
+        self._wait(self._owner.timeouts.idle)
+        self._write(data)
 
     def sent(self, last: bytes) -> None:
         """Send the end of a body."""
         self._sent_all = True
         if last:
-            self.transport.write(last)
+            self._write(last)
         if not self._answered:
-            self.setTimeout(self._owner.timeouts.answer)
+            self._wait(self._owner.timeouts.answer)
 
     def exchanged(self, onward: Onward) -> None:
         """The answer is whole: carry another one, or end."""
         session = self._session
         if self._sent_all and session.reusable and not session.unread and not onward.upgrade:
-            self.setTimeout(self._owner.timeouts.keep)
+            self._wait(self._owner.timeouts.keep)
             self._owner.released(self)
         else:
             self.abort()
 
     def abort(self) -> None:
         """End at once."""
-        self.setTimeout(None)
+        self._deadline.stop()
         super().abort()
 
     def hand_over(self, protocol: Protocol) -> None:
         """Let ``protocol`` have the transport, what came already and all that comes."""
-        self.setTimeout(None)
+        self._deadline.stop()
         transport = self.transport
         if isinstance(transport, TLSMemoryBIOProtocol):
             transport.wrappedProtocol = protocol
@@ -127,7 +108,7 @@ class UpstreamConnection(Dialled, TimeoutMixin):
             self._fail_exchange(UpstreamFailed(Kind.NONSENSE, str(error)))
             return
         if self._answered:
-            self.resetTimeout()
+            self._wait(self._owner.timeouts.idle)
         self._deliver(exchange)
 
     def _deliver(self, exchange: Exchange) -> None:
@@ -138,7 +119,7 @@ class UpstreamConnection(Dialled, TimeoutMixin):
                 return
             if isinstance(event, ResponseReceived) and event.head.status >= 200:
                 self._answered = True
-                self.setTimeout(self._owner.timeouts.idle)
+                self._wait(self._owner.timeouts.idle)
             exchange.received(event)
 
     def _fail_exchange(self, error: UpstreamFailed) -> None:
@@ -147,7 +128,10 @@ class UpstreamConnection(Dialled, TimeoutMixin):
         if exchange is not None:
             exchange.lost(self, error)
 
-    def timeoutConnection(self) -> None:
+    def _wait(self, seconds: float) -> None:
+        self._deadline.move(seconds, self._timed_out)
+
+    def _timed_out(self) -> None:
         if self._answered:
             self._fail_exchange(UpstreamFailed(Kind.CUT, "it stopped in the middle"))
         else:
@@ -155,8 +139,7 @@ class UpstreamConnection(Dialled, TimeoutMixin):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
-        self.setTimeout(None)
-        self._socket = None
+        self._deadline.stop()
         self._owner.lost(self)
         exchange = self.exchange
         if exchange is None:

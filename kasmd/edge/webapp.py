@@ -10,6 +10,7 @@ which go on in a ticket; without it, the credential alone says what may be done.
 
 from __future__ import annotations
 
+import re
 from typing import Callable, Optional
 
 from kasmd.edge.asking import Allowed, Trust, Upstream
@@ -22,6 +23,9 @@ from kasmd.permission.leases import Leases
 from kasmd.permission.registry import EVERYTHING
 from kasmd.permission.tickets import Tickets
 from kasmd.rights import Right, rights_from_letters
+
+_PORT = re.compile(r"[0-9]{1,5}\Z")
+_PATH = re.compile(rb"[!-~]+\Z")
 
 
 class WebappHop(ControlPlane):
@@ -58,10 +62,11 @@ class WebappHop(ControlPlane):
         scheme = told.text("schema") or "https"
         host, port = told.text("hostname"), told.text("port")
         path = told.get("path") or question.uri
-        if scheme not in ("http", "https") or not host or not port.isdigit():
-            raise refusal("auth-service-down", detail="its answer names no desktop")
         if not path.startswith(b"/"):
             path = b"/" + path
+        known = scheme in ("http", "https") and host and _PATH.match(path)
+        if not known or not _PORT.match(port) or not 0 < int(port) < 65536:
+            raise refusal("auth-service-down", detail="its answer names no desktop")
         tls = self._trust if scheme == "https" else None
         fields = []
         if told.get("auth"):

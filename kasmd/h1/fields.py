@@ -67,8 +67,11 @@ class Fields:
 
     def tokens(self, name: bytes) -> list[bytes]:
         """Give the members of a list (RFC 9110 section 5.6.1), lower case, in order."""
-        members = (token for value in self._values.get(name, ()) for token in value.split(b","))
-        return [token for token in (member.strip(b" \t").lower() for member in members) if token]
+        values = self._values.get(name)
+        if values is None:
+            return []
+        members = b",".join(values).lower().split(b",")
+        return [token for token in (member.strip(b" \t") for member in members) if token]
 
     def without(self, names: Iterable[bytes]) -> list[Field]:
         """Give the fields whose names, in lower case, are not among ``names``."""

@@ -9,6 +9,7 @@ from kasmd.h1.head import HTTP_1_0, RequestHead
 from kasmd.http.headers import valid_host
 from kasmd.http.log import accepted_request_id, new_request_id, note, note_route
 from kasmd.http.problems import CLOSE, Problem
+from kasmd.http.proxies import said
 from kasmd.http.query import Query
 from kasmd.interfaces import Principal
 
@@ -63,15 +64,19 @@ class Asked:
         Behind a trusted proxy it is what the proxy says.
         """
         channel = self.channel
-        forwarded = self.values(b"X-Forwarded-For")
-        return channel.factory.proxies.client(channel.peer_address, forwarded)
+        proxies = channel.factory.proxies
+        if not proxies:
+            return channel.peer_address
+        return proxies.client(channel.peer_address, said(self.fields, b"for"))
 
     @property
     def secure(self) -> bool:
         """Whether the client speaks TLS, to us or to a trusted proxy."""
         channel = self.channel
-        proto = self.values(b"X-Forwarded-Proto")
-        return channel.secure or channel.factory.proxies.is_secure(channel.peer_address, proto)
+        proxies = channel.factory.proxies
+        if channel.secure or not proxies:
+            return channel.secure
+        return proxies.is_secure(channel.peer_address, said(self.fields, b"proto"))
 
     @property
     def peer(self) -> str:

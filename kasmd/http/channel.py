@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Callable, Optional
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import (
     IAddress,
-    IDelayedCall,
     IProducer,
     IPushProducer,
     ISSLTransport,
@@ -28,8 +27,10 @@ from kasmd.h1.fields import Fields, HttpError
 from kasmd.h1.head import HTTP_1_1, RequestHead
 from kasmd.h1.session import BodyReceived, RequestReceived, ServerSession, State
 from kasmd.http.body import KeptBody, Stream, StreamedBody
+from kasmd.http.deadline import Deadline
 from kasmd.http.log import next_connection, note
 from kasmd.http.problems import CLOSE, Problem
+from kasmd.http.prompt import PromptWriter
 from kasmd.http.request import Request
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ MAX_AHEAD = 64 * 1024
 #: Requests sent ahead that are answered before others have their turn.
 MAX_AT_ONCE = 16
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-#: What is answered where no request could be read.
-_UNREAD = RequestHead(b"-", b"-", HTTP_1_1, Fields())
+#: What is answered where no request could be read; it may have been a browser's.
+_UNREAD = RequestHead(b"-", b"-", HTTP_1_1, Fields([(b"Accept", b"text/html")]))
 
 
 @implementer(IPushProducer)
@@ -55,7 +56,6 @@ class Channel(Protocol):
     peer_port = 0
     secure = False
     _request: Optional[Request] = None
-    _timer: Optional[IDelayedCall] = None
     #: Events are being acted on.
     _acting = False
     #: Nothing is read as HTTP any more.
@@ -72,9 +72,11 @@ class Channel(Protocol):
         self._peer = peer
         self.number = next_connection()
         self._session = ServerSession(factory.limits.head)
+        self._deadline = Deadline(factory.reactor)
 
     def connectionMade(self) -> None:
         self.secure = ISSLTransport.providedBy(self.transport)
+        self.write = PromptWriter(self.transport).write
         peer = self._peer or self.transport.getPeer()
         if isinstance(peer, (IPv4Address, IPv6Address)):
             self.peer_address, self.peer_port = peer.host, peer.port
@@ -84,14 +86,14 @@ class Channel(Protocol):
         if not self.factory.arrived(self.peer_address):
             self.abort()
             return
-        self._start_timer(self.factory.limits.head_timeout, self._timed_out)
+        self._deadline.move(self.factory.limits.head_timeout, self._timed_out)
         note(self.number, f"got client connection from {self.peer_address}")
         note(self.number, "using SSL socket" if self.secure else "using plain (not SSL) socket")
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.factory.left(self.peer_address)
         self._closing = True
-        self._stop_timer()
+        self._deadline.stop()
         request, self._request = self._request, None
         if request is not None:
             request.lost(reason)
@@ -104,7 +106,7 @@ class Channel(Protocol):
         if not self._closing:
             if self._resting:
                 self._resting = False
-                self._start_timer(self.factory.limits.head_timeout, self._timed_out)
+                self._deadline.move(self.factory.limits.head_timeout, self._timed_out)
             self._read(lambda: self._session.receive_data(data))
             self._read_on()
 
@@ -192,7 +194,7 @@ class Channel(Protocol):
     def ask_for_body(self, request: Request) -> None:
         """Tell a client that waits for it to send its body."""
         if request.expects_continue and not self.is_read:
-            self.transport.write(CONTINUE)
+            self.write(CONTINUE)
 
     def regulate(self) -> None:
         """Stop or go on reading the transport."""
@@ -225,6 +227,9 @@ class Channel(Protocol):
         """Let ``producer`` be the one that is told how fast the client takes what is sent."""
         self._producing = producer is not self
         self._clogged = False
+        if not streaming:
+            # It is asked for more when the transport has written, so that must write.
+            self.write = self.transport.write
         self.transport.unregisterProducer()
         self.transport.registerProducer(producer, streaming)
 
@@ -242,7 +247,7 @@ class Channel(Protocol):
         """Let ``protocol`` have the transport; nothing of the channel stays."""
         self._request = None
         self._closing = True
-        self._stop_timer()
+        self._deadline.stop()
         self.transport.unregisterProducer()
         self.regulate()
         successor = _Successor(self.factory, self.number, self.peer_address, protocol)
@@ -267,16 +272,16 @@ class Channel(Protocol):
         self.transport.unregisterProducer()
         if self.is_read and not self._session.unread:
             self.transport.loseConnection()
-            self._start_timer(self.factory.limits.head_timeout, self.abort)
+            self._deadline.move(self.factory.limits.head_timeout, self.abort)
             return
         if not self.secure:
             self.transport.loseWriteConnection()
         self.regulate()
-        self._start_timer(self.factory.limits.linger, self._hang_up)
+        self._deadline.move(self.factory.limits.linger, self._hang_up)
 
     def _hang_up(self) -> None:
         self.transport.loseConnection()
-        self._start_timer(self.factory.limits.abort_timeout, self.abort)
+        self._deadline.move(self.factory.limits.abort_timeout, self.abort)
 
     def abort(self) -> None:
         """Cut the connection."""
@@ -289,10 +294,7 @@ class Channel(Protocol):
         seconds = limits.head_timeout
         if self._resting and limits.idle_timeout is not None:
             seconds = limits.idle_timeout
-        if self._timer is not None and self._timer.active():
-            self._timer.reset(seconds)
-        else:
-            self._start_timer(seconds, self._timed_out)
+        self._deadline.move(seconds, self._timed_out)
 
     def _timed_out(self) -> None:
         """Time is given to a whole request, not to each of its bytes."""
@@ -300,14 +302,6 @@ class Channel(Protocol):
             self._closing = True
             self.transport.unregisterProducer()
             self._hang_up()
-
-    def _start_timer(self, seconds: float, then: Callable[[], None]) -> None:
-        self._stop_timer()
-        self._timer = self.factory.reactor.callLater(seconds, then)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
 
 
 class _Successor(Protocol):

@@ -16,7 +16,15 @@ from kasmd.errors import ConfigError
 from kasmd.http.body import Room
 from kasmd.http.problems import CLOSE, Problem
 from kasmd.http.proxies import Proxies
-from kasmd.http.server import Answer, HttpFactory, Limits, Request, Respond
+from kasmd.http.server import (
+    Answer,
+    HttpFactory,
+    Limits,
+    Present,
+    Request,
+    Respond,
+    as_it_is,
+)
 from kasmd.http.sniff import SniffingFactory
 from kasmd.http.tls import TlsFactory
 
@@ -48,16 +56,19 @@ def make_face(
     headers: Sequence[tuple[str, str]] = (),
     limits: Limits = Limits(),
     room: Callable[[bytes, bytes], Room] = lambda method, path: 0,
+    present: Present = as_it_is,
 ) -> IProtocolFactory:
     """Give what listens; ``headers`` go on every answer, the refusals too (ConfigError)."""
     extra = [header(name, value) for name, value in headers]
-    served = HttpFactory(reactor, respond, extra, limits, room, carrier.proxies)
+    served = HttpFactory(reactor, respond, extra, limits, room, carrier.proxies, present)
     if carrier.tls is None:
         if not carrier.announced:
             return served
         return SniffingFactory(reactor, served, served, carrier.announced)
     refusal = {Plain.REDIRECT: _redirect, Plain.REFUSE: _refuse}.get(carrier.plain)
-    unsafe = served if refusal is None else HttpFactory(reactor, refusal, extra, limits)
+    unsafe = served
+    if refusal is not None:
+        unsafe = HttpFactory(reactor, refusal, extra, limits, present=present)
     tls = TlsFactory(carrier.tls, served)
     return SniffingFactory(reactor, tls, unsafe, carrier.announced)
 

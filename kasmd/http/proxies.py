@@ -1,8 +1,8 @@
 """Whose word is taken for where a request came from: nobody's but our own proxies'.
 
-X-Forwarded-For is read from the right, where the nearest proxy wrote; the first
-address that is no trusted proxy's is the client's.  What stands left of it may
-be anybody's invention.
+X-Forwarded-For, or Forwarded (RFC 7239) where there is none, is read from the
+right, where the nearest proxy wrote; the first address that is no trusted
+proxy's is the client's.  What stands left of it may be anybody's invention.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Iterable, Optional, Sequence, Union
+
+from kasmd.h1.fields import Fields
 
 #: Addresses of a header that are looked at.
 MAX_HOPS = 32
@@ -48,9 +50,30 @@ class Proxies:
         return address
 
     def is_secure(self, peer: str, proto: Sequence[bytes]) -> bool:
-        """Tell whether a trusted proxy says that its client speaks TLS (X-Forwarded-Proto)."""
+        """Tell whether a trusted proxy says that its client speaks TLS."""
         last = proto[-1].rpartition(b",")[2].strip().lower() if proto else b""
         return last == b"https" and self.trusts(peer)
+
+
+def said(fields: Fields, what: bytes) -> list[bytes]:
+    """Give what proxies say of ``for`` or ``proto``, the nearest one last.
+
+    A proxy that writes one of the two headers may pass on a client's own other
+    one; that it may not do with X-Forwarded-*, which counts.
+    """
+    lines = fields.all(b"x-forwarded-" + what)
+    if lines or b"forwarded" not in fields:
+        return lines
+    hops = [hop for line in fields.all(b"forwarded") for hop in line.split(b",")][-MAX_HOPS:]
+    return [_parameter(hop, what) for hop in hops]
+
+
+def _parameter(hop: bytes, name: bytes) -> bytes:
+    for pair in hop.split(b";"):
+        key, _, value = pair.partition(b"=")
+        if key.strip().lower() == name:
+            return value.strip().strip(b'"')
+    return b""
 
 
 def is_loopback(address: str) -> bool:

@@ -57,6 +57,8 @@ class Request(Asked):
         super().__init__(channel, head, framing)
         self.intake: Union[None, KeptBody, StreamedBody] = None
         self.cookies: list[bytes] = []
+        #: A head that waits for the piece that follows it.
+        self._unsent = b""
         self._outgoing = Outgoing(self.method, self.version)
         self._watchers: list[Deferred[None]] = []
 
@@ -112,18 +114,31 @@ class Request(Asked):
             return
         status, headers, body = response
         head = self._head(status, headers, len(body))
-        self.channel.transport.write(head + self._outgoing.piece(body))
+        self.channel.write(head + self._outgoing.piece(body))
         self._end()
 
     def open(
-        self, status: int, headers: Headers, length: Optional[int], reason: Optional[bytes] = None
+        self,
+        status: int,
+        headers: Headers,
+        length: Optional[int],
+        reason: Optional[bytes] = None,
+        more: bool = False,
     ) -> None:
         """Send the head; `write` and `finish` follow (length None: as long as it gets).
 
-        After a status of 101 `hand_over` follows.
+        After a status of 101 `hand_over` follows.  With ``more``, the next piece or
+        the end follows at once, so the head waits for it.
         """
         if not self.over:
-            self.channel.transport.write(self._head(status, headers, length, reason))
+            self._unsent = self._head(status, headers, length, reason)
+            if not more:
+                self._send(b"")
+
+    def _send(self, data: bytes) -> None:
+        data, self._unsent = self._unsent + data, b""
+        if data:
+            self.channel.write(data)
 
     def _head(
         self, status: int, headers: Headers, length: Optional[int], reason: Optional[bytes] = None
@@ -152,9 +167,7 @@ class Request(Asked):
     def write(self, data: bytes) -> None:
         """Send a piece of the body; of an answer that has none nothing is sent."""
         if not self.over:
-            piece = self._outgoing.piece(data)
-            if piece:
-                self.channel.transport.write(piece)
+            self._send(self._outgoing.piece(data))
 
     def finish(self) -> None:
         """End the answer; one that is shorter than its head says ends the connection."""
@@ -163,8 +176,7 @@ class Request(Asked):
         if self._outgoing.is_short:
             self.abort()
             return
-        if self._outgoing.last:
-            self.channel.transport.write(self._outgoing.last)
+        self._send(self._outgoing.last)
         self._end()
 
     def abort(self) -> None:
@@ -184,6 +196,7 @@ class Request(Asked):
         if self.status and not self.over:
             self.abort()
             return
+        problem = self.channel.factory.present(problem, self)
         if problem.status == 401:
             self.note(f"Authentication attempt failed, {problem.detail}")
         content_type, body = problem.rendered(b",".join(self.values(b"Accept")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
+from functools import lru_cache
 from typing import Callable, Mapping, NamedTuple, Optional, Sequence, Union
 from urllib.parse import unquote_to_bytes
 
@@ -24,6 +25,8 @@ class Public(enum.Enum):
 PUBLIC = Public.PUBLIC
 #: Every method for which there is no route of its own.
 ANY = b"*"
+#: Paths whose routes are remembered.
+_REMEMBERED = 1024
 _PARAMETER = re.compile(rb"\{([a-z_]+)\}")
 
 
@@ -76,6 +79,7 @@ class Routes:
         self._exact: dict[bytes, dict[bytes, Route]] = {}
         self._templates: dict[bytes, tuple[Template, dict[bytes, Route]]] = {}
         self._prefixes: list[tuple[bytes, dict[bytes, Route]]] = []
+        self._methods = lru_cache(_REMEMBERED)(self._find_methods)
         for route in self.table:
             self._publish(route)
 
@@ -138,7 +142,7 @@ class Routes:
             return 0
         return 0 if route is None else route.body
 
-    def _methods(self, path: bytes) -> dict[bytes, Route]:
+    def _find_methods(self, path: bytes) -> dict[bytes, Route]:
         exact = self._exact.get(path)
         if exact is not None:
             return exact

@@ -14,12 +14,13 @@ from kasmd.h1.fields import render_lines
 from kasmd.h1.head import Limits as HeadLimits
 from kasmd.http.body import STREAM, BodyReader, Room
 from kasmd.http.channel import Channel
-from kasmd.http.problems import Headers
+from kasmd.http.problems import Headers, Problem
 from kasmd.http.proxies import Proxies
 from kasmd.http.request import Answer, Request, Respond, Response
 
 __all__ = [
-    "STREAM", "Answer", "BodyReader", "HttpFactory", "Limits", "Request", "Respond", "Response",
+    "STREAM", "Answer", "BodyReader", "HttpFactory", "Limits", "Present", "Request", "Respond",
+    "Response",
 ]
 
 _log = Logger(namespace="kasmd.http")
@@ -54,11 +55,21 @@ class Limits(NamedTuple):
     head: HeadLimits = HeadLimits()
 
 
+#: Gives the problem that is shown in place of one.
+Present = Callable[[Problem, Request], Problem]
+
+
+def as_it_is(problem: Problem, request: Request) -> Problem:
+    """Show a problem in the standard's words."""
+    return problem
+
+
 class HttpFactory(ServerFactory[Channel]):
     """Listens for HTTP and gives each request to ``respond``.
 
     ``headers`` go with every answer; ``room`` tells what becomes of the body of a
-    request for a method and a path.
+    request for a method and a path; ``present`` gives the words for what went wrong,
+    be it before the request could be read.
     """
 
     noisy = False
@@ -71,8 +82,10 @@ class HttpFactory(ServerFactory[Channel]):
         limits: Limits,
         room: Callable[[bytes, bytes], Room] = lambda method, path: 0,
         proxies: Proxies = Proxies(),
+        present: Present = as_it_is,
     ) -> None:
         self.reactor = reactor
+        self.present = present
         self.respond = respond
         self.room = room
         self.proxies = proxies

@@ -28,7 +28,7 @@ _log = Logger(namespace="kasmd.http")
 #: The record type of a TLS handshake (RFC 8446 section 5.1).
 TLS_HANDSHAKE = 0x16
 #: Seconds that a new connection has for its first byte.
-FIRST_BYTE_TIMEOUT = 15.0
+FIRST_BYTE_TIMEOUT = 5.0
 
 
 class Sniffer(Protocol):

@@ -6,9 +6,8 @@ started there; a callback that fires later has to say it again.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Iterator, Optional, Protocol
+from typing import Optional, Protocol
 
 from kasmd.interfaces import Principal
 
@@ -34,11 +33,16 @@ def now_asking() -> Optional[Asking]:
     return _asking.get()
 
 
-@contextmanager
-def asked_by(request: Optional[Asking]) -> Iterator[None]:
-    """Let ``request`` be the one that asks for all that is done inside."""
-    before = _asking.set(request)
-    try:
-        yield
-    finally:
-        _asking.reset(before)
+class asked_by:
+    """Lets ``request`` be the one that asks for all that is done inside the ``with``."""
+
+    __slots__ = ("_request", "_before")
+
+    def __init__(self, request: Optional[Asking]) -> None:
+        self._request = request
+
+    def __enter__(self) -> None:
+        self._before = _asking.set(self._request)
+
+    def __exit__(self, *exc: object) -> None:
+        _asking.reset(self._before)

@@ -68,6 +68,15 @@ class Ticket(NamedTuple):
         return Principal(self.name, TICKET, self.ident, self.rights)
 
 
+class _Signed(NamedTuple):
+    """A ticket with its times."""
+
+    ticket: Ticket
+    begins: int
+    made: int
+    ends: int
+
+
 class Tickets:
     """Signs and reads the tickets for one hop, ``audience``.
 
@@ -111,18 +120,24 @@ class Tickets:
         """Give what a ticket says (LoginRefused says why it is none)."""
         if len(text) > MAX_TICKET or _TICKET.match(text) is None:
             raise LoginRefused("this is no ticket")
-        claims = self._verified(text)
-        self._check_times(claims)
+        signed = self._verified(text)
+        self._check_times(signed)
+        return signed.ticket
+
+    def _verify(self, text: str) -> _Signed:
+        """Give what is said for us and signed by one of our keys, whenever it holds."""
+        claims = self._signed_claims(text)
         if claims["aud"] != self._audience:
             raise LoginRefused("this ticket is for another hop")
         try:
             rights = rights_from_features(claims["rights"])
         except ValueError:
             raise LoginRefused("this ticket names rights that there are not") from None
-        return Ticket(claims["sub"], claims["sid"], rights, claims["jti"])
+        ticket = Ticket(claims["sub"], claims["sid"], rights, claims["jti"])
+        return _Signed(ticket, max(claims["nbf"], claims["iat"]), claims["iat"], claims["exp"])
 
-    def _verify(self, text: str) -> dict[str, Any]:
-        """Give the claims, signed by one of our keys and each of its type."""
+    def _signed_claims(self, text: str) -> dict[str, Any]:
+        """Give the claims, each of its type."""
         if _object(_decoded(text.partition(".")[0])) != _HEADER:
             raise LoginRefused("this ticket's header is another one")
         for key in self._keys:
@@ -134,14 +149,13 @@ class Tickets:
                 raise LoginRefused("this is no ticket") from None
         raise LoginRefused("this ticket is signed by somebody else")
 
-    def _check_times(self, claims: dict[str, Any]) -> None:
+    def _check_times(self, signed: _Signed) -> None:
         now = self._clock()
-        begins, made, ends = claims["nbf"], claims["iat"], claims["exp"]
-        if not 0 < ends - made <= LIFE:
+        if not 0 < signed.ends - signed.made <= LIFE:
             raise LoginRefused("this ticket is good for too long")
-        if max(begins, made) > now + SKEW:
+        if signed.begins > now + SKEW:
             raise LoginRefused("this ticket is of the future: compare the two hosts' clocks")
-        if now >= ends + SKEW:
+        if now >= signed.ends + SKEW:
             raise LoginRefused("this ticket is over: if it is new, compare the two hosts' clocks")
 
 

@@ -37,6 +37,8 @@ class Capabilities(NamedTuple):
     fine_quality: Optional[int] = None  # 0 to 100
     subsampling: Optional[str] = None  # "444", "422", "420" or "gray"
     compress_level: Optional[int] = None  # 0 to 9
+    jpeg_rectangles: bool = False
+    open_h264: bool = False
     last_rect: bool = False
     #: VMWARE_CURSOR before CURSOR_WITH_ALPHA before CURSOR.
     cursor: Optional[Encoding] = None
@@ -67,6 +69,8 @@ Value = Union[int, str]
 #: Encodings that stand for themselves.
 _FLAGS = {
     Encoding.COPY_RECT: "copy_rect",
+    Encoding.JPEG: "jpeg_rectangles",
+    Encoding.OPEN_H264: "open_h264",
     Encoding.LAST_RECT: "last_rect",
     Encoding.DESKTOP_SIZE: "desktop_size",
     Encoding.EXTENDED_DESKTOP_SIZE: "extended_desktop_size",

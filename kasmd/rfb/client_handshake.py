@@ -72,15 +72,15 @@ def enter(door: Door) -> Script[Said]:
     door.version = _agreed((yield 12))
     door.send(b"RFB 003.%03d\n" % door.version)
     if door.version == 3:
-        way = _picked(door, [U32.unpack((yield 4))[0]])
-        if way is None:
+        (imposed,) = U32.unpack((yield 4))
+        if not imposed:
             raise (yield from _refused())
+        way = _picked(door, [imposed])
     else:
         types = yield (yield 1)[0]
         if not types:
             raise (yield from _refused())
         way = _picked(door, types)
-        assert way is not None
         door.send(bytes([way]))
     yield from SCRIPTS[way](door)
     if door.version == 8 or way != SecurityType.NONE:
@@ -97,11 +97,9 @@ def _agreed(line: bytes) -> int:
     return 8 if major > 3 or minor >= 8 else 7 if minor == 7 else 3
 
 
-def _picked(door: Door, offered: Iterable[int]) -> Optional[SecurityType]:
-    """Give the dearest way that is offered; None where the offer is 3.3's refusal."""
+def _picked(door: Door, offered: Iterable[int]) -> SecurityType:
+    """Give the dearest way that is offered."""
     types = set(offered)
-    if types == {0}:
-        return None
     for way in _possible(door.credentials):
         of_type = SecurityType.VENCRYPT if way in _SUBTYPES else SecurityType(way)
         if of_type in types:
@@ -156,7 +154,7 @@ def _vencrypt(door: Door) -> Script[Said]:
     yield TlsAgreed(certificate)
     while door.starting:
         if door.waiting():
-            raise ProtocolError(f"{door.waiting()} bytes in clear where TLS was to begin")
+            raise ProtocolError("bytes came in clear where TLS was to begin")
         yield HOLD
     yield from proof(door)
 

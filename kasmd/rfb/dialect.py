@@ -52,7 +52,9 @@ RULES = {
         clipboard=ClipboardForm.CUT_TEXT,
         kasm_messages=False,
         last_rect=False,
-        encodings=(Encoding.TIGHT, Encoding.ZRLE, Encoding.HEXTILE, Encoding.RAW),
+        encodings=(
+            Encoding.TIGHT, Encoding.ZRLE, Encoding.ZLIB, Encoding.HEXTILE, Encoding.RAW,
+        ),
     ),
     Dialect.KASM: Rules(
         pointer=PointerLayout.KASM,

@@ -54,6 +54,23 @@ def _zrle(rect: Rect, pixel_format: PixelFormat) -> Parser[bytes]:
     return head + (yield from exactly(length))
 
 
+def _counted(rect: Rect, pixel_format: PixelFormat) -> Parser[bytes]:
+    head = yield 4
+    return head + (yield from exactly(U32.unpack(head)[0]))
+
+
+def _open_h264(rect: Rect, pixel_format: PixelFormat) -> Parser[bytes]:
+    head = yield 8
+    return head + (yield from exactly(U32.unpack_from(head)[0]))
+
+
+def _kasm_video(rect: Rect, pixel_format: PixelFormat) -> Parser[bytes]:
+    head = yield 2
+    if head[1] == 0:
+        return head
+    return (yield from _compact(head + (yield 2)))
+
+
 def _desktop_name(rect: Rect, pixel_format: PixelFormat) -> Parser[bytes]:
     name = yield from text_within(limits.SERVER_NAME)
     return U32.pack(len(name)) + name
@@ -155,6 +172,9 @@ PAYLOADS: dict[int, Callable[[Rect, PixelFormat], Parser[bytes]]] = {
     Encoding.HEXTILE: _hextile,
     Encoding.TIGHT: _tight,
     Encoding.ZRLE: _zrle,
+    Encoding.ZLIB: _counted,
+    Encoding.OPEN_H264: _open_h264,
+    Encoding.KASM_VIDEO: _kasm_video,
     Encoding.LAST_RECT: _empty,
     Encoding.DESKTOP_SIZE: _empty,
     Encoding.QEMU_EXTENDED_KEY_EVENT: _empty,

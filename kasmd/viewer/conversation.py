@@ -21,6 +21,7 @@ from kasmd.rfb.numbers import DesktopSizeReason, DesktopSizeResult, FenceFlag
 from kasmd.rfb.server import ServerSession
 from kasmd.rights import Right
 from kasmd.viewer.painter import Painter
+from kasmd.viewer.streams import Streams
 from kasmd.viewer.wheel import Wheel
 
 
@@ -29,11 +30,12 @@ class Conversation:
 
     _log = Logger()
 
-    def __init__(self, seat: ISeat, session: ServerSession, painter: Painter,
+    def __init__(self, seat: ISeat, session: ServerSession, painter: Painter, streams: Streams,
                  system_stats: Optional[Callable[[], Deferred[str]]] = None) -> None:
         self._seat = seat
         self._session = session
         self._painter = painter
+        self._streams = streams
         self._system_stats = system_stats
         self._sampling = False
         self._wheel = Wheel()
@@ -78,6 +80,9 @@ class Conversation:
 
     def _set_continuous(self, event: said.ContinuousUpdatesSet) -> None:
         self._painter.continuous_set(event.rect if event.enabled else None)
+
+    def _limit_video(self, event: said.MaxVideoResolutionSet) -> None:
+        self._painter.limit_video(event.width, event.height)
 
     def _echo(self, event: said.FenceReceived) -> None:
         if not event.flags & FenceFlag.REQUEST:
@@ -166,7 +171,7 @@ class Conversation:
     # Kasm's, as far as it must be answered for its client to go on.
 
     def _name_video_encoders(self, event: said.VideoEncodersRequested) -> None:
-        self._session.send_video_encoders(())
+        self._session.send_video_encoders(self._streams.offers(event.families))
 
     def _refuse_relay(self, event: said.RelaySubscribed) -> None:
         self._session.send_relay_refused("No such unix channel")
@@ -178,6 +183,7 @@ class Conversation:
         said.ContinuousUpdatesSet: _set_continuous,
         said.DesktopSizeRequested: _resize,
         said.FenceReceived: _echo,
+        said.MaxVideoResolutionSet: _limit_video,
         said.KeyPressed: lambda self, event: self._key(True, event),
         said.KeyReleased: lambda self, event: self._key(False, event),
         said.PointerMoved: _point,

@@ -1,93 +1,188 @@
-"""How much may be under way to one viewer, from the echoes of its fences.
+"""How much may leave for one viewer, and when, from the echoes of its fences.
 
-A link is modelled as BBR does (Cardwell et al., "BBR: Congestion-Based
-Congestion Control", ACM Queue 14/5, 2016): the least round trip and the best
-delivery rate of late give what the link holds; twice that may be under way.
-The least round trip is remembered for good: one measured over our own queue
-would make the queue grow.
-So on a thin or long link the newest picture wins: there is no queue of old
-ones.  A viewer that cannot echo is paced by its own requests.
+The link is taken for a pipe with a queue before it, as BBR does (Cardwell et al.,
+"BBR: Congestion-Based Congestion Control", ACM Queue 14/5, 2016).  What the pipe
+delivers in a second is measured where it was busy: an update is served from when
+the one before it was through, or from when it could have come at the earliest, to
+when its echo could have left.  So a link that is seldom full is known for what it
+can do, not for what was asked of it.
+
+An update begins only when those before it have nearly left the queue: the newest
+picture wins, and what happens on the screen is seen within the round trip, the
+rest of one update, and its own.  A viewer that cannot echo is paced by its own
+requests, and by a bandwidth that it may not exceed.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
+from math import inf
+from typing import NamedTuple, Optional
 
-#: Bytes that may be under way before anything is known of the link, and at
-#: the least ever: small updates, letters typed, must not wait for an echo.
-FLOOR = 64 * 1024
-#: How long a measured rate counts, in seconds.
-MEMORY = 10.0
-#: Measurements kept at the most.
-MAX_SAMPLES = 64
+#: Bytes that may be under way before anything is known of the link.
+INITIAL = 16 * 1024
+#: And at the least ever.
+FLOOR = 4096
+#: Seconds that may be queued when the next update begins, so that the pipe never idles.
+AHEAD = 0.01
+#: Seconds that one update should take on the link.
+SLOT = 0.04
+#: Seconds of the queue that nobody wants, which the window allows beyond the round trip.
+QUEUE = 0.06
+#: An update tells the rate if it has so many bytes, or takes so many seconds.
+TELLING_BYTES = 8192
+TELLING_TIME = 0.05
+#: The share of a new measurement in the rate.
+_SHARE = 0.35
+#: The least round trip is that of this span of seconds and the one before.
+SPAN = 15.0
+#: After so many seconds without a light update, a fence alone is sent to tell the trip,
+#: so many seconds after the queue is thought to be empty.
+PROBE_AFTER = 5.0
+DRAIN = 0.03
+LIGHT = 1500
+#: Of light updates so many bytes, in so many seconds, leave without asking for an echo.
+UNASKED_BYTES = 4096
+UNASKED_TIME = 0.5
+#: Shorter times cannot be told from none.
+_INSTANT = 1e-5
 
 
 class _Flight(NamedTuple):
+    begun_at: float
     sent_at: float
-    total: int
-    delivered: int
-    delivered_at: float
+    size: int
+    drained_at: float
 
 
 class Pacing:
-    """Bytes under way, counted from fence to echo; times are seconds, any origin."""
+    """Bytes under way, counted from fence to echo; times are seconds, any origin.
 
-    def __init__(self) -> None:
-        self._sent = 0
-        self._delivered = 0
-        self._delivered_at = 0.0
-        self._flights: deque[_Flight] = deque()
-        self._rates: deque[tuple[float, float]] = deque(maxlen=MAX_SAMPLES)
-        #: The least round trip, in seconds; 0 before the first echo.
-        self.round_trip = 0.0
+    ``most`` is the bytes a second that the viewer may be sent, whatever its link.
+    """
+
+    def __init__(self, most: Optional[float] = None) -> None:
+        self.most = most
+        #: Bytes sent whose echo is outstanding.
+        self.under_way = 0
         #: How much round trips differ from one to the next, in seconds, smoothed
         #: as RFC 3550 section 6.4.1 has it.
         self.jitter = 0.0
+        self._flights: deque[_Flight] = deque()
+        self._seconds_a_byte: Optional[float] = None
+        self._least = self._least_before = inf
+        self._span_begins = -inf
+        self._light_at = self._asked_at = -inf
+        self._unasked = 0
         self._last_trip = 0.0
+        self._echoed_at = -inf
+        self._drained_at = -inf
 
     @property
-    def under_way(self) -> int:
-        """Bytes sent whose echo is outstanding."""
-        return self._sent - self._delivered if self._flights else 0
+    def round_trip(self) -> float:
+        """The least round trip of late, in seconds; 0 before the first echo."""
+        least = min(self._least, self._least_before)
+        return 0.0 if least == inf else least
 
     @property
     def rate(self) -> float:
-        """The best delivery rate of late, in bytes a second."""
-        return max((rate for _, rate in self._rates), default=0.0)
+        """Bytes a second that may be counted on; 0 while nothing is known."""
+        measured = 1 / self._seconds_a_byte if self._seconds_a_byte else 0.0
+        if self.most is None:
+            return measured
+        return min(measured, self.most) or self.most
+
+    @property
+    def budget(self) -> Optional[int]:
+        """The bytes that one update should have at the most; None: any number."""
+        return int(self.rate * SLOT) if self.rate else None
 
     @property
     def window(self) -> int:
         """Bytes that may be under way."""
-        return max(FLOOR, int(2 * self.rate * self.round_trip))
+        if not self._seconds_a_byte:
+            return INITIAL
+        return max(FLOOR, int(self.rate * (self.round_trip + QUEUE)))
 
-    def may_send(self) -> bool:
-        """Tell whether another update may leave."""
-        return self.under_way < self.window
+    def wait(self, now: float) -> float:
+        """Give the seconds until another update may begin; infinity: until an echo."""
+        if self.under_way >= self.window or self._overdue(now):
+            return inf
+        ahead = -DRAIN if self.probe_due(now) else AHEAD
+        return max(0.0, self._drained_at - ahead - now)
 
     def waiting_since(self, now: float) -> float:
         """Give how long the oldest echo is outstanding, in seconds."""
         return now - self._flights[0].sent_at if self._flights else 0.0
 
-    def sent(self, count: int, now: float) -> None:
-        """``count`` bytes and a fence behind them left."""
-        if not self._flights:
-            self._delivered, self._delivered_at = self._sent, now
-        self._sent += count
-        self._flights.append(_Flight(now, self._sent, self._delivered, self._delivered_at))
+    def probe_due(self, now: float) -> bool:
+        """Tell whether a fence alone should go ahead, for the trip is not known well."""
+        return now - self._light_at > PROBE_AFTER
+
+    def wants_echo(self, size: int, now: float) -> bool:
+        """Tell whether a fence is worth it behind so many bytes: letters typed need none."""
+        return (
+            size > LIGHT
+            or self._unasked + size > UNASKED_BYTES
+            or now - self._asked_at > UNASKED_TIME
+        )
+
+    def sent(self, size: int, begun_at: float, now: float, echoing: bool = True) -> None:
+        """``size`` bytes left, and if ``echoing`` a fence behind them."""
+        self._drained_at = max(begun_at, self._drained_at)
+        if self.rate:
+            self._drained_at += size / self.rate
+        if size <= LIGHT or not echoing:
+            self._light_at = now
+        if not echoing:
+            self._unasked += size
+            return
+        self._unasked, self._asked_at = 0, now
+        self.under_way += size
+        self._flights.append(_Flight(begun_at, now, size, self._drained_at))
 
     def echoed(self, now: float) -> None:
         """The oldest outstanding fence came back; without one, nothing happens."""
         if not self._flights:
             return
         flight = self._flights.popleft()
-        self._delivered, self._delivered_at = flight.total, now
-        trip = max(now - flight.sent_at, 1e-6)
+        self.under_way -= flight.size
+        trip = max(now - flight.sent_at, _INSTANT)
         if self._last_trip:
             self.jitter += (abs(trip - self._last_trip) - self.jitter) / 16
         self._last_trip = trip
-        self.round_trip = min(self.round_trip or trip, trip)
-        elapsed = max(now - flight.delivered_at, trip)
-        self._rates.append((now, (flight.total - flight.delivered) / elapsed))
-        while self._rates[0][0] < now - MEMORY:
-            self._rates.popleft()
+        self._note_service(flight, now)
+        self._note_trip(trip, now)
+        self._correct(now - self.round_trip - flight.drained_at)
+        self._echoed_at = now
+
+    def _overdue(self, now: float) -> bool:
+        """Tell whether the oldest echo should be here: the link does less than it did."""
+        if not self._flights or not self._seconds_a_byte:
+            return False
+        return now - self._flights[0].drained_at - self.round_trip > QUEUE
+
+    def _correct(self, late: float) -> None:
+        """The last update left the queue so much later than was thought."""
+        if self.most is None:
+            self._drained_at += late
+            self._flights = deque(
+                flight._replace(drained_at=flight.drained_at + late) for flight in self._flights
+            )
+
+    def _note_trip(self, trip: float, now: float) -> None:
+        if now - self._span_begins > SPAN:
+            self._least_before = self._least if self._span_begins > -inf else inf
+            self._least, self._span_begins = inf, now
+        self._least = min(self._least, trip)
+
+    def _note_service(self, flight: _Flight, now: float) -> None:
+        if not self.round_trip:
+            return
+        begun = max(self._echoed_at, flight.begun_at + self.round_trip)
+        seconds = max(now - begun, _INSTANT)
+        if flight.size < TELLING_BYTES and (seconds < TELLING_TIME or flight.size < LIGHT):
+            return
+        found = seconds / flight.size
+        known = self._seconds_a_byte
+        self._seconds_a_byte = found if known is None else known + _SHARE * (found - known)

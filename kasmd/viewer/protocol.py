@@ -9,22 +9,19 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Callable, Optional
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from kasmd.errors import KasmdError, ProtocolError
-from kasmd.interfaces import IGrant, IRoster, ISeat, IViewer, IViewerTransport, Principal
+from kasmd.interfaces import IGrant, ISeat, IViewer, IViewerTransport, Principal
 from kasmd.permission.callbacks import isolated
 from kasmd.rfb import messages as said
 from kasmd.rfb.dialect import Dialect
-from kasmd.rfb.limits import Limits
 from kasmd.rfb.numbers import SecurityType
 from kasmd.rfb.server import ServerSession
 from kasmd.rights import Right
@@ -32,8 +29,7 @@ from kasmd.viewer.conversation import Conversation
 from kasmd.viewer.measures import Figures, Measures
 from kasmd.viewer.outbox import Outbox
 from kasmd.viewer.painter import Painter
-from kasmd.viewer.sharing import Encodings
-from kasmd.viewer.turns import Turns
+from kasmd.viewer.surroundings import Surroundings
 
 #: Websocket close codes (RFC 6455 section 7.4.1).
 GOING_AWAY = 1001
@@ -41,32 +37,6 @@ PROTOCOL_ERROR = 1002
 POLICY_VIOLATION = 1008
 INTERNAL_ERROR = 1011
 TRY_AGAIN_LATER = 1013
-
-Authenticate = Callable[[str, str, str], Deferred[str]]
-
-
-@dataclass(slots=True)
-class Surroundings:
-    """What every viewer of one desktop shares.
-
-    The numbers hold for whoever comes; `Viewer.serve_anew` has them hold for one who is here.
-    """
-
-    admit: Callable[[Principal], ISeat]
-    authenticate: Authenticate
-    roster: IRoster
-    encodings: Encodings
-    turns: Turns
-    clock: IReactorTime
-    limits: Limits
-    #: Seconds for the handshake, and for a viewer to take what it is sent.
-    handshake_time: float
-    patience: float
-    max_viewers: int
-    #: Seconds that a frame lasts.
-    frame: float = 1 / 60
-    #: Gives the machine's load, as message 191 has it: JSON.
-    system_stats: Optional[Callable[[], Deferred[str]]] = None
 
 
 @implementer(IViewer)
@@ -248,10 +218,12 @@ class Viewer:
         self.grant = seat.grant
         self.serve_anew()
         painter = Painter(
-            seat, self._session, self._outbox, around.encodings, around.turns, around.clock,
-            around.patience, partial(self.disconnect, INTERNAL_ERROR), self.measures,
+            seat, self._session, self._outbox, around, self.measures,
+            partial(self.disconnect, INTERNAL_ERROR),
         )
-        self._conversation = Conversation(seat, self._session, painter, around.system_stats)
+        self._conversation = Conversation(
+            seat, self._session, painter, around.streams, around.system_stats
+        )
         self._deadline.cancel()
         width, height = seat.size
         self._session.send_init(width, height, seat.name)

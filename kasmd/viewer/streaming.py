@@ -7,7 +7,7 @@ which little changed for a while rests: it goes as images, too, until much does.
 
 from __future__ import annotations
 
-from typing import Callable, Mapping, NamedTuple, Optional, Sequence
+from typing import Callable, NamedTuple, Optional, Sequence
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -17,19 +17,20 @@ from kasmd.codec.base import OPEN_H264, Rectangle
 from kasmd.codec.compact import TooLong
 from kasmd.codec.kasmvideo import MODES
 from kasmd.codec.quality import video_quality
-from kasmd.codec.video import Codec, Encoding, Unit, even
+from kasmd.codec.video import Codec, Unit, even
 from kasmd.rfb import update as wire
 from kasmd.rfb.capabilities import Capabilities
 from kasmd.screen.framebuffer import Identity
 from kasmd.screen.geometry import Move, Rect, Screen
 from kasmd.screen.region import Region
-from kasmd.viewer.streams import Follower, Kind, Look, Streams
+from kasmd.viewer.motion import Motion
+from kasmd.viewer.streams import Follower, Kind, Look, Streams, as_new
 
+#: Seconds that a viewer which fell behind has no part in the others' stream.
+ASIDE = 30.0
 #: An area rests when in so many seconds never one in so many of its pixels changed at once.
 RESTS_AFTER = 1.0
 _MUCH = 16
-#: KasmVNC's, for clients that name none: the higher, the better.
-STREAM_QUALITY = 17
 
 
 class Area(NamedTuple):
@@ -48,30 +49,47 @@ class Area(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """What may be sent: ``rectangles``, after which ``shown`` is as the display has it.
+    """What may be sent: ``rectangles`` of the parts ``drawn``, all of them with loss.
 
-    What is owed in ``held`` is no image's.
+    Of these, ``shown`` are then as new as the display.  What is owed in ``held``
+    is no image's.
     """
 
     rectangles: list[bytes]
+    drawn: list[Rect]
     shown: list[Rect]
     held: Region
+
+
+#: Where nothing is video.
+NOTHING = Taken([], [], [], Region())
 
 
 class _Place:
     """One area of one viewer."""
 
-    def __init__(self, area: Area, follower: Follower, wanted: int, now: float) -> None:
+    def __init__(self, area: Area, follower: Follower, wanted: Optional[Identity],
+                 now: float) -> None:
         self.area = area
         self.follower = follower
-        #: The display's frame that the viewer must be shown, or a later one.
+        #: The picture that the viewer must be shown, or a later one.
         self.wanted = wanted
+        #: Of what it was sent, the newest.
+        self.newest: Optional[Identity] = None
         self.first = True
         self.moved_at = now
+        #: When it may join those who keep up again.
+        self.aside_until: Optional[float] = None
 
     @property
     def rect(self) -> Rect:
         return self.area.kind.rect
+
+    def move_to(self, follower: Follower) -> None:
+        """Have another place, in another stream."""
+        self.follower.leave()
+        self.follower = follower
+        self.newest, self.first = None, True
 
     def drawn(self, unit: Unit) -> bytes:
         """Give a rectangle's bytes."""
@@ -84,74 +102,134 @@ class Streaming:
 
     _log = Logger()
 
-    def __init__(self, streams: Streams, look: Look, ready: Callable[[], None],
-                 clock: IReactorTime) -> None:
+    def __init__(self, streams: Streams, motion: Motion, look: Look,
+                 ready: Callable[[], None], clock: IReactorTime, size: tuple[int, int]) -> None:
         self._streams = streams
+        self._motion = motion
         self._look = look
         self._ready = ready
         self._clock = clock
+        self._can = Capabilities()
+        self._jpeg_quality: Optional[int] = None
+        self._screens: Sequence[Screen] = (Screen(0, 0, 0, *size),)
         self._places: dict[Area, _Place] = {}
 
     def __bool__(self) -> bool:
         return bool(self._places)
 
-    def show(self, areas: Sequence[Area]) -> None:
-        """Show these areas as video, as far as the streams go, and no others."""
-        for area in self._places.keys() - set(areas):
-            self._drop(area)
-        for area in areas:
-            if area not in self._places:
-                self._open(area)
+    def serve(self, can: Capabilities, jpeg_quality: Optional[int]) -> None:
+        """The viewer can do this, and wants JPEG in this quality, if at all."""
+        self._can, self._jpeg_quality = can, jpeg_quality
+        self._choose()
+
+    def resized(self, width: int, height: int, screens: Sequence[Screen]) -> None:
+        """The display has another size or layout."""
+        self._screens = screens
+        self._motion.resized((width, height))
+        self.close()
+        self._choose()
 
     def changed(self, region: Region, moves: Sequence[Move]) -> None:
         """Note what the display shows anew."""
+        self._choose()
         if not self._places:
             return
         region = region.union(Region(move.target for move in moves))
         for place in self._places.values():
             here = region.intersect(Region([place.rect])).area
             if here:
-                place.wanted = self._frame(place.rect)
+                place.wanted = self._now(place.rect)
             if here * _MUCH >= place.rect.area:
                 place.moved_at = self._clock.seconds()
 
     def start_anew(self) -> None:
         """The viewer has lost its pictures, or says so: it needs key pictures."""
         for place in self._places.values():
-            place.wanted = self._frame(place.rect)
+            place.newest, place.wanted = None, self._now(place.rect)
             place.moved_at = self._clock.seconds()
             place.follower.start_anew()
 
+    def prepare(self, owed: Region) -> None:
+        """Have one picture made, where it is owed, that `take` will find."""
+        for place in self._places.values():
+            if (owed.intersect(Region([place.rect])) and not self._rests(place)
+                    and not place.follower.waiting):
+                place.follower.ask(self._look)
+
     def take(self, owed: Region) -> Taken:
         """Give what there is to send of what is ``owed``; have more made where that is old."""
-        taken = Taken([], [], Region())
+        rectangles: list[bytes] = []
+        drawn: list[Rect] = []
+        shown: list[Rect] = []
+        held: list[Rect] = []
         for place in list(self._places.values()):
             if place.follower.stream.failed:
                 self._drop(place.area)
-            elif owed.intersect(Region([place.rect])) and not self._rests(place):
-                taken = taken._replace(held=taken.held.union(Region([place.rect])))
-                self._take_from(place, taken)
-        return taken
+            elif not self._rests(place) and owed.intersect(Region([place.rect])):
+                held.append(place.rect)
+                self._keep_pace(place)
+                pictures = self._pictures(place)
+                rectangles += pictures
+                drawn += [place.rect] if pictures else []
+                if as_new(place.newest, place.wanted):
+                    shown.append(place.rect)
+                else:
+                    place.follower.ask(self._look)
+        return Taken(rectangles, drawn, shown, Region(held))
 
     def close(self) -> None:
         """Follow no more streams."""
-        self.show(())
+        self._show(())
 
-    def _take_from(self, place: _Place, taken: Taken) -> None:
+    def _choose(self) -> None:
+        film = self._motion.film
+        self._show(areas_of(self._can, self._jpeg_quality, self._screens, film, self._streams))
+
+    def _show(self, areas: Sequence[Area]) -> None:
+        """Show these areas, as far as the streams go, and no others."""
+        for area in [area for area in self._places if area not in areas]:
+            self._drop(area)
+        for area in areas:
+            if area not in self._places:
+                self._open(area)
+
+    def _open(self, area: Area) -> None:
+        follower = self._streams.follow(area.kind, self._ready)
+        if follower is not None:
+            wanted = self._now(area.kind.rect)
+            self._places[area] = _Place(area, follower, wanted, self._clock.seconds())
+
+    def _drop(self, area: Area) -> None:
+        self._places.pop(area).follower.leave()
+
+    def _keep_pace(self, place: _Place) -> None:
+        """Have one who fell behind among others a stream at his own pace, for a while."""
+        now, kind = self._clock.seconds(), place.area.kind
+        if place.aside_until is None and place.follower.behind:
+            aside = self._streams.follow(kind._replace(slow=True), self._ready)
+            if aside is not None:
+                place.move_to(aside)
+                place.aside_until = now + ASIDE
+        elif place.aside_until is not None and now >= place.aside_until:
+            back = self._streams.follow(kind, self._ready)
+            if back is not None:
+                place.move_to(back)
+                place.aside_until = None
+
+    def _pictures(self, place: _Place) -> list[bytes]:
+        """Give the rectangles of what is there for this viewer."""
         now = self._now(place.rect)
-        if now is None:
-            return
-        units = place.follower.take(now)
+        place.wanted = place.wanted or now
+        units = [] if now is None else place.follower.take(now)
         try:
-            taken.rectangles.extend([place.drawn(shown.unit) for shown in units])
+            drawn = [place.drawn(shown.unit) for shown in units]
         except TooLong as error:
             self._log.warn("a picture is left out: {error}", error=error)
             place.follower.start_anew()
-            return
-        if units and units[-1].identity.frame >= place.wanted:
-            taken.shown.append(place.rect)
-        else:
-            place.follower.ask(self._look)
+            return []
+        if units:
+            place.newest = units[-1].identity
+        return drawn
 
     def _rests(self, place: _Place) -> bool:
         return self._clock.seconds() - place.moved_at > RESTS_AFTER
@@ -160,40 +238,25 @@ class Streaming:
         seen = self._look(rect._replace(width=1, height=1))
         return None if seen is None else seen.identity
 
-    def _frame(self, rect: Rect) -> int:
-        now = self._now(rect)
-        return 0 if now is None else now.frame
 
-    def _open(self, area: Area) -> None:
-        follower = self._streams.follow(area.kind, self._ready)
-        if follower is not None:
-            wanted = self._frame(area.kind.rect)
-            self._places[area] = _Place(area, follower, wanted, self._clock.seconds())
-
-    def _drop(self, area: Area) -> None:
-        self._places.pop(area).follower.leave()
-
-
-def areas_of(can: Capabilities, screens: Sequence[Screen], film: Optional[Rect],
-             encoders: Mapping[Codec, Encoding], stream_quality: int = STREAM_QUALITY,
-             gop: int = 0) -> list[Area]:
-    """Give what a viewer that can do this is shown as video.
+def areas_of(can: Capabilities, jpeg_quality: Optional[int], screens: Sequence[Screen],
+             film: Optional[Rect], streams: Streams) -> list[Area]:
+    """Give what a viewer that can do this is to be shown as video.
 
     The whole of each screen for one who chose one of `kasmvideo.MODES`, else the
-    ``film`` for one who reads H.264 and bears losses.
+    ``film`` that plays, for one who reads H.264 and bears losses.
     """
     mode = can.kasm.stream_mode
-    if mode in MODES:
-        codec = MODES[mode].codec
-        if codec not in encoders or encoders[codec].name != MODES[mode].encoder:
-            return []
-        quality = can.kasm.stream_quality
-        quality = kasmvideo.quality_of(mode, stream_quality if quality is None else quality)
-        every = gop if can.kasm.gop is None else can.kasm.gop
+    if mode in streams.modes:
+        asked = can.kasm.stream_quality
+        quality = kasmvideo.quality_of(mode, streams.quality if asked is None else asked)
+        gop = streams.gop if can.kasm.gop is None else can.kasm.gop
         return [
-            Area(Kind(even(Rect(*screen[1:5])), codec, quality, every), mode, number)
+            Area(Kind(even(Rect(*screen[1:5])), MODES[mode].codec, quality, gop), mode, number)
             for number, screen in enumerate(screens)
         ]
-    if film is None or not can.open_h264 or not can.jpeg or Codec.H264 not in encoders:
+    if film is None or jpeg_quality is None or not can.open_h264:
         return []
-    return [Area(Kind(even(film), Codec.H264, video_quality(can), gop))]
+    if Codec.H264 not in streams.encodings:
+        return []
+    return [Area(Kind(even(film), Codec.H264, video_quality(jpeg_quality), streams.gop))]

@@ -14,10 +14,11 @@ from collections import deque
 from functools import partial
 from typing import Callable, Collection, Mapping, NamedTuple, Optional
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from kasmd.codec.kasmvideo import FAMILIES, MODES, StreamMode
 from kasmd.codec.video import (
     Codec,
     Encoding,
@@ -28,9 +29,11 @@ from kasmd.codec.video import (
 )
 from kasmd.interfaces import IWorker
 from kasmd.permission.callbacks import isolated
+from kasmd.rfb.kasm import VideoEncoder as Offer
 from kasmd.screen.framebuffer import Identity, Snapshot
 from kasmd.screen.geometry import Rect
 from kasmd.screen.pixels import Pixels
+from kasmd.viewer.worker import InlineWorker
 
 #: Units kept for followers that are late.
 KEPT = 4
@@ -38,6 +41,9 @@ KEPT = 4
 MAX_STREAMS = 4
 #: A larger picture takes too long to copy on the reactor, and to encode.
 MAX_PIXELS = 2560 * 1440
+
+#: KasmVNC's, for its clients that name none.
+QUALITY = 17
 
 #: Gives the pixels of a rectangle, or None where they may not be seen.
 Look = Callable[[Rect], Optional[Snapshot]]
@@ -47,13 +53,15 @@ class Kind(NamedTuple):
     """What a stream is: one serves all who want the same.
 
     ``quality`` is the encoder's own; ``gop`` is how many pictures there are from
-    one key picture to the next, 0 for key pictures only where they are needed.
+    one key picture to the next, 0 for key pictures only where they are needed;
+    ``slow`` is for those who cannot keep up with the others.
     """
 
     rect: Rect
     codec: Codec
     quality: int
     gop: int = 0
+    slow: bool = False
 
 
 class Shown(NamedTuple):
@@ -97,7 +105,7 @@ class Stream:
         if snapshot is None:
             return
         self._busy = True
-        key = self._key_due or self._gop_is_over() or not _alike(snapshot.identity, self._seen)
+        key = self._key_due or self._gop_is_over() or not same_view(snapshot.identity, self._seen)
         self._key_due, self._seen = False, snapshot.identity
         done: Deferred[Unit] = self._worker.do(self._encode, snapshot.pixels, key)
         done.addCallback(partial(self._encoded, snapshot.identity))
@@ -157,6 +165,20 @@ class Follower:
         self._leave = leave
         self._last: Optional[int] = None
 
+    @property
+    def behind(self) -> bool:
+        """Tell whether this one missed pictures without which the later ones are of no use."""
+        units = self.stream.units
+        return (
+            self._last is not None and bool(units) and not units[0].unit.key
+            and units[0].number > self._last + 1
+        )
+
+    @property
+    def waiting(self) -> bool:
+        """Tell whether there are pictures that this one did not take yet."""
+        return bool(self._following())
+
     def take(self, now: Identity) -> list[Shown]:
         """Give the pictures that follow what this one has, oldest first.
 
@@ -164,17 +186,16 @@ class Follower:
         another mask is given.
         """
         units = self._following()
-        if not all(_alike(shown.identity, now) for shown in units):
+        if not all(same_view(shown.identity, now) for shown in units):
             return []
         if units:
             self._last = units[-1].number
         return units
 
     def ask(self, look: Look) -> None:
-        """Want a newer picture than any there is; ``look`` gives the newest."""
+        """Want a newer picture than those that `take` gave; ``look`` gives the newest."""
         units = self.stream.units
-        behind = self._last is None or not units or units[-1].number != self._last
-        self.stream.encode(look, behind)
+        self.stream.encode(look, not units or units[-1].number != self._last)
 
     def start_anew(self) -> None:
         """Have forgotten all pictures: none but a key picture is of use."""
@@ -188,36 +209,62 @@ class Follower:
         units = self.stream.units
         if not units:
             return []
-        if self._last is None or units[0].number > self._last + 1:
-            return list(units) if units[0].unit.key else []
-        return [shown for shown in units if shown.number > self._last]
+        if self.behind or (self._last is None and not units[0].unit.key):
+            return []
+        return [shown for shown in units if self._last is None or shown.number > self._last]
 
 
 class Streams:
-    """Every stream of one desktop; ``codecs`` are those that may be used."""
+    """Every stream of one desktop.
 
-    def __init__(self, make_worker: Callable[[], IWorker],
-                 codecs: Collection[Codec] = tuple(Codec)) -> None:
+    ``codecs`` are those that may be used, ``quality`` (Kasm's, 0 to 63, the higher the
+    better) and ``gop`` are for viewers that name none.
+    """
+
+    _log = Logger()
+
+    def __init__(self, make_worker: Callable[[], IWorker] = InlineWorker,
+                 codecs: Collection[Codec] = tuple(Codec), quality: int = QUALITY,
+                 gop: int = 0) -> None:
+        self.quality = quality
+        self.gop = gop
         self._make_worker = make_worker
         self._codecs = codecs
         self._streams: dict[Kind, Stream] = {}
-        #: What encodes each kind of stream here.
+        #: What encodes each kind of stream here; empty before `find_encoders`.
         self.encodings: Mapping[Codec, Encoding] = {}
+
+    @property
+    def modes(self) -> dict[int, StreamMode]:
+        """Give the stream modes that Kasm's client may ask for."""
+        return {
+            number: mode for number, mode in MODES.items()
+            if mode.codec in self.encodings and self.encodings[mode.codec].name == mode.encoder
+        }
 
     def find_encoders(self) -> Deferred[None]:
         """Try which encoders work here; until then, and without, there is no video."""
         if not self._codecs:
-            return self._make_worker().do(lambda: None)
+            return succeed(None)
         # SVT-AV1 would tell the terminal of every stream.
         os.environ.setdefault("SVT_LOG", "0")
-        found: Deferred[None] = self._make_worker().do(available)
-        return found.addCallback(self._found)
+        finding: Deferred[Mapping[Codec, Encoding]] = self._make_worker().do(available)
+        found = finding.addCallback(self._found)
+        return found.addErrback(partial(self._log.failure, "no video"))
 
     def _found(self, encodings: Mapping[Codec, Encoding]) -> None:
         self.encodings = {
             codec: encodings[codec] for codec in Codec
             if codec in encodings and codec in self._codecs
         }
+
+    def offers(self, families: Collection[int]) -> list[Offer]:
+        """Give what Kasm's client may choose from that reads these families."""
+        codecs = {FAMILIES[family] for family in families if family in FAMILIES}
+        return [
+            Offer(number, mode.best, mode.worst, mode.presets)
+            for number, mode in self.modes.items() if mode.codec in codecs
+        ]
 
     def __len__(self) -> int:
         return len(self._streams)
@@ -255,6 +302,14 @@ class Streams:
             stream.close()
 
 
-def _alike(one: Identity, other: Optional[Identity]) -> bool:
+def same_view(one: Identity, other: Optional[Identity]) -> bool:
     """Tell whether two pictures are of one display through one mask."""
     return other is not None and one._replace(frame=other.frame) == other
+
+
+def as_new(one: Optional[Identity], other: Optional[Identity]) -> bool:
+    """Tell whether a picture shows what another does, or what came after."""
+    return (
+        one is not None and other is not None and same_view(one, other)
+        and one.frame >= other.frame
+    )

@@ -9,19 +9,19 @@ sent is never older than it must be, and a viewer that stalls holds no picture.
 from __future__ import annotations
 
 from collections import deque
-from typing import Callable, Optional, Sequence
+from typing import Callable, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from kasmd.codec import choose, quality
-from kasmd.codec.base import Parameters
+from kasmd.codec import choose
+from kasmd.codec.base import Parameters, Rectangle
 from kasmd.codec.deflate import ZlibStream
 from kasmd.rfb import update as wire
-from kasmd.rfb.capabilities import Capabilities
 from kasmd.screen.framebuffer import Identity, Snapshot
 from kasmd.screen.geometry import Rect
-from kasmd.screen.pixels import PixelFormat
-from kasmd.viewer.sharing import Encodings
+from kasmd.viewer import shrink
+from kasmd.viewer.refine import is_lossy
+from kasmd.viewer.sharing import Encoded, Encodings
 
 #: Gives the pixels of a rectangle, or None where they may not be seen.
 Look = Callable[[Rect], Optional[Snapshot]]
@@ -31,14 +31,29 @@ Look = Callable[[Rect], Optional[Snapshot]]
 _NOTHING = Identity(-1, -1)
 
 
+class Piece(NamedTuple):
+    """A rectangle and how it goes: ``shrunk`` is by what its sides are multiplied, and how."""
+
+    rect: Rect
+    parameters: Parameters
+    shrunk: Optional[tuple[float, int]] = None
+
+
+class Slice(NamedTuple):
+    """Part of an update: after it ``shown`` is as the display has it, but for ``lossy``."""
+
+    data: bytes
+    shown: list[Rect]
+    lossy: tuple[Rect, ...] = ()
+
+
 class Update:
     """What is left of one update; ``head`` is its header and first rectangles."""
 
-    def __init__(self, head: bytes, pieces: Sequence[Rect], parameters: Parameters,
-                 last_rect: bool, encodings: Encodings, stream: Optional[ZlibStream]) -> None:
+    def __init__(self, head: bytes, pieces: Sequence[Piece], last_rect: bool,
+                 encodings: Encodings, stream: Optional[ZlibStream]) -> None:
         self._head = head
         self._left = deque(pieces)
-        self._parameters = parameters
         self._last_rect = last_rect
         self._encodings = encodings
         self._stream = stream
@@ -48,56 +63,55 @@ class Update:
         """Tell whether all was given out."""
         return not self._left and not self._head
 
-    def next_slice(self, look: Look) -> tuple[bytes, list[Rect]]:
-        """Give the next bytes, and the rectangles that are then as the display has them."""
-        rects = self._take()
-        seen = [look(rect) for rect in rects]
+    def next_slice(self, look: Look) -> Slice:
+        """Give the next part."""
+        pieces = self._take()
+        seen = [look(piece.rect) for piece in pieces]
         if self._last_rect and None in seen:
             # No pixel may follow, and none must: LastRect may come at any time.
             self._left.clear()
-            rects, seen = [], []
-        shown = [rect for rect, snapshot in zip(rects, seen) if snapshot is not None]
-        snapshots = [snapshot or _blank(rect) for rect, snapshot in zip(rects, seen)]
+            pieces, seen = [], []
+        shown = [snapshot.rect for snapshot in seen if snapshot is not None]
+        snapshots = [
+            snapshot or _blank(piece.rect) for piece, snapshot in zip(pieces, seen)
+        ]
         head, self._head = self._head, b""
         tail = wire.last_rect() if self._last_rect and not self._left else b""
-        return self._encoded(head, snapshots, tail), shown
+        data, lossy = self._encoded(head, pieces, snapshots, tail)
+        return Slice(data, shown, lossy)
 
-    def _take(self) -> list[Rect]:
-        taken: list[Rect] = []
-        budget = choose.most_pixels(self._parameters)
-        while self._left and (not taken or budget >= self._left[0].area):
+    def _take(self) -> list[Piece]:
+        taken: list[Piece] = []
+        work = 0.0
+        while self._left:
+            piece = self._left[0]
+            work += piece.rect.area / choose.most_pixels(piece.parameters)
+            if taken and work > 1:
+                break
             taken.append(self._left.popleft())
-            budget -= taken[-1].area
         return taken
 
-    def _encoded(self, head: bytes, snapshots: list[Snapshot], tail: bytes) -> bytes:
-        def make() -> bytes:
-            parts = [head]
-            for snapshot in snapshots:
-                for rectangle in choose.encode(
-                    snapshot.pixels, snapshot.rect, self._parameters, self._stream
-                ):
-                    parts.append(wire.rectangle(*rectangle))
-            parts.append(tail)
-            return b"".join(parts)
+    def _encoded(self, head: bytes, pieces: list[Piece], snapshots: list[Snapshot],
+                 tail: bytes) -> Encoded:
+        def make() -> Encoded:
+            rectangles = [
+                rectangle
+                for piece, snapshot in zip(pieces, snapshots)
+                for rectangle in _drawn(piece, snapshot, self._stream)
+            ]
+            data = b"".join((head, *(wire.rectangle(*each) for each in rectangles), tail))
+            return Encoded(data, tuple(each.rect for each in rectangles if is_lossy(each)))
 
         if self._stream is not None:
             return make()
-        where = tuple((snapshot.identity, snapshot.rect) for snapshot in snapshots)
-        return self._encodings.get((head, where, self._parameters, tail), make)
+        seen = tuple(snapshot.identity for snapshot in snapshots)
+        return self._encodings.get((head, seen, tuple(pieces), tail), make)
 
 
-def parameters_of(can: Capabilities, pixel_format: PixelFormat) -> Parameters:
-    """Give how a viewer that can do this wants its pixels."""
-    return quality.parameters_for(
-        can.preferred,
-        pixel_format,
-        jpeg_level=can.jpeg_level,
-        fine_quality=can.fine_quality,
-        subsampling=can.subsampling,
-        compress_level=can.compress_level,
-        single=not can.last_rect,
-    )
+def _drawn(piece: Piece, snapshot: Snapshot, stream: Optional[ZlibStream]) -> list[Rectangle]:
+    if piece.shrunk is not None:
+        return [shrink.encode(snapshot.pixels, piece.rect, *piece.shrunk, piece.parameters)]
+    return choose.encode(snapshot.pixels, piece.rect, piece.parameters, stream)
 
 
 def _blank(rect: Rect) -> Snapshot:

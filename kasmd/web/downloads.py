@@ -16,7 +16,7 @@ import pwd
 import re
 import stat
 from functools import lru_cache, partial
-from typing import Any, Optional
+from typing import Any, Callable, Optional, Sequence
 from urllib.parse import quote, unquote_to_bytes
 
 from twisted.internet.defer import Deferred
@@ -62,6 +62,13 @@ class Downloads:
     def listed(self, request: Request, query: Query) -> Deferred[Response]:
         """Answer with what a directory holds."""
         return Deferred.fromCoroutine(self._list(query.text("path")))
+
+    async def entries(self, path: str) -> list[dict[str, object]]:
+        """Give the files and folders in a directory (OSError, ValueError)."""
+        found: list[dict[str, object]] = await self._worker.do(
+            listing, self._folder, path.encode(), MAX_ENTRIES, (stat.S_ISREG, stat.S_ISDIR)
+        )
+        return found
 
     async def _list(self, path: str) -> Response:
         try:
@@ -129,8 +136,12 @@ class Sending(SingleRangeStaticProducer):
             request.abort()
 
 
-def listing(folder: str, path: bytes, most: int = MAX_ENTRIES) -> list[dict[str, object]]:
-    """Give the entries of a directory below ``folder``, so many at most (OSError, ValueError)."""
+def listing(folder: str, path: bytes, most: int = MAX_ENTRIES,
+            kinds: Sequence[Callable[[int], bool]] = ()) -> list[dict[str, object]]:
+    """Give the entries of a directory below ``folder``, so many at most (OSError, ValueError).
+
+    ``kinds`` are tests of st_mode, one of which they pass, if there are any.
+    """
     descriptor = _walk(folder, names_of(path))
     try:
         found: list[dict[str, object]] = []
@@ -143,7 +154,8 @@ def listing(folder: str, path: bytes, most: int = MAX_ENTRIES) -> list[dict[str,
                     status = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:
                     continue
-                found.append(_entry(entry.name, status))
+                if not kinds or any(kind(status.st_mode) for kind in kinds):
+                    found.append(_entry(entry.name, status))
         return found
     finally:
         os.close(descriptor)

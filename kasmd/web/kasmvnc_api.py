@@ -59,12 +59,12 @@ class KasmvncApi:
         hashing: IWorker,
         work: IWorker,
         system: SystemStats,
-        downloads: str,
+        downloads: Downloads,
         allowed_origins: Collection[Origin] = (),
     ) -> None:
         self._seat_of = seat_of
         self._allowed_origins = allowed_origins
-        self._downloads = Downloads(downloads, work)
+        self._downloads = downloads
         users = Users(accounts, hashing)
         stats = Stats(reactor, roster, accounts, seat_of, work)
         screenshots = Screenshots(reactor, seat_of, work)

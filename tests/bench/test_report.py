@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from bench.report import TARGETS, Run, Spread, figures, over, rst, share, spread, verdicts
+from bench.report import (
+    DESKTOP,
+    SHOWN,
+    TARGETS,
+    About,
+    Run,
+    Spread,
+    figures,
+    over,
+    page,
+    rst,
+    share,
+    spread,
+    verdicts,
+)
 
 
 def run(ours: float, theirs: float, p99: float) -> Run:
@@ -21,11 +35,11 @@ def test_a_ratio_is_taken_within_each_run() -> None:
 
 
 def test_the_median_decides() -> None:
-    assert list(verdicts(RUNS)) == [
+    assert list(verdicts(RUNS, TARGETS)) == [
         ("latency: p50, of TigerVNC's", "at most 0.4", "0.15 (0.1 to 0.9)", "met"),
         ("latency: p99, of our p50", "at most 3", "2 (2 to 4)", "met"),
     ]
-    assert [line[-1] for line in verdicts(RUNS[1:2])] == ["met", "not met"]
+    assert [line[-1] for line in verdicts(RUNS[1:2], TARGETS)] == ["met", "not met"]
 
 
 def test_at_least_is_not_at_most() -> None:
@@ -40,7 +54,7 @@ def test_one_bad_run_decides_where_every_run_is_to_be_good() -> None:
 
 
 def test_a_stack_without_a_number_leaves_its_cell_empty() -> None:
-    lines = list(figures([{"kasmd": {"memory": {"pss_mib": 5}}}], ("kasmd", "x11vnc")))
+    lines = list(figures([{"kasmd": {"memory": {"pss_mib": 5}}}], ("kasmd", "x11vnc"), SHOWN))
     assert lines == [("memory: pss mib", "5 (5 to 5)", "")]
 
 
@@ -49,6 +63,15 @@ def test_spread_of_an_even_number_of_runs() -> None:
 
 
 def test_the_page_has_every_line_and_the_machine() -> None:
-    page = rst(RUNS, ("kasmd", "tigervnc"), {"kernel": "6.1"})
-    assert "   * - latency: p50, of TigerVNC's\n     - at most 0.4\n" in page
-    assert ":kernel: 6.1" in page
+    text = rst(RUNS, ("kasmd", "tigervnc"), {"kernel": "6.1"}, DESKTOP)
+    assert "   * - latency: p50, of TigerVNC's\n     - at most 0.4\n" in text
+    assert ":kernel: 6.1" in text
+
+
+def test_a_suite_takes_its_own_place_on_the_page() -> None:
+    one, two = (About(name, name, "", (), {}) for name in ("one", "two"))
+    first = page(page("", two, "old two"), one, "the one")
+    again = page(first, two, "new two")
+    assert "old two" not in again
+    assert again.index(".. _bench-one:\n\nthe one") < again.index(".. _bench-two:\n\nnew two")
+    assert page(again, two, "new two") == again

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import os
 import time
 from inspect import iscoroutinefunction
+from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
@@ -13,6 +16,7 @@ from twisted.web.client import Agent
 from kasmd.client.api import Client
 from kasmd.client.errors import Refused
 from kasmd.client.events import Changed, Joined, Left, Present
+from kasmd.client.values import File
 from kasmd.log import output
 from tests.web.api.site import PASSWORD, Served
 
@@ -80,6 +84,26 @@ class Tests(Served, TestCase):
         await client.delete_clipboard()
         self.display.copy({"text/plain": "é".encode()})
         self.assertEqual(await client.get_clipboard(), "é")
+
+    async def test_files(self) -> None:
+        client, content = self.client(), bytes(range(256)) * 4096
+        kept = await client.put_file("a é.bin", content)
+        self.assertEqual(kept, File("a é.bin", 1 << 20))
+        path = Path(self._file("Uploads"), kept.name)
+        self.assertEqual(path.read_bytes(), content)
+        with self.assertRaises(Refused) as caught:
+            await client.put_file(kept.name, b"")
+        self.assertEqual(caught.exception.status, 409)
+        other = await client.put_file(kept.name, io.BytesIO(content), number=True)
+        self.assertEqual(other, File("a é (2).bin", 1 << 20))
+        with self.assertRaises(Refused) as caught:
+            await client.put_file("../x", b"")
+        self.assertEqual(list(caught.exception.fields), ["name"])
+        os.rename(path, self._file("Downloads/b"))
+        (found,) = await client.list_downloads()
+        self.assertEqual((found.name, found.folder, found.size), ("b", False, 1 << 20))
+        with self.assertRaises(Refused):
+            await client.list_downloads("sub")
 
     async def test_settings(self) -> None:
         client = self.client()

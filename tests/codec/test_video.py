@@ -97,6 +97,7 @@ def test_colours_are_what_the_stream_says():
     theirs = av.CodecContext.create("h264", "r")
     frame, = theirs.decode(av.Packet(unit.data)) + theirs.decode(None)
     assert (frame.colorspace, frame.color_range) == (6, 1)
+    assert (frame.color_primaries, frame.color_trc) == (1, 13)
     seen = VideoDecoder(64, 64, Codec.H264).decode(unit.data)
     assert np.abs(seen.astype(int) - pixels).max() < 6
 

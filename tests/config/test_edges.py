@@ -14,6 +14,7 @@ from kasmd.errors import ConfigError
 
 DIRECT = "name: d, role: direct, listen: {port: 1}, directory: /s.yaml"
 WEBAPP = "name: w, role: webapp, listen: {port: 2}, upstream: {unchecked: true}"
+AGENT = "name: g, role: agent, listen: {port: 3}, directory: /s.yaml"
 Edges = Callable[[str], tuple[Edge, ...]]
 
 
@@ -50,7 +51,11 @@ edge:
   - name: front
     role: agent
     listen: {unix_socket: /run/kasmd/edge, unix_mode: "0660"}
-    auth: {address: "https://$request_host$:8443/up", pin: "sha256//%s=", path: /x}
+    auth:
+      address: "https://$request_host$:8443/up"
+      request_hosts: [Kasm.Example, 192.0.2.7]
+      pin: "sha256//%s="
+      path: /x
     directory: /etc/sessions.yaml
     prefix: /kasm/
     allowed_origins: [https://Portal.example]
@@ -61,6 +66,7 @@ edge:
     assert edge.auth.address is not None
     assert edge.auth.address.upstream.host == "$request_host$"
     assert (edge.auth.address.upstream.port, edge.auth.address.prefix) == (8443, "/up")
+    assert edge.auth.request_hosts == ("kasm.example", "192.0.2.7")
     assert edge.auth.trust == Trust(bytes(32)) and edge.auth_path == "/x"
     assert (edge.prefix, edge.lease_seconds, edge.timeouts.ping) == ("/kasm", 0, 2.5)
     assert edge.allowed_origins == ("https://portal.example",)
@@ -111,11 +117,17 @@ def test_what_is_no_list_of_edges(edges: Edges, text: str, problem: str) -> None
     ("{name: d, role: direct, listen: {port: 1}}", "directory: must be given, for a direct edge"),
     ("{%s, auth: {address: http://a}}" % DIRECT, "auth.address: means nothing here"),
     ("{%s, tls: {pem_key: /k}}" % DIRECT, "tls.pem_key: needs tls.pem_certificate"),
-    ("{name: d, role: direct, directory: /s, listen: {port: 0}, processes: 2}",
-     "processes: cannot share a port that the system chooses"),
     ("{%s}" % WEBAPP, "auth.address: must be given, for a webapp hop asks who may pass"),
     ("{%s, auth: {address: https://a}}" % WEBAPP, "auth.address: what is asked speaks https: give"),
     ("{%s, auth: {address: http://a}, directory: /s}" % WEBAPP, "directory: means nothing here"),
+    ("{%s, auth: {address: http://$request_host$}}" % AGENT,
+     "auth.address: may follow the request's host for an agent hop only, and only to the hosts"),
+    ("{%s, auth: {address: http://$request_host$, request_hosts: [a]}}" % WEBAPP,
+     "auth.address: may follow the request's host for an agent hop only"),
+    ("{%s, auth: {address: http://a, request_hosts: [a]}}" % AGENT,
+     "auth.request_hosts: means nothing without $request_host$ in auth.address"),
+    ("{%s, auth: {address: http://$request_host$, request_hosts: [a b]}}" % AGENT,
+     "auth.request_hosts: ['a b'] must be a list of hosts, which 'a b' is none"),
     ("{name: w, role: webapp, listen: {port: 2}, auth: {address: http://a}}",
      "upstream: a session's host speaks https"),
 ])

@@ -6,17 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kasmd.codec.video import Codec
 from kasmd.config import kinds
 
 EVERY = [
     kinds.text,
     kinds.boolean,
     kinds.integer(0, 9),
+    kinds.percent(1, 100),
     kinds.seconds(0, 9),
     kinds.path,
     kinds.address,
     kinds.choice("a", "b"),
     kinds.either({"auto": 1}, kinds.integer(0, 9)),
+    kinds.codecs,
     kinds.command,
     kinds.program,
     kinds.headers,
@@ -54,6 +57,13 @@ def test_what_python_takes_for_a_number_and_kasmvnc_does_not(raw: str) -> None:
         kinds.integer(0, 99)(raw)
 
 
+def test_percent() -> None:
+    assert kinds.percent(1, 100)("45%") == 45
+    for raw in ("45", "0%", "101%", "%", "4.5%"):
+        with pytest.raises(ValueError):
+            kinds.percent(1, 100)(raw)
+
+
 @pytest.mark.parametrize("raw", ["https://a", "http://a.b:1", "https://[::1]:8443", "HTTPS://A"])
 def test_origins(raw: str) -> None:
     assert kinds.origins(raw) == (raw.lower(),)
@@ -67,6 +77,22 @@ def test_origins(raw: str) -> None:
 def test_what_is_no_origin(raw: str) -> None:
     with pytest.raises(ValueError, match="is not"):
         kinds.origins([raw])
+
+
+@pytest.mark.parametrize("raw,codecs", [
+    ("auto", tuple(Codec)),
+    ("none", ()),
+    ("av1,h264", (Codec.H264, Codec.AV1)),
+    ("avc,h265_nvenc,hevc_vaapi", (Codec.H264, Codec.HEVC)),
+])
+def test_codecs_are_kasmvncs(raw: str, codecs: tuple[Codec, ...]) -> None:
+    assert kinds.codecs(raw) == codecs
+
+
+@pytest.mark.parametrize("raw", ["", "auto,h264", "vp9", "h264, av1", "h264_qsv"])
+def test_what_is_no_codec(raw: str) -> None:
+    with pytest.raises(ValueError):
+        kinds.codecs(raw)
 
 
 @pytest.mark.parametrize("raw", ["10.0.0.0/8", "::1", ["192.0.2.1", "2001:db8::/32"], []])

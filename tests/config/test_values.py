@@ -43,14 +43,14 @@ def test_the_example_holds_the_defaults(tmp_path: Path) -> None:
     values = load(str(path), ENVIRON)
     assert replace(values, edge=()) == load(None, ENVIRON)
     directory, unchecked = "/etc/kasmd/sessions.yaml", Trusting(unchecked=True)
-    kasm = Address(Upstream("kasm.example", 443, "", Trust()))
+    kasm, hosts = Address(Upstream("kasm.example", 443, "", Trust())), ("kasm.example",)
     whoever = Address(Upstream("$request_host$", 443, "", Trust()))
     assert values.edge == (
         Edge(name="desktops", role="direct", listen=Listen(port=8444), directory=directory),
         Edge(name="webapp", role="webapp", listen=Listen(port=8445),
              auth=Auth(address=kasm, unchecked=True), upstream=unchecked),
         Edge(name="agent", role="agent", listen=Listen(port=8446), directory=directory,
-             auth=Auth(address=whoever, unchecked=True)),
+             auth=Auth(address=whoever, unchecked=True, request_hosts=hosts)),
     )
 
 

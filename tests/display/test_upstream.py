@@ -137,7 +137,7 @@ GREETINGS = {
     "no_format": Attack(VERSION + NO_LOGIN + init()[:4] + bytes(16) + bytes(4), "bits per pixel"),
     "clear_before_tls": Attack(
         VERSION + b"\x01\x13" + b"\0\x02" + b"\0" + b"\x01\0\0\x01\x01" + b"\x01" + b"clear",
-        "5 bytes in clear"),
+        "bytes came in clear"),
     "plain_alone": Attack(
         VERSION + b"\x01\x13" + b"\0\x02" + b"\0" + b"\x01\0\0\x01\x00", "VeNCrypt subtypes"),
     "no_tls": Attack(VERSION + b"\x01\x13" + b"\0\x02" + b"\0" + b"\x01\0\0\x01\x01" + b"\x01",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from typing import Any, Callable, Optional
 
 from twisted.internet import reactor

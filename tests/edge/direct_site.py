@@ -147,7 +147,8 @@ class DirectCase(TestCase):
             prefix=self.prefix,
             cors=Cors(origins),
         )
-        factory = HttpFactory(reactor, self.site.respond, (), Limits(), self.site.room)
+        factory = HttpFactory(reactor, self.site.respond, (), Limits(), self.site.room,
+                              present=self.site.present)
         port = reactor.listenTCP(0, factory, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         self.number = port.getHost().port

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Optional, Sequence
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
@@ -57,7 +57,7 @@ class AgentTests(TestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.leases = Leases(self.clock.seconds)
-        self.sessions: Sequence[Session] = [desk(), desk(f"{DESK}.audio", 4901)]
+        self.sessions: Sequence[Session] = [desk(), desk(f"{DESK}-audio", 4901)]
         self.directory = Directory(self.clock, "unwatched", lambda: self.sessions, InlineWorker())
         self.asked: list[tuple[Upstream, bytes]] = []
         self.status = 202
@@ -74,10 +74,10 @@ class AgentTests(TestCase):
                         Timing(5.0), hosts=hosts, tickets=tickets)
 
     def allowed(self, hop: AgentHop, request: Asking) -> Allowed:
-        return self.successResultOf(hop.authorise(request))  # type: ignore[arg-type]
+        return self.successResultOf(maybeDeferred(hop.authorise, request))
 
     def refused(self, hop: AgentHop, request: Asking) -> str:
-        failure = self.failureResultOf(hop.authorise(request), Refusal)  # type: ignore[arg-type]
+        failure = self.failureResultOf(maybeDeferred(hop.authorise, request), Refusal)
         return str(failure.value.word)
 
     def test_the_prefix_goes_and_the_credential_comes(self) -> None:
@@ -124,6 +124,18 @@ class AgentTests(TestCase):
             self.assertEqual(allowed.fields, ((b"Authorization", expected),))
             self.assertEqual(allowed.principal.name, "ada")
         self.assertEqual(self.asked, [])
+
+    def test_who_came_by_a_ticket_stays(self) -> None:
+        hop = self.hop(tickets=self.tickets)
+        ticket = self.tickets.sign("ada", DESK, Right.ENTER | WRITE)
+        allowed = self.allowed(hop, Asking(f"/desktop/{DESK}/vnc/websockify", ticket))
+        for _ in range(120):
+            self.clock.advance(1)
+            hop.look()
+        self.assertTrue(allowed.grant.holds(Right.ENTER))
+        self.assertEqual(self.asked, [])
+        self.leases.revoke(name="ada")
+        self.assertFalse(allowed.grant.holds(Right.ENTER))
 
     def test_tickets_that_are_none(self) -> None:
         hop = self.hop(tickets=self.tickets)

@@ -26,7 +26,9 @@ from kasmd.edge.cookies import (
         ([b"a="], [(b"a", b"")]),
     ],
 )
-def test_cookies_are_read_pair_by_pair(lines: list[bytes], found: list[tuple[bytes, bytes]]) -> None:
+def test_cookies_are_read_pair_by_pair(
+    lines: list[bytes], found: list[tuple[bytes, bytes]]
+) -> None:
     assert pairs(lines) == found
 
 
@@ -36,7 +38,20 @@ def test_only_the_control_planes_are_passed_on_in_their_order() -> None:
 
 
 def test_a_name_that_only_looks_alike_is_another() -> None:
-    assert kasm_cookies([b"Username=a; usernames=b; xusername=c"]) == {}
+    others = b'Username=a; usernames=b; xusername=c; "username"=d; $username=e; username'
+    assert kasm_cookies([others]) == {}
+
+
+def test_hundreds_of_others_and_large_ones_do_not_matter() -> None:
+    others = b"; ".join(b"c%d=%b" % (number, b"x" * 40) for number in range(300))
+    line = others + b"; username=ada; " + others + b"; session_token=" + b"t" * 8192
+    assert kasm_cookies([line]) == {b"username": b"ada", b"session_token": b"t" * 8192}
+
+
+@pytest.mark.parametrize("value", [b'"ada"', b"a=b", b"a%20b", b"\xc3\xa4", b"a b", b"a,b"])
+def test_odd_values_go_on_as_they_came(value: bytes) -> None:
+    cookies = kasm_cookies([b"username=%b; session_token=t" % value])
+    assert cookie_field(cookies) == (b"Cookie", b"username=%b; session_token=t" % value)
 
 
 @pytest.mark.parametrize(

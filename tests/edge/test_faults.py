@@ -1,6 +1,8 @@
 """The table of failures: complete, distinct, and in words that exist."""
 
+import re
 from http import HTTPStatus
+from pathlib import Path
 
 from kasmd.edge.dial import Kind
 from kasmd.edge.faults import FAULTS, OF_STATUS
@@ -43,3 +45,12 @@ def test_what_must_be_told_apart_is():
 def test_every_kind_of_an_upstreams_failure_and_every_status_has_its_fault():
     assert all(kind.value in FAULTS for kind in Kind)
     assert all(FAULTS[word].status == status for status, word in OF_STATUS.items())
+
+
+def test_the_operators_table_is_true():
+    text = Path(__file__).parents[2].joinpath("docs", "operating.rst").read_text()
+    table = text.partition("When it does not work\n")[2].partition("\nSignals\n")[0]
+    rows = re.findall(r"^``([a-z-]+)`` +(\d+)  ", table, re.MULTILINE)
+    assert len(rows) > 10
+    for word, status in rows:
+        assert FAULTS[word].status == int(status), word

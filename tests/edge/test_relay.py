@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import TestCase
@@ -20,7 +20,6 @@ from kasmd.edge.pool import Pool
 from kasmd.edge.relay import Ceilings, Relay
 from kasmd.edge.splice import Splices
 from kasmd.http.headers import Origin
-from kasmd.http.problems import Problem
 from kasmd.http.server import STREAM, HttpFactory, Limits
 from kasmd.http.tls import CertificateFiles
 from kasmd.http.upgrade import accept_of
@@ -65,7 +64,9 @@ class RelayTests(TestCase):
             Ceilings(body=100_000),
             lambda request: [(b"X-Added", b"yes")],
         )
-        self.factory = HttpFactory(reactor, self.respond, [], Limits(linger=0.2), self.room)
+        self.factory = HttpFactory(
+            reactor, self.respond, [], Limits(linger=0.2), self.room, present=self.present
+        )
         port = reactor.listenTCP(0, self.factory, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         self.port = port.getHost().port
@@ -89,12 +90,10 @@ class RelayTests(TestCase):
         fields = ((b"Authorization", SECRET),)
         allowed = Allowed(request.grant, principal, "one", self.upstream, target, fields)
         self.request = request
+        return self.relay.forward(request, allowed)
 
-        def explain(failure):
-            failure.trap(Problem)
-            raise FailurePage(failure.value, b"test", request.request_id)
-
-        return maybeDeferred(self.relay.forward, request, allowed).addErrback(explain)
+    def present(self, problem, request):
+        return FailurePage(problem, b"test", request.request_id)
 
     def send(self, *pieces):
         return deferToThread(talk, self.port, *pieces)
@@ -290,6 +289,13 @@ class RelayTests(TestCase):
         ):
             self.far.answer = answer
             self.assertEqual(await self.problem(), expected)
+
+    async def test_a_body_that_does_not_come_is_no_fault_of_the_upstream(self):
+        post = b"POST /desktop/one/ HTTP/1.1"
+        self.assertEqual(await self.problem(post, b"Content-Length: 9"), (408, "body-slow"))
+        self.far.answer = says()
+        first, _, body = await self.one(post, b"Content-Length: 1", body=b"x")
+        self.assertIn(b"upstream-silent", body)
 
     async def test_an_upstream_that_is_not_there(self):
         self.upstream = Upstream("127.0.0.1", 1)

@@ -45,6 +45,20 @@ class TableTests(DirectCase):
         self.assertEqual(answer.json["request_id"], answer.headers["X-Request-Id"])
 
 
+    async def test_so_does_one_of_a_request_that_cannot_be_read(self) -> None:
+        large = [(f"Cookie-{number}", "x" * 8000) for number in range(9)]
+        for path, headers, status, word in (
+            ("/" + "x" * 9000, [], 414, "address-too-long"),
+            ("/", large, 431, "header-too-large"),
+            ("/", [("Host", "a"), ("Host", "b"), HTML], 400, "bad-request"),
+        ):
+            answer = await self.ask(path, *headers)
+            self.assertEqual(answer.status, status)
+            self.assertIn("text/html", answer.headers["Content-Type"])
+            for text in (word, "front", answer.headers["X-Request-Id"]):
+                self.assertIn(text, answer.body.decode())
+
+
 class PrefixTests(DirectCase):
     """All of it below /kasm/x."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Optional
 
 import pytest
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
@@ -86,10 +86,10 @@ class WebappTests(TestCase):
                          Timing(lease, grace=30.0))
 
     def allowed(self, hop: WebappHop, uri: str, cookie: bytes = COOKIE) -> Allowed:
-        return self.successResultOf(hop.authorise(Asking(uri, cookie)))  # type: ignore[arg-type]
+        return self.successResultOf(maybeDeferred(hop.authorise, Asking(uri, cookie)))
 
     def refused(self, hop: WebappHop, uri: str, cookie: bytes = COOKIE) -> Refusal:
-        failure = self.failureResultOf(hop.authorise(Asking(uri, cookie)))  # type: ignore[arg-type]
+        failure = self.failureResultOf(maybeDeferred(hop.authorise, Asking(uri, cookie)))
         assert isinstance(failure.value, Refusal), failure
         return failure.value
 
@@ -183,7 +183,7 @@ class WebappTests(TestCase):
     def test_files_asked_for_at_once_wait_for_one_answer(self) -> None:
         hop = self.hop()
         self.plane.slow = True
-        asked = [hop.authorise(Asking(f"/desktop/{DESK}/vnc/{n}"))  # type: ignore[arg-type]
+        asked = [maybeDeferred(hop.authorise, Asking(f"/desktop/{DESK}/vnc/{n}"))
                  for n in range(20)]
         self.assertEqual(len(self.plane.waiting), 1)
         self.plane.waiting.pop().callback(connected())
@@ -194,7 +194,7 @@ class WebappTests(TestCase):
     def test_files_asked_for_at_once_are_refused_together(self) -> None:
         hop = self.hop()
         self.plane.slow = True
-        asked = [hop.authorise(Asking(f"/desktop/{DESK}/vnc/{n}"))  # type: ignore[arg-type]
+        asked = [maybeDeferred(hop.authorise, Asking(f"/desktop/{DESK}/vnc/{n}"))
                  for n in range(3)]
         self.plane.waiting.pop().callback(reply(403, Fields()))
         for each in asked:
@@ -211,6 +211,9 @@ class WebappTests(TestCase):
             (RuntimeError("refused"), "auth-service-down"),
             (reply(202, Fields()), "auth-service-down"),
             (connected(connect_port="x"), "auth-service-down"),
+            (connected(connect_port="\xb2"), "auth-service-down"),
+            (connected(connect_port="65536"), "auth-service-down"),
+            (connected(connect_path="/a b"), "auth-service-down"),
             (connected(connect_schema="file"), "auth-service-down"),
         ):
             self.plane.answer = answer

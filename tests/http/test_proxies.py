@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kasmd.http.proxies import MAX_HOPS, Proxies, is_loopback
+from kasmd.h1.fields import Fields
+from kasmd.http.proxies import MAX_HOPS, Proxies, is_loopback, said
 
 PROXIES = Proxies(["10.0.0.0/8", "::1", "192.0.2.7"])
 
@@ -37,6 +38,28 @@ PROXIES = Proxies(["10.0.0.0/8", "::1", "192.0.2.7"])
 )
 def test_the_client(peer, forwarded, client):
     assert PROXIES.client(peer, forwarded) == client
+
+
+@pytest.mark.parametrize("forwarded, address, secure", [
+    ([b"for=203.0.113.9"], "203.0.113.9", False),
+    ([b"for=1.1.1.1;proto=http, By=_a;FOR=203.0.113.9 ; Proto=https"], "203.0.113.9", True),
+    ([b"for=203.0.113.9", b'for="10.0.0.2:4711";proto=https'], "203.0.113.9", True),
+    ([b'for="[2001:db8::5]:4711"'], "2001:db8::5", False),
+    ([b"for=203.0.113.9, proto=https"], "10.0.0.1", True),
+    ([b"for=203.0.113.9, for=_hidden"], "10.0.0.1", False),
+    ([b'for="1.1.1.1, for=203.0.113.9"'], "203.0.113.9", False),
+    ([b""], "10.0.0.1", False),
+])
+def test_forwarded(forwarded, address, secure):
+    fields = Fields([(b"Forwarded", line) for line in forwarded])
+    assert PROXIES.client("10.0.0.1", said(fields, b"for")) == address
+    assert PROXIES.is_secure("10.0.0.1", said(fields, b"proto")) is secure
+    assert PROXIES.client("198.51.100.1", said(fields, b"for")) == "198.51.100.1"
+
+
+def test_x_forwarded_for_counts_before_forwarded():
+    fields = Fields([(b"Forwarded", b"for=1.1.1.1"), (b"X-Forwarded-For", b"203.0.113.9")])
+    assert PROXIES.client("10.0.0.1", said(fields, b"for")) == "203.0.113.9"
 
 
 def test_without_proxies_no_header_counts():

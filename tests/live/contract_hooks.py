@@ -63,8 +63,12 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
             correct(path, case.body)
         if case.headers and "If-Match" in case.headers:
             case.headers["If-Match"] = "*"
+        if path == "/files/{name}":
+            place["name"] = f"{next(_numbers)}.txt"
+        elif path == "/downloads" and case.query:
+            case.query.pop("path", None)
         # In a story the name comes from an answer before.
-        if case.meta is not None and case.meta.phase.name != "stateful":
+        elif case.meta is not None and case.meta.phase.name != "stateful":
             for key in place:
                 place[key] = existing(path.partition("/{")[0], key) or place[key]
     if place.get("name") in KEPT:

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Optional
+from typing import Optional, Sequence
 
 from tests.live.programs import ROOT, Program
 
@@ -35,11 +35,13 @@ desktop:
 class Daemon(Program):
     """Runs until the end of the ``with``.
 
-    ``more`` is added to the configuration, and ``network`` to this section of it.
+    ``more`` is added to the configuration, and ``network`` to this section of it;
+    ``host`` is the command that runs another one elsewhere.
     """
 
     def __init__(self, folder: Path, more: str = "", require_ssl: bool = True,
-                 accounts: Optional[dict[str, str]] = None, network: str = "") -> None:
+                 accounts: Optional[dict[str, str]] = None, network: str = "",
+                 host: Sequence[str] = ()) -> None:
         self.folder = folder
         self.passwords = folder / "kasmpasswd"
         self.set_accounts(ACCOUNTS if accounts is None else accounts)
@@ -47,8 +49,8 @@ class Daemon(Program):
         text = CONFIGURATION.format(folder=folder, require_ssl=str(require_ssl).lower())
         text = text.replace("network:\n", f"network:\n{network}")
         self.configuration.write_text(text + more)
-        super().__init__(*twistd("--config", str(self.configuration)), env={"HOME": str(folder)},
-                         cwd=ROOT)
+        command = (*host, *twistd("--config", str(self.configuration)))
+        super().__init__(*command, env={"HOME": str(folder)}, cwd=ROOT)
 
     def set_accounts(self, accounts: dict[str, str]) -> None:
         """Edit the password file as an operator would."""

@@ -7,6 +7,7 @@ can be told to be slow, to fail or to be gone.
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple, Optional, Self
@@ -27,7 +28,7 @@ class Desk(NamedTuple):
 class KasmApi:
     """Listens on a port that the system gives, until the end of the ``with``."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1") -> None:
         self.logins: dict[str, str] = {}
         self.desks: dict[str, Desk] = {}
         #: (path, X-Original-URI, names of the cookies) of each question, in order.
@@ -37,12 +38,13 @@ class KasmApi:
         #: Answers wait until this is set.
         self.awake = threading.Event()
         self.awake.set()
+        self.connections: set[socket.socket] = set()
         api = self
 
         class Handler(_Handler):
             owner = api
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer((address, 0), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self._thread.start()
@@ -60,7 +62,12 @@ class KasmApi:
         return sum(asked[0] == path for asked in self.asked)
 
     def end(self) -> None:
-        """Be gone: connections are refused from now on."""
+        """Be gone: connections are cut, and refused from now on."""
+        for connection in list(self.connections):
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue
         self.awake.set()
         if self._thread.is_alive():
             self._server.shutdown()
@@ -73,7 +80,9 @@ class KasmApi:
     def __exit__(self, *exc: object) -> None:
         self.end()
 
-    def verdict(self, path: str, original: str, cookies: dict[str, str]) -> tuple[int, dict[str, str]]:
+    def verdict(
+        self, path: str, original: str, cookies: dict[str, str]
+    ) -> tuple[int, dict[str, str]]:
         """Give the status and the fields of an answer."""
         session = original.split("/")[2] if original.count("/") >= 2 else ""
         name = cookies.get("username", "")
@@ -123,6 +132,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
+
+    def handle(self) -> None:
+        self.owner.connections.add(self.connection)
+        try:
+            super().handle()
+        except ConnectionResetError:
+            pass
+        finally:
+            self.owner.connections.discard(self.connection)
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing on the terminal of the tests."""

@@ -3,6 +3,7 @@
 It is told a line and answers with one:
 
     show FILE X Y     a window with the picture in FILE (.npy; BGRX) lies at X, Y
+    play FILE X Y     the pictures in FILE follow one another until the next line
     blink X Y         a window of 64 x 64 changes its colour until the next line
     cursor GLYPH      the pointer has this shape of the cursor font over the window
     size              <- the size of the screen, "WIDTH HEIGHT"
@@ -14,8 +15,9 @@ from __future__ import annotations
 import os
 import select
 import sys
+from functools import partial
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Callable, Mapping, Optional
 
 import numpy as np
 import xcffib
@@ -50,6 +52,11 @@ class Painter(Program):
         np.save(path, pixels)
         self.do(f"show {path} {x} {y}")
 
+    def play(self, pictures: np.ndarray, path: Path, x: int = 0, y: int = 0) -> None:
+        """Play pictures, of (number, height, width, 4) bytes, until the next deed."""
+        np.save(path, pictures)
+        self.do(f"play {path} {x} {y}")
+
     @property
     def size(self) -> tuple[int, int]:
         width, height = self.do("size").split()
@@ -61,16 +68,16 @@ class _Client:
         self._x: Any = xcffib.connect()
         self._screen = self._x.get_setup().roots[self._x.pref_screen]
         self._window = self._x.generate_id()
-        self._there = self._blinking = False
-        self._colour = 0
+        self._there = False
+        self._move: Optional[Callable[[], None]] = None
+        self._number = 0
 
     def run(self) -> None:
         """Do what the lines say until they end."""
         count, pending = 0, b""
         while True:
-            timeout = _PAUSE if self._blinking else None
-            if not select.select([0], [], [], timeout)[0]:
-                self._blink()
+            if self._move and not select.select([0], [], [], _PAUSE)[0]:
+                self._move()
                 continue
             data = os.read(0, 4096)
             if not data:
@@ -78,12 +85,27 @@ class _Client:
             *lines, pending = (pending + data).split(b"\n")
             for line in lines:
                 verb, *words = line.decode().split()
-                self._blinking = False
+                self._move = None
                 count += 1
                 print(f"{count}: {getattr(self, '_do_' + verb)(*words)}")
 
     def _do_show(self, path: str, x: str, y: str) -> str:
         pixels = np.load(path)
+        height, width = pixels.shape[:2]
+        pixmap = self._pixmap(pixels)
+        # As a background it is painted by the server, whatever uncovers the window.
+        self._open(int(x), int(y), width, height, xproto.CW.BackPixmap, pixmap)
+        self._x.core.FreePixmap(pixmap)
+        return self._done()
+
+    def _do_play(self, path: str, x: str, y: str) -> str:
+        film = [self._pixmap(pixels) for pixels in np.load(path)]
+        height, width = np.load(path, mmap_mode="r").shape[1:3]
+        self._open(int(x), int(y), width, height, xproto.CW.BackPixmap, film[0])
+        self._move = partial(self._play, film)
+        return self._done()
+
+    def _pixmap(self, pixels: np.ndarray) -> int:
         height, width = pixels.shape[:2]
         pixmap, gc = self._x.generate_id(), self._x.generate_id()
         core, depth = self._x.core, self._screen.root_depth
@@ -94,15 +116,12 @@ class _Client:
             data = band.tobytes()
             core.PutImage(xproto.ImageFormat.ZPixmap, pixmap, gc, width, len(band), 0, top, 0,
                           depth, len(data), data)
-        # As a background it is painted by the server, whatever uncovers the window.
-        self._open(int(x), int(y), width, height, xproto.CW.BackPixmap, pixmap)
-        core.FreePixmap(pixmap)
         core.FreeGC(gc)
-        return self._done()
+        return pixmap
 
     def _do_blink(self, x: str, y: str) -> str:
         self._open(int(x), int(y), _BLINK, _BLINK, xproto.CW.BackPixel, 0)
-        self._blinking = True
+        self._move = self._blink
         return self._done()
 
     def _do_cursor(self, glyph: str) -> str:
@@ -135,8 +154,15 @@ class _Client:
         core.MapWindow(self._window)
 
     def _blink(self) -> None:
-        self._colour = (self._colour + 0x50301) & 0xFFFFFF
-        self._x.core.ChangeWindowAttributes(self._window, xproto.CW.BackPixel, [self._colour])
+        self._number = (self._number + 0x50301) & 0xFFFFFF
+        self._repaint(xproto.CW.BackPixel, self._number)
+
+    def _play(self, film: list[int]) -> None:
+        self._number += 1
+        self._repaint(xproto.CW.BackPixmap, film[self._number % len(film)])
+
+    def _repaint(self, kind: int, value: int) -> None:
+        self._x.core.ChangeWindowAttributes(self._window, kind, [value])
         self._x.core.ClearArea(False, self._window, 0, 0, 0, 0)
         self._done()
 

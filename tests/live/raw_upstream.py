@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from typing import Callable, Self
@@ -9,6 +10,8 @@ from typing import Callable, Self
 from kasmd.errors import ProtocolError
 from kasmd.h1.session import BodyReceived, MessageEnded, RequestReceived, ServerSession
 
+#: Seconds of silence after which no more answers are expected.
+QUIET = 0.4
 Answer = Callable[[RequestReceived], bytes]
 
 
@@ -29,7 +32,7 @@ class RawUpstream:
         #: What was no HTTP.
         self.nonsense: list[str] = []
         self._socket = socket.create_server(("127.0.0.1", 0))
-        self._connections: set[socket.socket] = set()
+        self.connections: set[socket.socket] = set()
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
@@ -48,7 +51,7 @@ class RawUpstream:
                 connection, _ = self._socket.accept()
             except OSError:
                 return
-            self._connections.add(connection)
+            self.connections.add(connection)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
@@ -76,13 +79,13 @@ class RawUpstream:
         except OSError:
             pass
         finally:
-            self._connections.discard(connection)
+            self.connections.discard(connection)
             connection.close()
 
     def end(self) -> None:
         """Stop, and drop every connection."""
         self._socket.close()
-        for connection in list(self._connections):
+        for connection in list(self.connections):
             try:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
@@ -95,21 +98,25 @@ class RawUpstream:
         self.end()
 
 
-def exchange(port: int, data: bytes, timeout: float = 5.0) -> bytes:
-    """Send raw bytes, and give all that comes until the other side closes or falls silent."""
+def exchange(port: int, data: bytes, least: int = 1, timeout: float = 5.0) -> bytes:
+    """Send raw bytes, and give all that comes.
+
+    That is until the other side closes, or is silent: for long where there are
+    fewer answers than ``least``, else for a moment.
+    """
     received = b""
     with socket.create_connection(("127.0.0.1", port), timeout) as connection:
         try:
             connection.sendall(data)
             while piece := connection.recv(65536):
                 received += piece
-                connection.settimeout(0.4)
+                if len([status for status in statuses(received) if status >= 200]) >= least:
+                    connection.settimeout(QUIET)
         except (TimeoutError, ConnectionResetError, BrokenPipeError):
             pass
     return received
 
 
 def statuses(answers: bytes) -> list[int]:
-    """Give the status of each answer in ``answers``, whose bodies hold no such line."""
-    lines = answers.split(b"\r\n")
-    return [int(line.split(b" ")[1]) for line in lines if line.startswith(b"HTTP/1.")]
+    """Give the status of each answer in ``answers``, whose bodies hold nothing like one."""
+    return [int(status) for status in re.findall(rb"HTTP/1\.[01] ([0-9]{3}) ", answers)]

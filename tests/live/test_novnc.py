@@ -91,6 +91,7 @@ def wait_for_picture(chromium: Chromium, error: float) -> None:
     ("encodingRaw", None, set()),
     ("encodingHextile", None, set()),
     ("encodingZRLE", None, set()),
+    ("encodingZlib", None, set()),
     ("encodingTight", None, PALETTES | {"_copyFilter"}),
     ("encodingTight", 9, PALETTES | {"_jpegRect"}),
     ("encodingTight", 6, PALETTES | {"_jpegRect"}),
@@ -106,3 +107,13 @@ def test_decodes(chromium: Chromium, daemon: Daemon, name: str, quality: Optiona
     met = set(chromium.eval("[...window.parts]"))
     assert parts <= met
     assert ("_jpegRect" in met) == (quality is not None)
+
+
+def test_a_photograph_as_jpeg_for_one_who_reads_nothing_else(
+    chromium: Chromium, daemon: Daemon
+) -> None:
+    chromium.open(daemon.url + "novnc/LICENSE.txt", "reader")
+    values = {"encoding": json.dumps("encodingJPEG"), "quality": 6}
+    number = chromium.eval(RESTRICTED % values)
+    wait_for_picture(chromium, ERRORS[6])
+    assert set(chromium.eval("[...window.met]")) == {number, 0}

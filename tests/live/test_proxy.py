@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 from http.client import HTTPResponse, HTTPSConnection
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Iterator
 
 import pytest
 
 from tests.live.chromium import Chromium
 from tests.live.daemon import Daemon
-from tests.live.programs import PATIENCE, ROOT, Program, eventually
+from tests.live.programs import PATIENCE
+from tests.live.proxies import Haproxy, Nginx, example, free_port
 from tests.live.web import basic
 
 #: A client's address, which is not the proxies', and wrong passwords that lock one out.
 CLIENT, THRESHOLD = "127.0.0.2", 5
-NGINX_FRAME = """\
-daemon off;
-pid {folder}/nginx.pid;
-error_log stderr warn;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    {example}
-}}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -48,50 +33,21 @@ def chromium() -> Iterator[Chromium]:
         yield browser
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def example(name: str, daemon: Daemon, port: int) -> str:
-    """Give a shipped example with this test's ports and the daemon's own certificate."""
-    text = (ROOT / "etc" / "proxies" / name).read_text()
-    changes = {
+def changes(daemon: Daemon, port: int) -> dict[str, object]:
+    """Say what an example has of this test's ports and of the daemon's own certificate."""
+    return {
         "127.0.0.1:443": f"127.0.0.1:{port}",
         "127.0.0.1:8443": f"127.0.0.1:{daemon.port}",
-        "/etc/ssl/desktop.pem": str(daemon.folder / "state" / "self-signed.pem"),
+        "/etc/ssl/desktop.pem": daemon.folder / "state" / "self-signed.pem",
     }
-    for old, new in changes.items():
-        assert old in text
-        text = text.replace(old, new)
-    return text
 
 
-def nginx(daemon: Daemon, port: int, folder: Path) -> Program:
-    file = folder / "nginx.conf"
-    file.write_text(NGINX_FRAME.format(folder=folder, example=example("nginx.conf", daemon, port)))
-    return Program("nginx", "-p", str(folder), "-c", str(file))
-
-
-def haproxy(daemon: Daemon, port: int, folder: Path) -> Program:
-    file = folder / "haproxy.cfg"
-    file.write_text(example("haproxy.cfg", daemon, port))
-    return Program("haproxy", "-db", "-f", str(file))
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-@pytest.fixture(params=[nginx, haproxy])
+@pytest.fixture(params=[(Nginx, "nginx.conf"), (Haproxy, "haproxy.cfg")], ids=["nginx", "haproxy"])
 def proxy(request: pytest.FixtureRequest, daemon: Daemon, tmp_path: Path) -> Iterator[int]:
     """The port of a proxy that runs."""
     port = free_port()
-    start: Callable[[Daemon, int, Path], Program] = request.param
-    with start(daemon, port, tmp_path) as program:
-        eventually(lambda: listens(port) or program.process.poll() is not None, "it listens")
+    start, name = request.param
+    with start(tmp_path, port, example(name, changes(daemon, port))):
         yield port
 
 

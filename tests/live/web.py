@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
-from http.client import HTTPConnection
+import ssl
+from http.client import HTTPConnection, HTTPSConnection
 from typing import Any, NamedTuple, Optional
 
 from tests.live.programs import PATIENCE
 
 
 class Answer(NamedTuple):
-    """What came back."""
+    """What came back; HAProxy writes the names of headers in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -28,30 +29,48 @@ def basic(user: str, password: str = "password") -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
+def unchecked() -> ssl.SSLContext:
+    """Give TLS with anybody."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
 def get(port: int, path: str = "/", user: str = "", password: str = "password",
-        **headers: str) -> Answer:
-    """Ask as ``user``, or without credentials; in header names ``_`` is ``-``."""
-    return _ask(port, "GET", path, None, user, password, headers)
+        secure: bool = False, source: str = "127.0.0.1", **headers: str) -> Answer:
+    """Ask as ``user``, or without credentials; in header names ``_`` is ``-``.
+
+    ``secure`` with TLS, ``source`` from another of this machine's addresses.
+    """
+    connection = _connection(port, secure, source)
+    return _ask(connection, "GET", path, None, user, password, headers)
 
 
 def post(port: int, path: str, value: object, user: str = "", password: str = "password",
-         **headers: str) -> Answer:
-    """Send a JSON value as ``user``, or without credentials; headers as in `get`."""
-    return _ask(port, "POST", path, json.dumps(value), user, password, headers)
+         secure: bool = False, **headers: str) -> Answer:
+    """Send a JSON value as ``user``, or without credentials; the rest as in `get`."""
+    connection = _connection(port, secure)
+    return _ask(connection, "POST", path, json.dumps(value), user, password, headers)
 
 
 def patch(port: int, path: str, value: object, user: str) -> Answer:
     """Change what ``value`` names, as ``user``."""
     kind = {"Content-Type": "application/json"}
-    return _ask(port, "PATCH", path, json.dumps(value), user, "password", kind)
+    return _ask(_connection(port), "PATCH", path, json.dumps(value), user, "password", kind)
 
 
-def _ask(port: int, method: str, path: str, body: Optional[str], user: str, password: str,
-         headers: dict[str, str]) -> Answer:
+def _connection(port: int, secure: bool = False, source: str = "127.0.0.1") -> HTTPConnection:
+    if secure:
+        return HTTPSConnection("127.0.0.1", port, timeout=PATIENCE, context=unchecked(),
+                               source_address=(source, 0))
+    return HTTPConnection("127.0.0.1", port, timeout=PATIENCE, source_address=(source, 0))
+
+
+def _ask(connection: HTTPConnection, method: str, path: str, body: Optional[str], user: str,
+         password: str, headers: dict[str, str]) -> Answer:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     if user:
         named["Authorization"] = basic(user, password)
-    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
         connection.request(method, path, body, named)
         answer = connection.getresponse()

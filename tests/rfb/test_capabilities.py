@@ -69,6 +69,8 @@ def test_upstream_novnc() -> None:
     [
         ([16, 7], Dialect.STANDARD, Encoding.ZRLE),
         ([5, 16, 0], Dialect.STANDARD, Encoding.HEXTILE),
+        ([21, 6, 0], Dialect.STANDARD, Encoding.ZLIB),
+        ([21], Dialect.STANDARD, Encoding.RAW),
         ([0, 7], Dialect.STANDARD, Encoding.RAW),
         ([2, 99], Dialect.STANDARD, Encoding.RAW),
         ([], Dialect.STANDARD, Encoding.RAW),

@@ -9,14 +9,18 @@ from __future__ import annotations
 from typing import Any, Optional, Sequence, TypeVar
 
 import numpy as np
+import simplejpeg
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
-from kasmd.codec import copyrect, hextile, raw, tight, zrle
+from kasmd.codec import copyrect, h264, hextile, kasmvideo, raw, tight, zlib, zrle
 from kasmd.codec.base import Reading, complete
+from kasmd.codec.compact import read_counted
 from kasmd.codec.deflate import Inflater
+from kasmd.codec.jpeg21 import JpegDecoder
+from kasmd.codec.video import VideoDecoder
 from kasmd.display.memory import MemoryDisplay
 from kasmd.interfaces import IViewerTransport, Principal
 from kasmd.permission.registry import MemoryRegistry
@@ -36,9 +40,11 @@ from kasmd.rights import READ, WRITE, Right
 from kasmd.screen.geometry import Move, Rect, Screen
 from kasmd.screen.pixels import PixelFormat, Pixels, from_format, to_format
 from kasmd.screen.region import Region
-from kasmd.viewer.protocol import Surroundings, Viewer
+from kasmd.viewer.protocol import Viewer
 from kasmd.viewer.roster import Roster
 from kasmd.viewer.sharing import Encodings
+from kasmd.viewer.streams import Streams
+from kasmd.viewer.surroundings import Surroundings
 from kasmd.viewer.turns import Turns
 
 Event = TypeVar("Event", bound=Said)
@@ -50,7 +56,12 @@ SMALL_SLICES = -247
 #: What marks a client as Kasm's.
 KASM = Encoding.KASM_DISCONNECT_NOTICE
 
-PIXELS = {Encoding.RAW, Encoding.HEXTILE, Encoding.TIGHT, Encoding.ZRLE, Encoding.COPY_RECT}
+PIXELS = {
+    Encoding.RAW, Encoding.HEXTILE, Encoding.TIGHT, Encoding.ZRLE, Encoding.ZLIB,
+    Encoding.JPEG, Encoding.COPY_RECT,
+}
+_TIGHT_JPEG = 0x90
+VIDEO = {Encoding.OPEN_H264, Encoding.KASM_VIDEO}
 
 RIGHTS = {"writer": WRITE, "reader": READ, "nobody": Right.ENTER}
 
@@ -179,6 +190,11 @@ class Watcher:
         self._kasm = kasm
         self._formats: dict[bytes, PixelFormat] = {}
         self._tight, self._inflater = tight.TightDecoder(), Inflater()
+        self._jpeg = JpegDecoder()
+        #: Sizes of the pictures that came smaller than they are shown.
+        self.shrunk: list[tuple[int, int]] = []
+        self._h264 = h264.H264Decoder()
+        self._videos: dict[int, VideoDecoder] = {}
         self.viewer = Viewer(self.line, Principal(name), around)
         self.exchange()
         if encodings:
@@ -194,9 +210,13 @@ class Watcher:
             for item in asked:
                 self.viewer.received(item)
             for item in told:
-                self.client.receive_data(item)
-                for event in self.client.events_received():
-                    self._hear(event)
+                self.hear(item)
+
+    def hear(self, item: bytes) -> None:
+        """Take what was sent."""
+        self.client.receive_data(item)
+        for event in self.client.events_received():
+            self._hear(event)
 
     def request(self, incremental: bool = False, rect: Optional[Rect] = None) -> None:
         """Ask for an update of ``rect``, or of all."""
@@ -256,7 +276,7 @@ class Watcher:
             self.client.format = self._formats[event.payload]
         elif isinstance(event, UpdateReceived):
             assert event.rectangles or not event.counted, "an update of nothing"
-            drawn = PIXELS.intersection(rectangle.encoding for rectangle in event.rectangles)
+            drawn = (PIXELS | VIDEO) & {rectangle.encoding for rectangle in event.rectangles}
             assert not (self._kasm and drawn and event.counted), "Kasm's client would not show it"
             for rectangle in event.rectangles:
                 self._draw(*rectangle)
@@ -275,10 +295,38 @@ class Watcher:
             (x, y), _ = complete(copyrect.decode(), payload)
             source = self.picture[y:y + rect.height, x:x + rect.width].copy()
             self._put(rect, source)
+        elif encoding in VIDEO:
+            seen = self._picture_of(rect, encoding, payload)
+            assert seen is not None
+            self._put(rect, seen)
+        elif self._kasm and encoding == Encoding.TIGHT and payload[0] == _TIGHT_JPEG:
+            self._put(rect, self._enlarged(rect, payload))
         elif encoding in PIXELS:
             pixels, end = complete(self._decoder(encoding, rect), payload)
             assert end == len(payload)
             self._put(rect, pixels)
+
+    def _enlarged(self, rect: Rect, payload: bytes) -> Pixels:
+        """Show a JPEG as large as its rectangle, as Kasm's client does."""
+        data, end = complete(read_counted(), payload, 1)
+        assert end == len(payload)
+        pixels = simplejpeg.decode_jpeg(data, "BGRX")
+        height, width = pixels.shape[:2]
+        if (width, height) != rect[2:]:
+            self.shrunk.append((width, height))
+        rows, columns = np.arange(rect.height), np.arange(rect.width)
+        shown: Pixels = pixels[rows * height // rect.height][:, columns * width // rect.width]
+        return shown
+
+    def _picture_of(self, rect: Rect, encoding: int, payload: bytes) -> Optional[Pixels]:
+        if encoding == Encoding.OPEN_H264:
+            part, _ = complete(h264.decode(), payload)
+            return self._h264.show(rect, part)
+        picture, _ = complete(kasmvideo.decode(), payload)
+        assert picture.unit is not None and picture.codec is not None
+        if picture.unit.key:
+            self._videos[picture.screen] = VideoDecoder(rect.width, rect.height, picture.codec)
+        return self._videos[picture.screen].decode(picture.unit.data)
 
     def _put(self, rect: Rect, pixels: Pixels) -> None:
         assert Rect(0, 0, *self.size).contains(rect), f"{rect} is outside of {self.size}"
@@ -286,8 +334,12 @@ class Watcher:
 
     def _decoder(self, encoding: int, rect: Rect) -> Reading[Pixels]:
         form = self.client.format
+        if encoding == Encoding.ZLIB:
+            return zlib.decode(rect.width, rect.height, form, self._inflater)
         if encoding == Encoding.ZRLE:
             return zrle.decode(rect.width, rect.height, form, self._inflater)
+        if encoding == Encoding.JPEG:
+            return self._jpeg.decode(rect.width, rect.height)
         if encoding == Encoding.TIGHT:
             return self._tight.decode(rect.width, rect.height, form)
         decoder = {Encoding.RAW: raw.decode, Encoding.HEXTILE: hextile.decode}[Encoding(encoding)]
@@ -303,6 +355,7 @@ class Scene:
         self.registry = MemoryRegistry(RIGHTS)
         self.roster = Roster()
         self.encodings = Encodings()
+        self.streams = Streams()
         self.logins: list[tuple[str, str, str]] = []
         self.login: Deferred[str] = Deferred()
         hold = Hold()
@@ -311,6 +364,7 @@ class Scene:
             authenticate=self._authenticate,
             roster=self.roster,
             encodings=self.encodings,
+            streams=self.streams,
             turns=Turns(self.clock, elapsed=lambda: 0.0),
             clock=self.clock,
             limits=Limits(),

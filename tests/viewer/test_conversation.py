@@ -368,11 +368,13 @@ class KasmTests(Case):
     def test_the_link_is_measured(self) -> None:
         watcher = self.scene.watch(*self.kinds, Encoding.FENCE, kasm=True)
         self.ask(watcher, NETWORK)
-        watcher.client.send_update_request(False, ALL)
-        for item in watcher.client.data_to_send():
-            watcher.viewer.received(item)
-        for seconds in (0, 0.25):
-            self.scene.clock.advance(seconds)
+        self.scene.display.noise(ALL, 1)
+        for incremental in (False, True):
+            watcher.client.send_update_request(incremental, ALL)
+            for item in watcher.client.data_to_send():
+                watcher.viewer.received(item)
+            self.scene.clock.advance(0)
+        self.scene.clock.advance(0.25)
         watcher.exchange()
         self.ask(watcher, NETWORK)
         before, after = (json.loads(body[3:]) for body in watcher.kasm_told(190))

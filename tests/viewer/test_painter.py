@@ -41,6 +41,7 @@ KINDS = {
     "Hextile, counted": Kind((Encoding.HEXTILE, *POOR, Encoding.COPY_RECT)),
     "ZRLE": Kind((Encoding.ZRLE, SMALL_SLICES, *RICH)),
     "ZRLE, counted": Kind((Encoding.ZRLE, SMALL_SLICES, *POOR, *FENCES)),
+    "Zlib": Kind((Encoding.ZLIB, SMALL_SLICES, *RICH)),
     "Tight": Kind((Encoding.TIGHT, SMALL_SLICES, *RICH)),
     "Tight, counted": Kind((Encoding.TIGHT, SMALL_SLICES, *POOR, Encoding.COPY_RECT)),
     "Kasm": Kind((Encoding.TIGHT, SMALL_SLICES, *RICH), kasm=True),

@@ -11,14 +11,12 @@ from kasmd.codec.base import RAW, ZRLE, Parameters
 from kasmd.codec.deflate import ZlibStream
 from kasmd.display.memory import MemoryDisplay
 from kasmd.rfb import update as wire
-from kasmd.rfb.capabilities import Capabilities
-from kasmd.rfb.numbers import Encoding
 from kasmd.screen.framebuffer import Snapshot
 from kasmd.screen.geometry import Rect
 from kasmd.screen.pixels import BGRX
 from kasmd.screen.region import Region
 from kasmd.viewer.sharing import Encodings
-from kasmd.viewer.update import Update, parameters_of
+from kasmd.viewer.update import Piece, Slice, Update
 
 ALL = Rect(0, 0, 320, 240)
 RAW_PIXELS = Parameters(RAW)
@@ -29,8 +27,8 @@ def update_of(parameters: Parameters = RAW_PIXELS, last_rect: bool = True,
               encodings: Optional[Encodings] = None, region: Region = Region([ALL])) -> Update:
     """Give an update of ``region``."""
     stream = ZlibStream() if parameters.encoding == ZRLE else None
-    pieces = choose.pieces(region, parameters)
-    return Update(HEAD, pieces, parameters, last_rect, encodings or Encodings(), stream)
+    pieces = [Piece(rect, parameters) for rect in choose.pieces(region, parameters)]
+    return Update(HEAD, pieces, last_rect, encodings or Encodings(), stream)
 
 
 def unseen(rect: Rect) -> Optional[Snapshot]:
@@ -42,7 +40,7 @@ def test_slices_are_the_whole_and_bounded() -> None:
     display, update = MemoryDisplay(320, 240), update_of()
     slices, shown = [], []
     while not update.done:
-        data, rects = update.next_slice(display.snapshot)
+        data, rects, _ = update.next_slice(display.snapshot)
         slices.append(data)
         shown += rects
     assert len(slices) > 1
@@ -55,7 +53,7 @@ def test_slices_are_the_whole_and_bounded() -> None:
 def test_small_pieces_leave_together() -> None:
     region = Region([Rect(0, 0, 10, 10), Rect(50, 50, 10, 10)])
     update = update_of(region=region)
-    _, shown = update.next_slice(MemoryDisplay(320, 240).snapshot)
+    _, shown, _ = update.next_slice(MemoryDisplay(320, 240).snapshot)
     assert update.done and Region(shown) == region
 
 
@@ -63,20 +61,20 @@ def test_pixels_are_as_new_as_their_slice() -> None:
     display, update = MemoryDisplay(320, 240), update_of()
     update.next_slice(display.snapshot)
     display.fill((255, 255, 255))
-    data, _ = update.next_slice(display.snapshot)
+    data, *_ = update.next_slice(display.snapshot)
     assert b"\xff\xff\xff" in data
 
 
 def test_an_update_without_pixels_is_its_head() -> None:
     update = update_of(last_rect=False, region=Region())
-    assert update.next_slice(unseen) == (HEAD, [])
+    assert update.next_slice(unseen) == Slice(HEAD, [])
     assert update.done
 
 
 def test_without_the_right_it_ends_where_it_is() -> None:
     display, update = MemoryDisplay(320, 240), update_of()
     update.next_slice(display.snapshot)
-    assert update.next_slice(unseen) == (wire.last_rect(), [])
+    assert update.next_slice(unseen) == Slice(wire.last_rect(), [])
     assert update.done
 
 
@@ -85,7 +83,7 @@ def test_without_the_right_what_was_counted_is_black() -> None:
     display.fill((255, 255, 255))
     update = update_of(last_rect=False)
     update.next_slice(display.snapshot)
-    data, shown = update.next_slice(unseen)
+    data, shown, _ = update.next_slice(unseen)
     assert shown == []
     assert b"\xff" not in data
     assert update.done
@@ -116,9 +114,3 @@ def test_zrle_is_each_viewers_own() -> None:
     display.paint(ALL, np.arange(ALL.area * 4, dtype=np.uint8).reshape(240, 320, 4))
     update_of(Parameters(ZRLE), encodings=encodings).next_slice(display.snapshot)
     assert encodings.made == 0
-
-
-def test_parameters_are_what_the_viewer_said() -> None:
-    can = Capabilities(preferred=Encoding.TIGHT, jpeg_level=9, compress_level=7, last_rect=True)
-    assert parameters_of(can, BGRX) == Parameters(Encoding.TIGHT, BGRX, 100, "444", 7, False)
-    assert parameters_of(Capabilities(), BGRX).single

@@ -28,11 +28,12 @@ from kasmd.permission.registry import Registry
 from kasmd.permission.seat import Hold, Seat
 from kasmd.rfb.limits import Limits as WireLimits
 from kasmd.rights import OWNER, READ, WRITE, Right
-from kasmd.viewer.protocol import Surroundings
 from kasmd.viewer.roster import Roster
 from kasmd.viewer.sharing import Encodings
+from kasmd.viewer.surroundings import Surroundings
 from kasmd.viewer.turns import Turns
 from kasmd.viewer.worker import InlineWorker, ThreadWorker
+from kasmd.web.downloads import Downloads
 from kasmd.web.kasmvnc_api import KasmvncApi
 from kasmd.web.pages import Pages
 from kasmd.web.site import PAGE, make_site, page_mounts
@@ -127,7 +128,7 @@ class Served:
             hashing=InlineWorker(),
             work=ThreadWorker(reactor),
             system=SystemStats(reactor, ThreadWorker(reactor)),  # type: ignore[arg-type]
-            downloads=self.downloads,
+            downloads=Downloads(self.downloads, ThreadWorker(reactor)),
         )
         self.site: Any = make_site(
             reactor,  # type: ignore[arg-type]

@@ -85,7 +85,7 @@ class SessionTests(TestCase):
         client = await self.open(b"/ann/me")
         self.assertIn(b"Content-Type: application/json", client.headers)
         self.assertEqual(
-            json.loads(client.file.read()),
+            json.loads(await deferToThread(client.file.read)),
             {
                 "name": "ann",
                 "proof": "password",

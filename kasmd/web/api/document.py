@@ -7,17 +7,18 @@ from typing import Any, Iterable, Mapping, Sequence
 
 import kasmd
 from kasmd.rights import Right
-from kasmd.web.api.operations import JSON, MERGE_PATCH, PREFIX, Operation
+from kasmd.web.api.operations import BYTES, JSON, MERGE_PATCH, PREFIX, Operation
 from kasmd.web.api.schemas import SCHEMAS, Schema, ref
 
 _STATUS = {
     200: "Done.", 201: "Made.", 204: "Done; there is nothing to say.",
     400: "Not understood.", 401: "Who are you?", 403: "You may not do this.",
-    404: "There is no such thing.", 409: "It would clash with what is there.",
+    404: "There is no such thing.", 408: "The rest did not come in time.",
+    409: "It would clash with what is there.",
     412: "It is not as If-Match has it.", 413: "The body is too large.",
     415: "The body is of another type.", 422: "Not as the schema has it; `errors` says where.",
     429: "Too many wrong passwords.", 500: "It cannot be kept, or a mistake of the server's.",
-    503: "Not now.",
+    503: "Not now.", 507: "The disk is full.",
 }
 _ALWAYS = (401, 403, 422, 429, 500, 503)
 _ETAG: Schema = {"ETag": {"schema": {"type": "string"}, "description": "For If-Match."}}
@@ -62,6 +63,9 @@ def _operation(operation: Operation) -> Mapping[str, Any]:
         kinds = (JSON, MERGE_PATCH) if operation.method == "PATCH" else (JSON,)
         content = {kind: {"schema": operation.body} for kind in kinds}
         said["requestBody"] = {"required": True, "content": content}
+    elif operation.file:
+        content = {BYTES: {"schema": {"type": "string", "format": "binary"}}}
+        said["requestBody"] = {"required": False, "content": content}
     return said
 
 

@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from kasmd.errors import AccountsError, PermissionDenied, ProtocolError
+from kasmd.http.body import STREAM, Room
 from kasmd.http.headers import Origin
 from kasmd.http.problems import Problem
 from kasmd.http.query import Query
@@ -26,6 +27,7 @@ PREFIX = "/api/v1"
 MAX_BODY = 1 << 20
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
+BYTES = "application/octet-stream"
 _NO_STORE = (b"Cache-Control", b"no-store")
 _log = Logger(namespace="kasmd.api")
 
@@ -40,7 +42,7 @@ class Call(NamedTuple):
 
 
 #: A coroutine comes to a `Response`; None has taken the request over.
-Handled = Union[Optional[Response], Deferred[Any], Coroutine[Any, Any, Response]]
+Handled = Union[Optional[Response], Deferred[Any], Coroutine[Any, Any, Optional[Response]]]
 
 
 class Operation(NamedTuple):
@@ -64,6 +66,15 @@ class Operation(NamedTuple):
     kind: str = JSON
     #: Whether the answer has an ETag, and a change honours If-Match.
     tagged: bool = False
+    #: Whether the body is a file's, which ``handle`` reads as it comes.
+    file: bool = False
+
+    @property
+    def room(self) -> Room:
+        """How much of a body its route reads."""
+        if self.file:
+            return STREAM
+        return MAX_BODY if self.body is not None else 0
 
 
 def told(value: object, status: int = 200, *headers: tuple[bytes, bytes]) -> Response:
@@ -99,7 +110,7 @@ def route(operation: Operation, allowed_origins: Collection[Origin]) -> Route:
 
     return Route(
         operation.method.encode("ascii"), template.path, operation.needs, handle,
-        MAX_BODY if operation.body is not None else 0, _denied,
+        operation.room, _denied,
     )
 
 

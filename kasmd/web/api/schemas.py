@@ -69,6 +69,7 @@ def _seconds(description: str, least: int, most: int) -> Schema:
 
 _TIME: Schema = {"type": "number", "description": "Seconds since 1970 in UTC."}
 _SECONDS: Schema = {"type": "number", "description": "Seconds that have passed since."}
+_BYTES: Schema = {"type": "integer", "minimum": 0, "description": "Bytes."}
 _IDENT = _text("Names it in addresses; is no secret.", 64)
 _SCORE: Schema = {"type": "number", "minimum": 0, "maximum": 10,
                   "description": "10 where nothing is held back, 0 where everything is."}
@@ -161,6 +162,11 @@ SCHEMAS: Mapping[str, Schema] = {
         cpu_recent=_SCORE, cpu=_SCORE, network_recent=_SCORE, network=_SCORE,
     ),
     "Clipboard": _object("text", text=_text("What pasting gives.", MAX_TEXT, 0)),
+    "File": _object("name size", name={"type": "string"}, size=_BYTES),
+    "Download": _object(
+        "name folder size modified", name={"type": "string"}, folder={"type": "boolean"},
+        size=_BYTES, modified=_TIME,
+    ),
     "Settings": _object(" ".join(_SETTINGS), **_SETTINGS),
     "SettingsPatch": {**_object("", **_SETTINGS),
                       "description": "What is not named stays; all of it is done, or nothing."},

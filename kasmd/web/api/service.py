@@ -18,15 +18,18 @@ from kasmd.rights import Right
 from kasmd.web.api.desktop import Desktop
 from kasmd.web.api.document import document
 from kasmd.web.api.events import Events
+from kasmd.web.api.files import Files
 from kasmd.web.api.operations import PREFIX, Operation, route
 from kasmd.web.api.problems import missing
 from kasmd.web.api.proofs import Proofs
 from kasmd.web.api.sessions import Sessions
 from kasmd.web.api.settings import Setting, Settings
 from kasmd.web.api.users import Users
+from kasmd.web.downloads import Downloads
 from kasmd.web.pages import Pages
 from kasmd.web.screenshot import Screenshots, SeatOf
 from kasmd.web.site import PAGE, content_policy
+from kasmd.web.uploads import Uploads
 
 _METHODS = (b"GET", b"POST", b"PUT", b"PATCH", b"DELETE")
 #: What the page that shows the document is made of, below PREFIX.
@@ -53,6 +56,8 @@ class Api:
         roster: IRoster,
         pages: Pages,
         settings: Sequence[Setting],
+        uploads: Uploads,
+        downloads: Downloads,
         seat_of: SeatOf,
         hashing: IWorker,
         work: IWorker,
@@ -67,6 +72,7 @@ class Api:
             *sessions.operations(),
             *Proofs(proofs).operations(),
             *Desktop(seat_of, Screenshots(reactor, seat_of, work)).operations(),
+            *Files(uploads, downloads).operations(),
             *Settings(settings).operations(),
             *Events(reactor, roster, sessions).operations(),
         )

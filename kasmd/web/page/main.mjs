@@ -1,12 +1,14 @@
-// The page: introduces connection, session, panel, keys and clipboard to one another.
+// The page: introduces connection, session, panel, keys, clipboard and files to one another.
 
 import { Clipboard } from "./clipboard.mjs";
 import { Connection } from "./connection.mjs";
+import { Downloads } from "./downloads.mjs";
 import { Keys } from "./keys.mjs";
 import { Messages } from "./messages.mjs";
 import { Panel } from "./panel.mjs";
 import { Session, logOut } from "./session.mjs";
 import { setting } from "./settings.mjs";
+import { Uploads } from "./uploads.mjs";
 
 const element = (id) => document.getElementById(id);
 const curtain = element("curtain");
@@ -15,6 +17,10 @@ const session = new Session();
 const panel = new Panel();
 const messages = new Messages(element("messages"));
 const clipboard = new Clipboard(connection, element("clipboard"), element("clipboard-allow"), element("clipboard-hint"));
+const uploads = new Uploads(element("upload-choose"), element("upload-files"), element("drop"), element("transfers"));
+const downloads = new Downloads(
+    element("downloads"), element("downloads-list"), element("downloads-hint"), element("downloads-again"),
+);
 new Keys(connection, element("keys"), element("typing"));
 
 let me = { name: "", rights: new Set(), viewers: [] };
@@ -124,12 +130,17 @@ connection.addEventListener("state", (event) => draw(event.detail));
 session.addEventListener("change", (event) => {
     me = event.detail;
     clipboard.permit(me.rights);
+    uploads.permit(me.rights);
+    element("upload").hidden = !me.rights.has("upload");
+    downloads.permit(me.rights);
     panel.showRights(me.rights);
     panel.showPeople(me.viewers);
     element("log-out").hidden = me.proof !== "login" && me.proof !== "invitation";
     apply();
 });
 session.addEventListener("notice", (event) => messages.show(event.detail));
+// On a phone the panel is over what is told of them.
+uploads.addEventListener("begun", () => matchMedia("(max-width: 600px)").matches && panel.open(false));
 messages.addEventListener("away", () => panel.isOpen || connection.rfb?.focus());
 panel.addEventListener("settings", apply);
 panel.addEventListener("toggle", (event) => {
@@ -137,6 +148,7 @@ panel.addEventListener("toggle", (event) => {
         // Keys held down while the focus leaves would stay down; noVNC lets go of them
         // when the window loses it.
         dispatchEvent(new Event("blur"));
+        downloads.show();
     }
 });
 element("keyboard").addEventListener("click", () => {

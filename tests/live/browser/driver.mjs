@@ -1,11 +1,13 @@
 // Drives one Chromium page for pytest: JSON lines in, JSON lines out.  Arguments are Chromium's.
 //
 //   -> {"do": "open", "url": ..., "user": ..., "password": ..., "viewport": [w, h], "permissions": [...],
-//       "mobile": bool, "dark": bool, "held": glob}     requests for what fits `held` are never answered
+//       "mobile": bool, "dark": bool, "held": glob,     requests for what fits `held` are never answered
+//       "cookies": {name: value, ...}}
 //   -> {"do": "eval", "js": "async () => ..."}          <- value
 //   -> {"do": "wait", "js": "() => ...", "seconds": n}  <- value, once it is true
 //   -> {"do": "click", "selector": ...} or {"x": ..., "y": ...}
 //   -> {"do": "type", "text": ...}   {"do": "press", "key": ...}   {"do": "fill", "selector": ..., "text": ...}
+//   -> {"do": "choose", "selector": ..., "paths": [...]}     files for an input
 //   -> {"do": "tap", "selector": ...}   {"do": "down", "key": ...}   {"do": "up", "key": ...}
 //   -> {"do": "stroke", "key": "€", "code": "KeyE"}     a key of a keyboard that has it
 //   -> {"do": "clipboard"} <- text   {"do": "clipboard", "text": ...}
@@ -35,7 +37,7 @@ let place = null;
 let errors = [];
 let requests = [];
 
-async function open({ url, user, password, viewport = [1280, 800], permissions = [], mobile = false, dark = false, held }) {
+async function open({ url, user, password, viewport = [1280, 800], permissions = [], mobile = false, dark = false, held, cookies = {} }) {
     browser ??= await chromium.launch({
         executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS,
     });
@@ -49,6 +51,8 @@ async function open({ url, user, password, viewport = [1280, 800], permissions =
         isMobile: mobile,
         permissions,
     });
+    const origin = new URL("/", url).href;
+    await context.addCookies(Object.entries(cookies).map(([name, value]) => ({ name, value, url: origin })));
     if (held !== undefined) {
         await context.route(held, () => {});
     }
@@ -103,6 +107,7 @@ const VERBS = {
     up: ({ key }) => page.keyboard.up(key),
     stroke,
     fill: ({ selector, text }) => place.fill(selector, text),
+    choose: ({ selector, paths }) => place.setInputFiles(selector, paths),
     clipboard: ({ text }) => (text === undefined
         ? page.evaluate(() => navigator.clipboard.readText())
         : page.evaluate((value) => navigator.clipboard.writeText(value), text)),

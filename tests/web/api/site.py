@@ -41,9 +41,11 @@ from kasmd.viewer.roster import Roster
 from kasmd.viewer.worker import InlineWorker, ThreadWorker
 from kasmd.web.api.service import Api
 from kasmd.web.api.settings import Setting
+from kasmd.web.downloads import Downloads
 from kasmd.web.entrance import Entrance
 from kasmd.web.pages import Pages
 from kasmd.web.site import PAGE, content_policy, make_site, page_mounts
+from kasmd.web.uploads import Uploads
 
 PASSWORD = "secret"
 _HASH = hash_password(PASSWORD)
@@ -60,6 +62,8 @@ SETTINGS: dict[str, Any] = {
     "stalled_viewer_seconds": 30.0, "clipboard_bytes": 1 << 24, "blacklist_threshold": 5,
     "blacklist_timeout": 10.0,
 }
+#: Bytes of a file.
+MAX_UPLOAD = 4 << 20
 LEVEL = Setting("log_level", output.level, output.set_level)
 
 
@@ -146,6 +150,11 @@ class Served:
         self.display = MemoryDisplay(320, 200)
         self.roster, self.pages = Roster(), Pages()
         self.settings = dict(SETTINGS)
+        self.worker = ThreadWorker(reactor)
+        self.uploads = Uploads(
+            reactor, self._file("Uploads"), MAX_UPLOAD, self.worker  # type: ignore[arg-type]
+        )
+        os.mkdir(self._file("Downloads"))
         self.port, self.site = self._listen()
 
     def _file(self, name: str) -> str:
@@ -163,6 +172,8 @@ class Served:
             roster=self.roster,
             pages=self.pages,
             settings=[LEVEL, *(_remembered(self.settings, name) for name in self.settings)],
+            uploads=self.uploads,
+            downloads=Downloads(self._file("Downloads"), ThreadWorker(reactor)),
             seat_of=lambda request: Seat(self.display, request.grant, hold),
             hashing=InlineWorker(),
             work=ThreadWorker(reactor),

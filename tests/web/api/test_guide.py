@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -19,7 +20,7 @@ LINES = re.findall(r"^    (curl .*)$", GUIDE.read_text(encoding="utf-8"), re.MUL
 class Tests(Served, TestCase):
     async def test_the_lines(self) -> None:
         self.addCleanup(output.set_level, output.level())
-        self.assertEqual(len(LINES), 13)
+        self.assertEqual(len(LINES), 16)
         for line in LINES:
             command = line.replace("curl ", "curl --silent --show-error --fail-with-body ", 1)
             environment = {"API": f"http://127.0.0.1:{self.port}/api/v1", "PATH": "/usr/bin:/bin"}
@@ -29,4 +30,7 @@ class Tests(Served, TestCase):
             self.assertEqual((code, errors), (0, b""), f"{line}: {said!r}")
         self.assertNotIn("ann", self.accounts.accounts())
         self.assertEqual(len(self.proofs.tokens.tokens()), 1)
+        self.assertEqual(
+            sorted(os.listdir(self._file("Uploads"))), ["notes (2).txt", "notes.txt"]
+        )
         self.assertEqual((Path(self.folder) / "screenshot.jpg").read_bytes()[:2], b"\xff\xd8")

@@ -1,0 +1,219 @@
+"""What is measured of the edge: each workload takes a running proxy and gives numbers."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Callable, Sequence
+
+from bench.child import Numbers
+from bench.edge_peers import PIECE, Client, exchange_body
+from bench.edge_stacks import FIELDS, FILES, SESSION, STACKS, Proxy, start_far, start_proxy
+from bench.processes import Failed
+from bench.processes import cpu_seconds as cpu_of
+from bench.processes import tree
+from bench.report import About, Run, Target, of, ours
+from bench.stacks import STATIC_FILE
+from bench.suite import Suite
+from bench.workloads import requests
+
+_WEBSOCKETS = "/desktop/peers/ws"
+#: How many handshakes are on their way at a time.
+_AT_ONCE = 24
+_STALLED = 20
+_SETTLE = 1.0
+
+
+@dataclass(frozen=True)
+class EdgeScale:
+    """How long and how much."""
+
+    seconds: float
+    sockets: int
+    #: Bytes each way.
+    body: int
+
+
+#: As many websockets as one process has descriptors for, 10,000 at most; bodies of 4 GiB.
+FULL = EdgeScale(2.5, min(10_000, FILES // 2 - 100), 4 << 30)
+QUICK = EdgeScale(1.0, 1000, 256 << 20)
+
+
+def idle(proxy: Proxy, scale: EdgeScale) -> Numbers:
+    """Websockets on which nothing happens."""
+    before = proxy.pss_kib()
+    with ExitStack() as ending:
+        for _ in range(scale.sockets):
+            ending.enter_context(closing(_client(proxy, "idle"))).opened()
+        time.sleep(_SETTLE)
+        each = (proxy.pss_kib() - before) / scale.sockets
+    return {"sockets": scale.sockets, "kib_each": each}
+
+
+def throughput(proxy: Proxy, scale: EdgeScale) -> Numbers:
+    """One stream of frames of 64 KiB to the client, plain and with TLS."""
+    numbers = {}
+    for kind, tls in _kinds(proxy):
+        with closing(_client(proxy, "flood", tls)) as client:
+            client.opened().megabytes_per_second(scale.seconds / 4)
+            pids = tree(proxy.roots)
+            before, began = cpu_of(pids), time.monotonic()
+            rate = client.megabytes_per_second(scale.seconds)
+            used = (cpu_of(pids) - before) / (time.monotonic() - began)
+        numbers[f"{kind}_mb_per_s"] = rate
+        if used:
+            numbers[f"{kind}_mb_per_cpu_s"] = rate / used
+    return numbers
+
+
+def message(proxy: Proxy, scale: EdgeScale) -> Numbers:
+    """32 bytes there and 32 bytes back."""
+    numbers = {}
+    for kind, tls in _kinds(proxy):
+        with closing(_client(proxy, "message", tls)) as client:
+            client.opened()
+            times, ends = [], time.monotonic() + scale.seconds
+            while time.monotonic() < ends:
+                times.append(client.round_trip())
+        numbers[f"{kind}_p50_us"] = median(times[len(times) // 5 :]) * 1e6
+    return numbers
+
+
+def stalled(proxy: Proxy, scale: EdgeScale) -> Numbers:
+    """Clients that take nothing of a flood."""
+    before = proxy.pss_kib()
+    with ExitStack() as ending:
+        for _ in range(_STALLED):
+            ending.enter_context(closing(_client(proxy, "flood")))
+        time.sleep(2 * _SETTLE)
+        return {"kib_each": (proxy.pss_kib() - before) / _STALLED}
+
+
+def opening(proxy: Proxy, scale: EdgeScale) -> Numbers:
+    """New websockets, some at a time, each closed as soon as it is open."""
+    under_way: deque[Client] = deque()
+    opened, began, before = 0, time.monotonic(), proxy.cpu_seconds()
+    while time.monotonic() - began < scale.seconds:
+        under_way.append(_client(proxy, "idle"))
+        if len(under_way) >= _AT_ONCE:
+            under_way.popleft().opened().close()
+            opened += 1
+    wall, cpu = time.monotonic() - began, proxy.cpu_seconds() - before
+    for client in under_way:
+        client.close()
+    return {"per_s": opened / wall, "per_cpu_s": opened / cpu, "cpu": cpu / wall}
+
+
+def hops(proxy: Proxy, scale: EdgeScale) -> Numbers:
+    """GETs of 4 KiB that two hops in one process allow, over sixteen connections."""
+    path = f"desktop/{SESSION}/vnc/{STATIC_FILE}"
+    fields = {"Cookie": FIELDS["Cookie"]}
+    return requests(proxy.name, proxy.cpu_seconds, proxy.hops, path, fields, scale.seconds)
+
+
+def body(proxy: Proxy, scale: EdgeScale) -> Numbers:
+    """A large body each way: how fast, what memory it takes, and whether it is the same."""
+    before, sizes = proxy.pss_kib(), [0.0]
+    numbers, hashes = {}, set()
+    for way, method in (("up", "PUT"), ("down", "GET")):
+        began = time.monotonic()
+        hashes.add(
+            exchange_body(
+                proxy.plain, "/desktop/peers/body", FIELDS, method, scale.body // PIECE * PIECE,
+                lambda: sizes.append(proxy.pss_kib() - before),
+            )
+        )  # fmt: skip
+        numbers[f"{way}_mb_per_s"] = scale.body / (time.monotonic() - began) / 1e6
+    if len(hashes) != 1:
+        raise Failed(f"{proxy.name} changes bodies")
+    return {**numbers, "growth_mib": max(sizes) / 1024}
+
+
+WORKLOADS: dict[str, Callable[[Proxy, EdgeScale], Numbers]] = {
+    "idle": idle,
+    "throughput": throughput,
+    "message": message,
+    "hops": hops,
+    "opening": opening,
+    "body": body,
+    "stalled": stalled,
+}
+_PROXIES = ("kasmd", "nginx", "haproxy")
+ONLY = {
+    **dict.fromkeys(("idle", "opening", "body", "stalled"), _PROXIES),
+    "hops": ("kasmd", "nginx"),
+}
+
+
+def _start(names: Sequence[str], folder: Path, ending: ExitStack) -> list[Proxy]:
+    """Start the proxies and what is behind them."""
+    far = start_far(folder / "far", ending)
+    return [start_proxy(name, far, folder / name, ending) for name in names]
+
+
+def _kinds(proxy: Proxy) -> list[tuple[str, bool]]:
+    return [("plain", False), *([("tls", True)] if proxy.tls else [])]
+
+
+def _client(proxy: Proxy, way: str, tls: bool = False) -> Client:
+    ports = {"message": proxy.message, "tls": proxy.tls}
+    port = (ports["tls"] if tls else ports.get(way)) or proxy.plain
+    return Client(port, f"{_WEBSOCKETS}/{way}", FIELDS, tls)
+
+
+def _share(number: str, peer: str) -> Callable[[Run], float]:
+    mine, theirs = ours("throughput", number), of(peer, "throughput", number)
+    return lambda run: mine(run) / theirs(run)
+
+
+def _added(run: Run) -> float:
+    return ours("message", "plain_p50_us")(run) - of("none", "message", "plain_p50_us")(run)
+
+
+ABOUT = About(
+    "edge",
+    "The edge",
+    "kasmd's edge beside nginx, HAProxy and websockify, before the same upstream; *none* is\n"
+    "the upstream itself.  In kasmd and, with ``auth_request``, in nginx each of two hops\n"
+    "asks who may pass; both write a line for each request.  Memory is PSS.",
+    (
+        Target("splice: MB/s, of nginx's", _share("plain_mb_per_s", "nginx"), 1, at_least=True),
+        Target(
+            "splice: MB/s, of HAProxy's", _share("plain_mb_per_s", "haproxy"), 0.85, at_least=True
+        ),
+        Target("splice, TLS: MB/s, of nginx's", _share("tls_mb_per_s", "nginx"), 0.7,
+               at_least=True),
+        Target("a message of 32 bytes and its answer: p50 added, us", _added, 40),
+        Target("stalled reader: KiB", ours("stalled", "kib_each"), 512),
+        Target("idle websocket: KiB", ours("idle", "kib_each"), 24),
+        Target("two hops: requests/s", ours("hops", "requests_per_s"), 3000, at_least=True),
+        Target("new websockets/s", ours("opening", "per_s"), 1500, at_least=True),
+        Target("4 GiB each way: growth, MiB", ours("body", "growth_mib"), 8),
+    ),
+    {
+        "throughput": (
+            "plain_mb_per_s", "plain_mb_per_cpu_s", "tls_mb_per_s", "tls_mb_per_cpu_s",
+        ),
+        "message": ("plain_p50_us", "tls_p50_us"),
+        "hops": ("requests_per_s", "requests_per_cpu_s", "cpu"),
+        "opening": ("per_s", "per_cpu_s", "cpu"),
+        "idle": ("sockets", "kib_each"),
+        "stalled": ("kib_each",),
+        "body": ("up_mb_per_s", "down_mb_per_s", "growth_mib"),
+    },
+)  # fmt: skip
+SUITE = Suite(
+    ABOUT,
+    tuple(STACKS),
+    _start,
+    WORKLOADS,
+    ONLY,
+    ("body",),
+    lambda folder: FULL,
+    lambda folder: QUICK,
+    ("setpriv", "nginx", "haproxy", "websockify", "wrk"),
+)

@@ -1,0 +1,38 @@
+"""What is measured together: stacks, workloads, and what is asked of them."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Collection, Generic, Mapping, Protocol, Sequence, TypeVar
+
+from bench.child import Numbers
+from bench.report import About
+
+
+class Named(Protocol):
+    """A running stack."""
+
+    name: str
+
+
+StackT = TypeVar("StackT", bound=Named)
+ScaleT = TypeVar("ScaleT")
+
+
+@dataclass(frozen=True)
+class Suite(Generic[StackT, ScaleT]):
+    """``only`` has the workloads that not all stacks can do, ``once`` those for one run."""
+
+    about: About
+    stacks: Sequence[str]
+    #: Starts the stacks of these names with their files in a folder.
+    start: Callable[[Sequence[str], Path, ExitStack], Sequence[StackT]]
+    workloads: Mapping[str, Callable[[StackT, ScaleT], Numbers]]
+    only: Mapping[str, Sequence[str]]
+    once: Collection[str]
+    #: How long and how much is measured, given a folder for files.
+    full: Callable[[Path], ScaleT]
+    quick: Callable[[Path], ScaleT]
+    programs: Sequence[str]

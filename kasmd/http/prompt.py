@@ -1,0 +1,43 @@
+"""Bytes that go out at once: to the socket in the turn that made them.
+
+Twisted's transports write in the reactor's next turn, which costs that turn and
+two calls of the system.  A short answer needs neither.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Optional
+
+from twisted.internet.interfaces import ITransport
+from twisted.internet.tcp import Connection
+
+
+class PromptWriter:
+    """Writes to ``transport``; alone, from its first byte on, for nothing may overtake another.
+
+    The first time that a socket does not take all, the transport gets the rest
+    and everything after it.
+    """
+
+    __slots__ = ("_transport", "_socket")
+
+    def __init__(self, transport: ITransport) -> None:
+        self._transport = transport
+        self._socket: Optional[socket.socket] = None
+        if isinstance(transport, Connection) and not transport.TLS:
+            self._socket = transport.getHandle()
+
+    def write(self, data: bytes) -> None:
+        """Write."""
+        if self._socket is not None:
+            try:
+                sent = self._socket.send(data)
+            except OSError:
+                # It is full; or it is gone, and Twisted's own attempt finds out why.
+                sent = 0
+            if sent == len(data):
+                return
+            self._socket = None
+            data = data[sent:]
+        self._transport.write(data)

@@ -1,0 +1,230 @@
+"""What one viewer's next update is to hold, and how each part of it goes.
+
+First what changed, and of that, over a thin link, what is no film: a key press is
+seen before the next picture of a film.  What is too much for the link goes in
+parts, in turn, so that none is forgotten.  Where nothing changed, what was sent
+with loss is refined.  A film's place is known from `Motion`; what else shows films
+(a stream of video) takes its part of what is owed before this does.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Optional, Sequence
+
+from kasmd.codec import choose
+from kasmd.codec.base import TIGHT
+from kasmd.rfb.capabilities import Capabilities
+from kasmd.screen.geometry import Move, Rect
+from kasmd.screen.pixels import PixelFormat
+from kasmd.screen.region import EMPTY, Region
+from kasmd.viewer import shrink
+from kasmd.viewer.motion import Motion
+from kasmd.viewer.quality import Kind, Quality, Rules, Way
+from kasmd.viewer.refine import Refinement
+from kasmd.viewer.update import Piece
+from kasmd.viewer.updates import Owed
+from kasmd.viewer.videomode import VideoMode
+
+#: Pixels refined at once: what changes meanwhile does not wait long.
+_REFINED_AT_ONCE = 1 << 17
+#: After a change of so many pixels, and moves, nothing is refined for so many seconds.
+_STIR, _QUIET = 4096, 0.1
+#: Seconds without a change after which a film has ended.
+_FILM_ENDS = 0.6
+#: What is smaller than the rest by so many times does not count in what that costs.
+_NEGLIGIBLE = 8
+#: An update may cost so many times what it should before it goes in parts.
+_TOO_MUCH = 2
+
+
+class Contents:
+    """What a viewer is owed, and was sent; times are seconds."""
+
+    def __init__(self, rules: Rules, motion: Motion, width: int, height: int) -> None:
+        self.owed = Owed()
+        self.quality = Quality(rules)
+        self.refinement = Refinement()
+        #: Where Kasm's client scales: how large a picture may be in video mode.
+        self.max_resolution = rules.max_resolution
+        self._rules = rules
+        self._motion = motion
+        self._size = width, height
+        self._video: Optional[VideoMode] = None
+        self._scaling: Optional[int] = None
+        self._film_waits = False
+        self._played_at = self._stirred_at = -inf
+        self._row = 0
+        #: What the last plan is of, if of one kind: what it costs tells of the next.
+        self._planned: Optional[tuple[Kind, Way, int]] = None
+        self.owed.everything(width, height)
+
+    def serve(self, can: Capabilities, pixel_format: PixelFormat, scales: bool) -> None:
+        """The viewer can do this; ``scales`` where it shows a smaller picture larger."""
+        self.quality.serve(can, pixel_format)
+        self._video = self._scaling = None
+        if scales and self.quality.levels and can.preferred == TIGHT:
+            self._video = VideoMode(self._rules, can.kasm)
+            asked = can.kasm.video_scaling
+            self._scaling = self._rules.scaling if asked is None else asked
+        if not can.copy_rect:
+            self.owed.forget_moves()
+
+    def everything(self, width: int, height: int) -> None:
+        """Owe all of a picture of this size."""
+        self._size = width, height
+        self.owed.everything(width, height)
+        self.refinement.clear()
+
+    def changed(self, region: Region, moves: Sequence[Move], copying: bool, now: float) -> None:
+        """The display shows something else; ``copying`` says whether moves may be sent."""
+        self.owed.changed(region, moves, copying)
+        self.refinement.changed(region, moves)
+        film, bounds = self._motion.film, region.bounds
+        if film is not None and bounds is not None and film.intersection(bounds):
+            self._played_at = now
+        elif region.area >= _STIR or moves:
+            self._stirred_at = now
+        if self._video is not None:
+            self._video.changed(region, self._size[0] * self._size[1], now)
+
+    def sent(self, shown: Sequence[Rect], lossy: Sequence[Rect], counting: bool) -> None:
+        """The viewer gets ``shown``; unless ``counting``, it is owed all the same."""
+        if counting:
+            self.owed.sent(shown)
+        if self.quality.refines:
+            self.refinement.sent(shown, lossy)
+
+    def streamed(self, shown: Sequence[Rect], lossy: Sequence[Rect]) -> None:
+        """The viewer gets a picture of a stream of ``lossy``; ``shown`` is not owed any more."""
+        self.owed.sent(shown)
+        if lossy:
+            self.refinement.sent(lossy, lossy)
+
+    def cost(self, size: int) -> None:
+        """What was planned last took so many bytes."""
+        if self._planned is not None:
+            kind, way, area = self._planned
+            self.quality.learn(kind, way, area, size)
+
+    def plan(self, owed: Region, budget: Optional[int], rate: float, now: float) -> list[Piece]:
+        """Give what to send of what is ``owed``, in about ``budget`` bytes (None: any number).
+
+        ``rate`` is the link's, in bytes a second, 0 if it is not known.
+        """
+        self._planned = None
+        if not owed:
+            return []
+        if self._video is not None and self._video.on(now):
+            return self._shrunk(owed, budget, rate)
+        playing = self._playing(now)
+        film = owed.intersect(Region([playing])) if playing else EMPTY
+        still = owed.subtract(film)
+        if film and still and not self._film_waits and self._is_long(film, budget, rate):
+            self._film_waits, film = True, EMPTY
+        else:
+            self._film_waits = False
+        pieces = self._pieces(Kind.STILL, still, budget, rate) if still else []
+        if film:
+            pieces += self._pieces(Kind.FILM, film, budget, rate)
+        if film and still.area * _NEGLIGIBLE > film.area:
+            self._planned = None
+        return pieces
+
+    def refining(self, area: Rect, budget: Optional[int], rate: float, now: float
+                 ) -> list[Piece]:
+        """Give what to refine of ``area``, where nothing is owed."""
+        self._planned = None
+        ripe = self._ripe(now).intersect(Region([area]))
+        if not ripe:
+            return []
+        way = self.quality.way(Kind.REFINED, ripe.area, budget, rate)
+        most = self.quality.pixels(Kind.REFINED, way, budget) or _REFINED_AT_ONCE
+        return self._cut(Kind.REFINED, way, ripe, min(most, _REFINED_AT_ONCE))
+
+    def ripen(self, now: float, half: float) -> Optional[float]:
+        """Let time go by; give the seconds until more may be refined, None if no more will."""
+        wait = self.refinement.ripen(now, half)
+        if self.refinement.ripe and not self._ripe(now):
+            return _QUIET if self._stirs(now) else _FILM_ENDS
+        return wait
+
+    def due(self, now: float) -> bool:
+        """Tell whether there may be something to send."""
+        return bool(self.owed) or bool(self._ripe(now))
+
+    def _playing(self, now: float) -> Optional[Rect]:
+        """Give where a film plays, for one who bears losses there."""
+        if self.quality.levels is None or now - self._played_at > _FILM_ENDS:
+            return None
+        return self._motion.film
+
+    def _stirs(self, now: float) -> bool:
+        """Tell whether much moved just now that is no film: refining can wait."""
+        return now - self._stirred_at < _QUIET
+
+    def _is_long(self, film: Region, budget: Optional[int], rate: float) -> bool:
+        """Tell whether a picture of a film keeps the link busy for a good while."""
+        way = self.quality.way(Kind.FILM, film.area, budget, rate)
+        most = self.quality.pixels(Kind.FILM, way, budget)
+        return most is not None and film.area * 2 > most
+
+    def _ripe(self, now: float) -> Region:
+        ripe = self.refinement.ripe
+        if not ripe or self._stirs(now) or (self._video is not None and self._video.on(now)):
+            return EMPTY
+        playing = self._playing(now)
+        return ripe.subtract(Region([playing])) if playing else ripe
+
+    def _pieces(self, kind: Kind, region: Region, budget: Optional[int], rate: float
+                ) -> list[Piece]:
+        way = self.quality.way(kind, region.area, budget, rate)
+        most = self.quality.pixels(kind, way, budget)
+        if most is not None and region.area > _TOO_MUCH * most:
+            return self._cut(kind, way, region, most)
+        self._planned = kind, way, region.area
+        return [Piece(rect, way.parameters) for rect in choose.pieces(region, way.parameters)]
+
+    def _cut(self, kind: Kind, way: Way, region: Region, most: int) -> list[Piece]:
+        """Give pieces of about ``most`` pixels, from where the last ones ended."""
+        part, self._row = rows_of(region, self._row, most)
+        self._planned = kind, way, part.area
+        return [Piece(rect, way.parameters) for rect in choose.pieces(part, way.parameters)]
+
+    def _shrunk(self, owed: Region, budget: Optional[int], rate: float) -> list[Piece]:
+        """Give what changed, all of it, as KasmVNC's video mode has it."""
+        bounds = owed.bounds
+        scale = shrink.scale_for(self._size, self.max_resolution)
+        assert bounds is not None and self._scaling is not None
+        way = self.quality.way(Kind.FILM, round(bounds.area * scale * scale), budget, rate)
+        self._planned = Kind.FILM, way, round(bounds.area * scale * scale)
+        if scale == 1:
+            region = Region([bounds])
+            return [Piece(rect, way.parameters) for rect in choose.pieces(region, way.parameters)]
+        rows = max(16, shrink.PIXELS // bounds.width)
+        return [
+            Piece(bounds._replace(y=y, height=min(rows, bounds.bottom - y)), way.parameters,
+                  (scale, self._scaling))
+            for y in range(bounds.y, bounds.bottom, rows)
+        ]
+
+
+def rows_of(region: Region, first: int, most: int) -> tuple[Region, int]:
+    """Give about ``most`` pixels of a region that is not empty, and the row after them.
+
+    They begin in row ``first``, and go on at the top where there are no more below.
+    """
+    bounds = region.bounds
+    assert bounds is not None
+    below = region.intersect(Region([bounds._replace(
+        y=first, height=max(0, bounds.bottom - first)
+    )]))
+    region = below or region
+    taken: list[Rect] = []
+    for rect in region.rects:
+        rows = min(rect.height, max(1, most // rect.width))
+        taken.append(rect._replace(height=rows))
+        most -= taken[-1].area
+        if most <= 0 or rows < rect.height:
+            break
+    return Region(taken), taken[-1].bottom

@@ -1,0 +1,247 @@
+"""The way of one viewer's picture: what leaves, in whose turn, and when.
+
+An update begins when it is wanted, allowed, due by the link and by the clock, and
+when there is something to send; then it leaves in slices, between which the
+reactor serves others.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Callable, Optional
+
+from twisted.logger import Logger
+
+from kasmd.codec import choose, copyrect
+from kasmd.codec.base import Parameters
+from kasmd.codec.deflate import ZlibStream
+from kasmd.errors import PermissionDenied
+from kasmd.interfaces import ClipboardContent, ISeat
+from kasmd.rfb import update as wire
+from kasmd.rfb.server import ServerSession
+from kasmd.rights import Right
+from kasmd.screen.framebuffer import Snapshot
+from kasmd.screen.geometry import Rect
+from kasmd.screen.pixels import BGRX
+from kasmd.screen.region import Region
+from kasmd.viewer.contents import Contents
+from kasmd.viewer.measures import Measures
+from kasmd.viewer.outbox import Outbox
+from kasmd.viewer.pseudo import PseudoRectangles
+from kasmd.viewer.refine import rest
+from kasmd.viewer.rhythm import Rhythm
+from kasmd.viewer.streaming import NOTHING, Streaming
+from kasmd.viewer.surroundings import Surroundings
+from kasmd.viewer.update import Piece, Update
+from kasmd.viewer.updates import Wish
+
+#: The payload of the fences that measure the link (any byte but the session's would do).
+PROBE = b"\x01"
+#: To one so near, in seconds, a picture that is encoded while it waits is not old.
+_NEAR = 0.05
+_BROKEN = "internal error; the log has more"
+
+
+class Delivery:
+    """Sends what ``contents`` and ``pseudo`` hold, as far as ``wish`` and ``rhythm`` allow.
+
+    ``clipboard``, ``bell`` and ``latency_probe`` are what is to be said, and forgotten then.
+    """
+
+    _log = Logger()
+
+    def __init__(self, seat: ISeat, session: ServerSession, outbox: Outbox,
+                 around: Surroundings, measures: Measures,
+                 failed: Callable[[str], None]) -> None:
+        self.contents = Contents(around.rules, around.motion, *seat.size)
+        self.pseudo = PseudoRectangles(session, seat.size)
+        self.streaming = Streaming(
+            around.streams, around.motion, self.look, self.pump, around.clock, seat.size
+        )
+        self.wish = Wish()
+        self.rhythm = Rhythm(around.clock, self.pump, around.rules.max_bandwidth)
+        self.format = BGRX
+        self.patience = around.patience
+        self.clipboard: Optional[ClipboardContent] = None
+        self.bell = False
+        self.latency_probe: Optional[int] = None
+        self.measures = measures
+        self._seat = seat
+        self._session = session
+        self._outbox = outbox
+        self._encodings = around.encodings
+        self._turns = around.turns
+        self._clock = around.clock
+        self._failed = failed
+        self._update: Optional[Update] = None
+        self._counting = True
+        self._begun_at = 0
+        self._streams: dict[int, ZlibStream] = {}
+
+    @property
+    def under_way(self) -> bool:
+        """Tell whether an update is begun, and not complete."""
+        return self._update is not None
+
+    def start_over(self) -> None:
+        """What is under way is owed all the same: more than it shows was asked for anew."""
+        self._counting = False
+
+    def close(self) -> None:
+        """Send nothing more."""
+        self.streaming.close()
+        self._outbox.close()
+        self.rhythm.close()
+        self._turns.leave(self)
+
+    def pump(self) -> None:
+        """Send all that may leave now, or when it is this viewer's turn."""
+        with self._log.failuresHandled("a viewer could not be served") as serving:
+            self._say()
+        if serving.failed:
+            self._failed(_BROKEN)
+        else:
+            self._ask_turn()
+
+    def _take_turn(self) -> None:
+        """Send the next slice, and ask for another turn where there may be more."""
+        with self._log.failuresHandled("a viewer could not be served") as serving:
+            if self._outbox.stopped or not (self._update or self._begin()):
+                return
+            self._give_slice()
+        if serving.failed:
+            self._failed(_BROKEN)
+        else:
+            self._ask_turn()
+
+    def _ask_turn(self) -> None:
+        now = self._clock.seconds()
+        wait = self.contents.ripen(now, rest(self.measures.frame) / 2)
+        if wait is not None:
+            self.rhythm.wake_in(wait)
+        due = self._update or self.pseudo.news or self.contents.due(now)
+        if due and not self._outbox.stopped:
+            self._turns.ask(self, self._take_turn)
+        self.measures.link(self._held_back(now), now)
+
+    def _say(self) -> None:
+        """Send what the session has to say; the clipboard and the bell can wait."""
+        if self._outbox.free and self.clipboard is not None:
+            self._session.send_clipboard(self.clipboard)
+            self.clipboard = None
+        if self._outbox.free and self.bell:
+            self._session.send_bell()
+            self.bell = False
+        self._outbox.put(self._session.data_to_send())
+
+    @property
+    def screen(self) -> Rect:
+        return Rect(0, 0, *self.pseudo.size)
+
+    def _held_back(self, now: float) -> bool:
+        """Tell whether the link is what keeps a picture from leaving."""
+        owed = self._update is not None or (
+            bool(self.contents.owed) and self.wish.area is not None
+        )
+        return owed and (self._outbox.paused or self.rhythm.pacing.wait(now) > 0)
+
+    def _begin(self) -> bool:
+        """Begin an update, if one is wanted, allowed, and there is something to send."""
+        area = self.wish.area
+        if area is None or not self._outbox.free or not self._seat.grant.holds(Right.VIEW):
+            return False
+        if self.pseudo.size_due:
+            self._start(self.pseudo.take_sizes(), [], last_rect=False)
+            return True
+        owed = self.contents.owed
+        if not self._may_send():
+            if self.rhythm.pacing.round_trip < _NEAR:
+                self.streaming.prepare(owed.region)
+            return False
+        if area != self.screen or self.streaming:
+            owed.forget_moves()
+        rectangles = self.pseudo.take(self.format)
+        pictures = [wire.rectangle(*copyrect.encode(move)) for move in owed.take_moves()]
+        streamed = self.streaming.take(owed.region) if area == self.screen else NOTHING
+        self.contents.streamed(streamed.shown, streamed.drawn)
+        pictures += streamed.rectangles
+        pieces = self._pieces(area, streamed.held)
+        if not (rectangles or pictures or pieces):
+            return False
+        # Kasm's client shows an update with pixels only if LastRect ends it.
+        self._start(rectangles + pictures, pieces, last_rect=bool(pieces or pictures))
+        return True
+
+    def _pieces(self, area: Rect, held: Region) -> list[Piece]:
+        pacing, now = self.rhythm.pacing, self._clock.seconds()
+        owed = self.contents.owed.within(area).subtract(held)
+        if owed:
+            return self.contents.plan(owed, pacing.budget, pacing.rate, now)
+        return self.contents.refining(area, pacing.budget, pacing.rate, now)
+
+    def _may_send(self) -> bool:
+        if self.rhythm.may_begin():
+            return True
+        if self.rhythm.pacing.waiting_since(self._clock.seconds()) > self.patience:
+            self._failed(f"took nothing for {self.patience:.0f} s")
+        return False
+
+    def _start(self, rectangles: list[bytes], pieces: list[Piece], last_rect: bool) -> None:
+        if pieces:
+            self._measure_trip()
+        last_rect = last_rect and self._session.capabilities.last_rect
+        count = None if last_rect else len(rectangles) + len(pieces)
+        head = b"".join((wire.update_header(count), *rectangles))
+        self._begun_at = self._outbox.sent
+        self._counting = True
+        self.wish.answered()
+        self.rhythm.begun()
+        stream = self._zlib(pieces[0].parameters) if pieces else None
+        self._update = Update(head, pieces, last_rect, self._encodings, stream)
+
+    def _measure_trip(self) -> None:
+        """Ask for an echo ahead of the pixels, where the trip was not measured of late."""
+        now = self._clock.seconds()
+        if self._session.capabilities.fence and self.rhythm.pacing.probe_due(now):
+            self._session.send_fence(PROBE)
+            self.rhythm.pacing.sent(0, now, now)
+            self._say()
+
+    def _zlib(self, parameters: Parameters) -> Optional[ZlibStream]:
+        kind = parameters.encoding
+        if kind in choose.STREAMED and kind not in self._streams:
+            self._streams[kind] = ZlibStream(parameters.compress_level)
+        return self._streams.get(kind)
+
+    def _give_slice(self) -> None:
+        assert self._update is not None
+        began = perf_counter()
+        data, shown, lossy = self._update.next_slice(self.look)
+        self.measures.encoded(perf_counter() - began)
+        self.contents.sent(shown, lossy, self._counting)
+        last = self._update.done
+        self._update = None if last else self._update
+        self._outbox.put_slice(data, last)
+        if last:
+            self._updated()
+
+    def _updated(self) -> None:
+        """An update is complete: ask for an echo of it."""
+        self.measures.updated(self._clock.seconds())
+        if self.latency_probe is not None:
+            self._session.send_latency(self.latency_probe)
+            self.latency_probe = None
+        size = self._outbox.sent - self._begun_at
+        wanted = self.rhythm.pacing.wants_echo(size, self._clock.seconds())
+        echoing = wanted and self._session.capabilities.fence
+        self.contents.cost(size)
+        self.rhythm.sent(size, echoing)
+        if echoing:
+            self._session.send_fence(PROBE)
+        self._say()
+
+    def look(self, rect: Rect) -> Optional[Snapshot]:
+        try:
+            return self._seat.snapshot(rect)
+        except (PermissionDenied, ValueError):
+            return None

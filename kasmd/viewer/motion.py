@@ -1,0 +1,145 @@
+"""Where a film plays on a display: what changes often, in one place, for a while.
+
+The screen is looked at in cells; each has a heat, which every change of it adds
+to and time takes away.
+"""
+
+from __future__ import annotations
+
+from math import exp
+from typing import NamedTuple, Optional
+
+import numpy as np
+from numpy.typing import NDArray
+from twisted.internet.interfaces import IReactorTime
+
+from kasmd.screen.framebuffer import Identity
+from kasmd.screen.geometry import Rect
+from kasmd.screen.region import Region
+from kasmd.viewer.updates import bounding
+
+#: The side of a cell, in pixels.
+CELL = 32
+#: The seconds in which heat falls to a third; so many changes a second keep it at
+#: `_HOT`, where a film may be, and at `_COLD`, where none is any more.
+_MEMORY = 0.5
+_HOT, _COLD = 8 * _MEMORY, 3 * _MEMORY
+#: Seconds that the same cells are hot before there is a film.
+STEADY = 0.5
+#: A film is so large, and so much of its rectangle moves: at its beginning, and to its end.
+_LEAST = 200 * 150
+_FULL, _EMPTY = 0.6, 0.2
+#: A change of fewer pixels, by so much, than a film has is no picture of one.
+_SMALL = 4
+#: Rectangles of one change that are looked at.
+_MOST = 64
+
+
+class _Candidate(NamedTuple):
+    """Cells that are hot ``since`` then, and the ``bounds`` in pixels of what changed there."""
+
+    cells: Rect
+    since: float
+    bounds: Optional[Rect]
+
+
+class Motion:
+    """What moves on one display; `film` is where one plays, if any does."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self.film: Optional[Rect] = None
+        self._clock = clock
+        self._size = (0, 0)
+        self._heat: NDArray[np.float32] = np.zeros((0, 0), np.float32)
+        self._seen: Optional[Identity] = None
+        self._seen_at = 0.0
+        self._candidate: Optional[_Candidate] = None
+        self._cells: Optional[Rect] = None
+
+    def resized(self, size: tuple[int, int]) -> None:
+        """The display has this size; if it is another, what was known is of no use."""
+        if size == self._size:
+            return
+        width, height = self._size = size
+        self._heat = np.zeros((-(-height // CELL), -(-width // CELL)), np.float32)
+        self.film = self._candidate = self._cells = None
+
+    def changed(self, now: Identity, size: tuple[int, int], region: Region) -> None:
+        """Note that ``region`` changed; told by all who see it, it counts once."""
+        small = region.area * _SMALL < _LEAST
+        if now == self._seen or (small and self.film is None):
+            return
+        seconds = self._clock.seconds()
+        self.resized(size)
+        self._heat *= exp((self._seen_at - seconds) / _MEMORY)
+        self._seen, self._seen_at = now, seconds
+        if not small:
+            self._warm(region)
+            self._seek_film(region, seconds)
+        self._end_film()
+
+    def _warm(self, region: Region) -> None:
+        touched = np.zeros(self._heat.shape, np.bool_)
+        for rect in region.coarsened(_MOST).rects:
+            touched[_slices(_cells_of(rect))] = True
+        self._heat += touched
+
+    def _end_film(self) -> None:
+        if self._cells is not None:
+            warm = self._heat[_slices(self._cells)] > _COLD
+            if warm.mean() < _EMPTY:
+                self.film = self._cells = None
+
+    def _seek_film(self, region: Region, seconds: float) -> None:
+        cells = self._hot_cells()
+        if cells is None or not self._is_news(cells):
+            self._candidate = None
+            return
+        if self._candidate is None or self._candidate.cells != cells:
+            self._candidate = _Candidate(cells, seconds, None)
+        changed = region.intersect(Region([_pixels_of(cells)])).bounds
+        bounds = self._candidate.bounds
+        if changed is not None:
+            bounds = bounding(bounds, changed)
+        self._candidate = self._candidate._replace(bounds=bounds)
+        if bounds is not None and seconds - self._candidate.since >= STEADY:
+            self.film, self._cells = bounds, cells
+            self._candidate = None
+
+    def _hot_cells(self) -> Optional[Rect]:
+        """Give a rectangle of cells most of which are hot, if there is a large one."""
+        hot = self._heat > _HOT
+        if np.count_nonzero(hot) * CELL * CELL < _LEAST:
+            return None
+        top, bottom = _longest(hot.sum(axis=1))
+        left, right = _longest(hot[top:bottom].sum(axis=0))
+        cells = Rect(left, top, right - left, bottom - top)
+        if cells.area * CELL * CELL < _LEAST or hot[_slices(cells)].mean() < _FULL:
+            return None
+        return cells
+
+    def _is_news(self, cells: Rect) -> bool:
+        """Tell whether these cells are no part, or a small part, of the film there is."""
+        film = self._cells
+        return film is None or not film.contains(cells) or cells.area * 2 < film.area
+
+
+def _longest(counts: NDArray[np.int_]) -> tuple[int, int]:
+    """Give where the longest run of counts is, none under half of the highest; not all are 0."""
+    high = np.concatenate(([False], counts * 2 >= counts.max(), [False]))
+    edges = np.flatnonzero(high[1:] != high[:-1])
+    longest = int(np.argmax(edges[1::2] - edges[::2]))
+    return int(edges[2 * longest]), int(edges[2 * longest + 1])
+
+
+def _cells_of(rect: Rect) -> Rect:
+    x, y = rect.x // CELL, rect.y // CELL
+    return Rect(x, y, -(-rect.right // CELL) - x, -(-rect.bottom // CELL) - y)
+
+
+def _pixels_of(cells: Rect) -> Rect:
+    return Rect(*(CELL * part for part in cells))
+
+
+def _slices(cells: Rect) -> tuple[slice, slice]:
+    return slice(cells.y, cells.bottom), slice(cells.x, cells.right)

@@ -1,0 +1,162 @@
+"""How one viewer is sent its pixels: what stands, what plays as a film, what is refined.
+
+A viewer that named a quality level gets it while its link carries it, and less,
+down to a bound, while not.  Kasm's clients name both bounds.  One that fixed a fine
+quality gets just that, and one that named none loses nothing.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple, Optional
+
+from kasmd.codec import quality
+from kasmd.codec.base import Parameters
+from kasmd.rfb.capabilities import Capabilities
+from kasmd.screen.pixels import BGRX, PixelFormat
+
+#: Level -> JPEG quality of a film: with 4:2:0 it looks at least as sharp (SSIM of the
+#: luma; nearly so at 9) as the level's own, in fewer bytes; see docs/decisions/013.
+_FILM = (15, 29, 41, 44, 64, 79, 84, 89, 93, 97)
+#: Level -> bytes of a JPEG, against those of level 6.
+_WEIGHTS = (0.19, 0.26, 0.32, 0.38, 0.52, 0.78, 1.0, 1.38, 2.0, 4.0)
+#: Below so many bytes a second the time that WebP takes pays.
+_THIN = 1_000_000
+#: The share of a new measurement in what a pixel costs.
+_SHARE = 0.3
+#: Smaller areas tell nothing of what a pixel costs.
+_TELLING = 4096
+
+
+class Kind(Enum):
+    """What pixels are sent for."""
+
+    STILL = "still"
+    FILM = "film"
+    REFINED = "refined"
+
+
+class Rules(NamedTuple):
+    """What the configuration says; what a viewer says for itself goes first.
+
+    Qualities are levels, 0 to 9; ``lossless`` is the level that counts as without
+    loss (10: none); ``video_area`` is in per cent, times are seconds.
+    """
+
+    min_quality: int = 0
+    max_quality: int = 9
+    lossless: int = 10
+    video_quality: Optional[int] = None
+    video_area: int = 45
+    video_time: float = 5.0
+    video_out_time: float = 3.0
+    max_resolution: tuple[int, int] = (1920, 1080)
+    scaling: int = 2  # 0 nearest, 1 bilinear, 2 progressive
+    #: Bytes a second for each viewer; None: what its link carries.
+    max_bandwidth: Optional[float] = None
+
+
+class Way(NamedTuple):
+    """How pixels go, and what a pixel of this weighs, against level 6."""
+
+    parameters: Parameters
+    weight: float = 1.0
+
+
+class Quality:
+    """One viewer's; of the levels it bears, `way` gives the best that fits."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        #: Bytes a pixel of each kind takes, at level 6 where there are levels.
+        self._costs: dict[Kind, float] = {}
+        self._ways: dict[tuple[Kind, int, bool], Way] = {}
+        self.serve(Capabilities(), BGRX)
+
+    def serve(self, can: Capabilities, pixel_format: PixelFormat) -> None:
+        """The viewer can do this, and has this pixel format."""
+        self._can, self._format = can, pixel_format
+        self._ways.clear()
+        self._costs.clear()
+        #: The worst and the best level; None where there is but one quality.
+        self.levels: Optional[tuple[int, int]] = None
+        if can.jpeg_level is not None and can.fine_quality is None:
+            kasm, rules = can.kasm, self._rules
+            most = _said(kasm.dynamic_quality_max, min(can.jpeg_level, rules.max_quality))
+            least = _said(kasm.dynamic_quality_min, rules.min_quality)
+            self.levels = min(least, most), most
+        lossless = _said(can.kasm.treat_lossless, self._rules.lossless)
+        #: Whether what was sent with loss is sent without once it stands still.
+        self.refines = can.jpeg and _said(can.jpeg_level, -1) < lossless
+
+    @property
+    def plain(self) -> Parameters:
+        """How pixels go to this viewer while nothing hinders."""
+        return self.way(Kind.STILL, 0, None, 0.0).parameters
+
+    def way(self, kind: Kind, area: int, budget: Optional[int], rate: float) -> Way:
+        """Give how ``area`` pixels go in about ``budget`` bytes, over a link of this ``rate``."""
+        thin = self._can.webp and 0 < rate < _THIN
+        if self.levels is None or kind is Kind.REFINED:
+            return self._way(kind, -1, thin)
+        least, most = self.levels
+        if kind is Kind.FILM:
+            most = max(self._film_level(least, most), least)
+        expected = self._costs.get(kind, 0.0) * area
+        if budget is not None:
+            while most > least and expected * _WEIGHTS[most] > budget:
+                most -= 1
+        return self._way(kind, most, thin)
+
+    def _film_level(self, least: int, most: int) -> int:
+        kasm, level = self._can.kasm, self._can.jpeg_level
+        for asked in (kasm.jpeg_video_quality, self._rules.video_quality):
+            if asked is not None:
+                return asked
+        return least if kasm.prefer_bandwidth or level is None else min(level, most)
+
+    def pixels(self, kind: Kind, way: Way, budget: Optional[int]) -> Optional[int]:
+        """Give how many pixels ``budget`` bytes are good for; None: any number."""
+        cost = self._costs.get(kind)
+        if budget is None or not cost:
+            return None
+        return max(_TELLING, int(budget / (cost * way.weight)))
+
+    def learn(self, kind: Kind, way: Way, area: int, size: int) -> None:
+        """``area`` pixels took ``size`` bytes."""
+        if area >= _TELLING:
+            found = size / (area * way.weight)
+            known = self._costs.get(kind, found)
+            self._costs[kind] = known + _SHARE * (found - known)
+
+    def _way(self, kind: Kind, level: int, thin: bool) -> Way:
+        key = kind, level, thin
+        if key not in self._ways:
+            self._ways[key] = self._made(*key)
+        return self._ways[key]
+
+    def _made(self, kind: Kind, level: int, thin: bool) -> Way:
+        can = self._can
+        parameters = quality.parameters_for(
+            can.preferred,
+            self._format,
+            jpeg_level=level if level >= 0 else can.jpeg_level,
+            fine_quality=can.fine_quality,
+            subsampling=can.subsampling,
+            compress_level=can.compress_level,
+            single=not can.last_rect,
+            webp=thin and kind is Kind.STILL,
+            qoi=can.qoi,
+            jpeg_rectangles=can.jpeg_rectangles,
+        )
+        if kind is Kind.REFINED:
+            return Way(parameters._replace(jpeg_quality=None, webp_quality=None))
+        if level < 0:
+            return Way(parameters)
+        if kind is Kind.FILM and can.subsampling is None:
+            parameters = parameters._replace(jpeg_quality=_FILM[level], subsampling="420")
+        return Way(parameters, _WEIGHTS[level])
+
+
+def _said(value: Optional[int], otherwise: int) -> int:
+    return otherwise if value is None else value

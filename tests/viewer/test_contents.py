@@ -1,0 +1,126 @@
+"""What an update holds: parts for a thin link, in turn, and no loss that stays."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.task import Clock
+
+from kasmd.rfb.capabilities import Capabilities
+from kasmd.rfb.numbers import Encoding
+from kasmd.screen.geometry import Rect
+from kasmd.screen.pixels import BGRX
+from kasmd.screen.region import Region
+from kasmd.viewer.contents import Contents, rows_of
+from kasmd.viewer.motion import Motion
+from kasmd.viewer.quality import Rules
+from kasmd.viewer.sharing import Encodings
+from kasmd.viewer.update import Piece, Update
+from tests.viewer.scene import Display
+
+ALL = Rect(0, 0, 640, 480)
+RECTS = st.builds(Rect, *[st.integers(0, 200)] * 2, *[st.integers(1, 100)] * 2)
+
+
+def contents_for(can: Capabilities) -> Contents:
+    """Give what is to be sent to one who can do this."""
+    contents = Contents(Rules(), Motion(Clock()), ALL.width, ALL.height)
+    contents.serve(can, BGRX, scales=False)
+    return contents
+
+
+def send(contents: Contents, display: Display, pieces: list[Piece]) -> int:
+    """Send ``pieces``; give the bytes."""
+    update, size = Update(b"", pieces, False, Encodings(), None), 0
+    while not update.done:
+        data, shown, lossy = update.next_slice(display.snapshot)
+        contents.sent(shown, lossy, True)
+        size += len(data)
+    contents.cost(size)
+    return size
+
+
+@given(st.lists(RECTS, min_size=1, max_size=8), st.integers(1, 20_000))
+def test_parts_in_turn_are_the_whole(rects: list[Rect], most: int) -> None:
+    left, row, parts = Region(rects), 0, 0
+    while left:
+        part, row = rows_of(left, row, most)
+        assert part and not part.subtract(left)
+        assert part.area <= most + 100 * max(rect.width for rect in left.rects)
+        left, parts = left.subtract(part), parts + 1
+    assert parts <= 2 + sum(rect.height for rect in rects)
+
+
+def test_what_changes_all_the_time_leaves_no_part_out() -> None:
+    region, row, seen = Region([ALL]), 0, Region()
+    for _ in range(10):
+        part, row = rows_of(region, row, ALL.area // 8)
+        seen = seen.union(part)
+    assert seen == region
+
+
+def test_over_a_thin_link_an_update_is_as_small_as_it_should_be() -> None:
+    display = Display(ALL.width, ALL.height)
+    display.noise(ALL, 1)
+    contents = contents_for(Capabilities(preferred=Encoding.TIGHT, last_rect=True))
+    send(contents, display, contents.plan(Region([ALL]), None, 0.0, 0.0))
+    contents.everything(ALL.width, ALL.height)
+    sizes = []
+    while contents.owed.region:
+        pieces = contents.plan(contents.owed.region, 100_000, 1e6, 0.0)
+        sizes.append(send(contents, display, pieces))
+    assert max(sizes) < 150_000 and len(sizes) > 6
+
+
+def test_rectangles_of_jpeg_are_refined() -> None:
+    display = Display(ALL.width, ALL.height)
+    display.noise(ALL, 1)
+    contents = contents_for(Capabilities(
+        preferred=Encoding.HEXTILE, jpeg_level=6, jpeg_rectangles=True, last_rect=True
+    ))
+    send(contents, display, contents.plan(Region([ALL]), None, 0.0, 0.0))
+    assert not contents.owed.region
+    for now in range(9):
+        contents.ripen(float(now), 0.1)
+        pieces = contents.refining(ALL, None, 0.0, float(now))
+        send(contents, display, pieces)
+    assert not contents.refinement and contents.ripen(9.0, 0.1) is None
+
+
+def test_nothing_is_refined_while_much_moves_and_letters_do_not_hinder() -> None:
+    display = Display(ALL.width, ALL.height)
+    display.noise(ALL, 1)
+    contents = contents_for(Capabilities(preferred=Encoding.TIGHT, jpeg_level=6, last_rect=True))
+    send(contents, display, contents.plan(Region([ALL]), None, 0.0, 0.0))
+    here = Rect(0, 0, 100, 100)
+    for number in range(10):
+        now = number / 20
+        contents.changed(Region([here]), (), False, now)
+        send(contents, display, contents.plan(contents.owed.region, None, 0.0, now))
+        contents.ripen(now, 0.05)
+        assert not contents.due(now) and not contents.refining(ALL, None, 0.0, now)
+    letter = Region([here._replace(width=10, height=10)])
+    contents.changed(letter, (), False, 0.6)
+    send(contents, display, contents.plan(contents.owed.region, None, 0.0, 0.6))
+    assert contents.due(0.6) and contents.refining(ALL, None, 0.0, 0.6)
+
+
+def test_small_changes_go_before_a_film_that_takes_long() -> None:
+    motion = Motion(Clock())
+    motion.film = Rect(0, 0, 640, 400)
+    display = Display(ALL.width, ALL.height)
+    contents = Contents(Rules(), motion, ALL.width, ALL.height)
+    contents.serve(Capabilities(preferred=Encoding.TIGHT, jpeg_level=6, last_rect=True), BGRX,
+                   scales=False)
+    send(contents, display, contents.plan(Region([ALL]), None, 0.0, 0.0))
+    key = Rect(10, 450, 20, 20)
+    planned = []
+    for number in range(6):
+        display.noise(motion.film, number)
+        changed = Region([motion.film, key])
+        contents.changed(changed, (), False, number / 30)
+        pieces = contents.plan(contents.owed.region, 10_000, 250e3, number / 30)
+        planned.append({piece.rect for piece in pieces})
+        send(contents, display, pieces)
+    assert {key} in planned, "a key waited for the film"
+    assert any(key not in rects or len(rects) > 1 for rects in planned[-2:]), "no film any more"

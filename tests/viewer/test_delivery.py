@@ -1,0 +1,287 @@
+"""Delivery: exact in the end, quick over a thin link, never awake for nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from twisted.internet.task import Clock
+from twisted.trial.unittest import TestCase
+
+from bench.pictures import film
+from kasmd.rfb.client import UpdateReceived
+from kasmd.rfb.numbers import Encoding
+from kasmd.screen.geometry import Rect
+from kasmd.viewer.quality import Rules
+from tests.viewer.link import Faraway, percentile
+from tests.viewer.scene import Scene, Watcher
+
+BEST = -23
+QUALITY = {level: -32 + level for level in range(10)}
+TIGHT = Encoding.TIGHT, Encoding.LAST_RECT, Encoding.FENCE, Encoding.CONTINUOUS_UPDATES
+FINE_50, GRAY = -462, -765
+VIDEO_AREA_1, VIDEO_ALWAYS, RATE_10 = -971, -870, -2048
+FRAME = 1 / 30
+
+
+class Play:
+    """A desktop with a film on it, and somebody who watches."""
+
+    def __init__(self, *encodings: int, kasm: bool = False, rules: Rules = Rules(),
+                 size: tuple[int, int] = (480, 320)) -> None:
+        self.scene = Scene(*size)
+        self.scene.around.rules = rules
+        self.all = Rect(0, 0, *size)
+        self.frames = film(*size, 6)
+        self.shown = 0
+        self.watcher = self.watch(*encodings, kasm=kasm)
+
+    def watch(self, *encodings: int, kasm: bool = False) -> Watcher:
+        """Have one more watch all the time, if he can."""
+        watcher = self.scene.watch(*encodings, kasm=kasm)
+        if Encoding.CONTINUOUS_UPDATES in encodings:
+            watcher.client.send_continuous_updates(True, self.all)
+        self.pass_time(0.01, watcher)
+        return watcher
+
+    def paint(self) -> None:
+        """Show the next picture."""
+        self.shown += 1
+        self.scene.display.paint(self.all, self.frames[self.shown % len(self.frames)])
+
+    def play(self, seconds: float, *watchers: Watcher) -> None:
+        """Show the film for so long."""
+        for _ in range(round(seconds / FRAME)):
+            self.paint()
+            self.pass_time(FRAME, *watchers)
+
+    def pass_time(self, seconds: float, *watchers: Watcher) -> None:
+        """Let time go by, and carry what is said."""
+        for _ in range(8):
+            self.scene.clock.advance(seconds / 8)
+            for watcher in watchers or (self.watcher,):
+                watcher.exchange()
+
+    def exact(self, watcher: Watcher) -> bool:
+        """Tell whether all pixels are right."""
+        return watcher.shows(self.scene.display.picture)
+
+
+LOSSY = {
+    **{f"level {level}": ((*TIGHT, number), False) for level, number in QUALITY.items()},
+    "subsampled": ((*TIGHT, QUALITY[6], -767), False),
+    "gray": ((*TIGHT, QUALITY[6], GRAY), False),
+    "fine": ((*TIGHT, FINE_50), False),
+    "one by one": ((Encoding.TIGHT, QUALITY[6], Encoding.FENCE,
+                    Encoding.CONTINUOUS_UPDATES), False),
+    "Kasm": ((*TIGHT, QUALITY[6]), True),
+    "Kasm, WebP": ((*TIGHT, QUALITY[6], Encoding.KASM_WEBP), True),
+    "Kasm, video": ((*TIGHT, QUALITY[6], VIDEO_AREA_1, VIDEO_ALWAYS + 1), True),
+}
+#: Thin enough that WebP is worth its time, and small enough pictures are scaled.
+RULES = Rules(max_bandwidth=900_000, max_resolution=(240, 160))
+
+
+@pytest.mark.parametrize("encodings, kasm", LOSSY.values(), ids=LOSSY.keys())
+@pytest.mark.parametrize("seconds", [0.0, 2.0], ids=["still", "film"])
+def test_a_still_screen_is_exact(encodings: tuple[int, ...], kasm: bool, seconds: float) -> None:
+    play = Play(*encodings, kasm=kasm, rules=RULES)
+    play.paint()
+    play.pass_time(0.02)
+    play.play(seconds)
+    assert not play.exact(play.watcher), "nothing was lost"
+    play.pass_time(8)
+    assert play.exact(play.watcher)
+    assert play.scene.clock.getDelayedCalls() == [], "awake for nothing"
+
+
+class ExactTests(TestCase):
+    """When what was lost is made good."""
+
+    def test_it_takes_kasmvncs_time_and_no_less(self) -> None:
+        play = Play(*TIGHT, QUALITY[6])
+        play.paint()
+        play.pass_time(0.11)
+        self.assertFalse(play.exact(play.watcher))
+        play.pass_time(0.12)
+        self.assertTrue(play.exact(play.watcher))
+
+    def test_without_a_quality_all_is_exact_at_once(self) -> None:
+        play = Play(*TIGHT)
+        play.paint()
+        play.pass_time(0.01)
+        self.assertTrue(play.exact(play.watcher))
+        self.assertEqual(play.scene.clock.getDelayedCalls(), [])
+
+    def test_what_counts_as_lossless_stays_as_it_is(self) -> None:
+        play = Play(*TIGHT, QUALITY[6], -1003 + 6, kasm=True)
+        play.paint()
+        play.pass_time(5)
+        self.assertFalse(play.exact(play.watcher))
+
+    def test_one_who_asks_is_refined_too(self) -> None:
+        play = Play(Encoding.TIGHT, QUALITY[6], Encoding.LAST_RECT)
+        play.paint()
+        for _ in range(60):
+            play.watcher.request(incremental=True)
+            play.pass_time(0.05)
+        self.assertTrue(play.exact(play.watcher))
+
+    def test_many_are_refined_with_one_encoding(self) -> None:
+        def made(viewers: int) -> int:
+            play = Play(*TIGHT, QUALITY[6])
+            watchers = [play.watcher] + [
+                play.watch(*TIGHT, QUALITY[6]) for _ in range(viewers - 1)
+            ]
+            play.pass_time(3, *watchers)
+            before = play.scene.encodings.made
+            play.play(1.0, *watchers)
+            play.pass_time(3, *watchers)
+            self.assertTrue(all(play.exact(watcher) for watcher in watchers))
+            return play.scene.encodings.made - before
+
+        self.assertEqual(made(4), made(1))
+
+
+class FilmTests(TestCase):
+    """What moves has another quality than what stands."""
+
+    def test_a_film_is_subsampled(self) -> None:
+        play = Play(*TIGHT, QUALITY[6])
+        play.play(1.5)
+        kinds = {
+            _sampling(rectangle.payload) for rectangle in play.watcher.rectangles[-3:]
+        }
+        self.assertEqual(kinds, {0x22})
+
+    def test_not_for_one_who_named_another(self) -> None:
+        play = Play(*TIGHT, QUALITY[6], -768)
+        play.play(1.5)
+        self.assertEqual(_sampling(play.watcher.rectangles[-1].payload), 0x11)
+
+    def test_video_mode_is_scaled_for_kasms_client_only(self) -> None:
+        for kasm in (True, False):
+            rules = RULES._replace(video_time=0)
+            play = Play(*TIGHT, QUALITY[6], kasm=kasm, rules=rules)
+            play.play(1.0)
+            self.assertEqual(bool(play.watcher.shrunk), kasm)
+            self.assertTrue(all(width <= 240 for width, _ in play.watcher.shrunk))
+
+    def test_kasms_client_says_how_large(self) -> None:
+        play = Play(*TIGHT, QUALITY[6], VIDEO_AREA_1, VIDEO_ALWAYS, kasm=True)
+        play.watcher.client.send(bytes([252, 0, 120, 0, 80]))
+        play.play(1.0)
+        self.assertEqual(max(width for width, _ in play.watcher.shrunk), 120)
+
+    def test_a_frame_rate_of_ones_own(self) -> None:
+        play = Play(*TIGHT, QUALITY[6], RATE_10, kasm=True)
+        other = play.watch(*TIGHT, QUALITY[6])
+        play.pass_time(1, play.watcher, other)
+        play.watcher.heard.clear()
+        other.heard.clear()
+        play.play(2.0, play.watcher, other)
+        counts = [len(watcher.told(UpdateReceived)) for watcher in (play.watcher, other)]
+        self.assertTrue(17 <= counts[0] <= 22, counts)
+        self.assertGreaterEqual(counts[1], 59)
+
+
+class LinkTests(TestCase):
+    """A film of 1280 x 720 at 30 frames a second, and keys pressed, over 2 Mbit/s and 100 ms."""
+
+    def test_a_key_press_shows_within_a_quarter_of_a_second(self) -> None:
+        for height in (720, 600):
+            ages, updates = keys_over(250_000, 0.1, 10, height)
+            self.assertGreater(len(ages), 10)
+            self.assertLessEqual(percentile(ages, 0.95), 0.25)
+            self.assertGreater(updates, 10 * 10 * 0.9)
+
+    def test_one_with_a_thin_link_takes_nothing_from_the_others(self) -> None:
+        play = Play(*TIGHT, QUALITY[8], size=(400, 300))
+        far = Faraway(play.scene.watch(*TIGHT, QUALITY[8]), play.scene.clock, 40_000, 0.05)
+        far.watcher.client.send_continuous_updates(True, play.all)
+        for _ in range(150):
+            play.paint()
+            for _ in range(8):
+                play.scene.clock.advance(FRAME / 8)
+                play.watcher.exchange()
+                far.carry()
+        near, thin = (
+            [len(rectangle.payload) for rectangle in watcher.rectangles[-5:]]
+            for watcher in (play.watcher, far.watcher)
+        )
+        self.assertGreater(min(near), 2 * max(thin))
+        self.assertGreater(len(play.watcher.told(UpdateReceived)), 147)
+
+    def test_a_cap_holds(self) -> None:
+        play = Play(*TIGHT, QUALITY[6], rules=Rules(max_bandwidth=100_000))
+        play.play(1.0)
+        play.watcher.heard.clear()
+        play.play(4.0)
+        sizes = [len(rectangle.payload) for rectangle in play.watcher.rectangles]
+        self.assertTrue(250_000 < sum(sizes) < 420_000, sum(sizes))
+
+
+def _sampling(payload: bytes) -> int:
+    """Give the horizontal and vertical factor of the luma of a JPEG."""
+    frame = payload.index(b"\xff\xc0")
+    return payload[frame + 11]
+
+
+def keys_over(rate: float, trip: float, seconds: float, height: int) -> tuple[list[float], int]:
+    """Give how long key presses took to show, and how many updates came.
+
+    A key paints a square of 20 x 20, over the film where that has all of the 720 rows.
+    """
+    scene = Scene(1280, 720)
+    watcher = scene.watch(*TIGHT, QUALITY[6])
+    far = Faraway(watcher, scene.clock, rate, trip / 2)
+    watcher.client.send_continuous_updates(True, Rect(0, 0, 1280, 720))
+    keyboard = Keyboard(scene, watcher, trip / 2)
+    frames = film(1280, height, 6)
+    number = 0
+    while scene.clock.seconds() < seconds:
+        if scene.clock.seconds() >= number * FRAME:
+            number += 1
+            frame = frames[number % len(frames)]
+            if height == 720:
+                keyboard.draw_into(frame)
+            scene.display.paint(Rect(0, 0, 1280, height), frame)
+        keyboard.go_on()
+        scene.clock.advance(0.004)
+        far.carry()
+    return keyboard.ages, len(watcher.told(UpdateReceived))
+
+
+class Keyboard:
+    """Presses keys from the second second on; each changes the colour of a square."""
+
+    PLACE = Rect(600, 660, 20, 20)
+    COLOURS = (255, 0, 0), (0, 0, 255)
+    REST = 0.37
+
+    def __init__(self, scene: Scene, watcher: Watcher, delay: float) -> None:
+        self.ages: list[float] = []
+        self._scene = scene
+        self._watcher = watcher
+        self._delay = delay
+        self._drawn = 0
+        self._pressed_at = 2.0
+        self._waiting = False
+
+    def draw_into(self, frame: np.ndarray) -> None:
+        """Draw the square that there is."""
+        place = self.PLACE
+        frame[place.y:place.bottom, place.x:place.right, :3] = self.COLOURS[self._drawn % 2]
+
+    def go_on(self) -> None:
+        """Draw what was pressed, and see whether it shows."""
+        clock: Clock = self._scene.clock
+        now = clock.seconds()
+        if not self._waiting and now >= self._pressed_at + self._delay:
+            self._waiting = True
+            self._drawn += 1
+            self._scene.display.fill(self.COLOURS[self._drawn % 2][::-1], self.PLACE)
+        shown = self._watcher.picture[670, 610, :3].astype(int)
+        if self._waiting and abs(shown - self.COLOURS[self._drawn % 2]).max() < 80:
+            self.ages.append(now - self._pressed_at)
+            self._waiting = False
+            self._pressed_at = now + self.REST
