@@ -29,6 +29,7 @@ TOGETHER = {
     "edge/test_webapp": {"edge/kasm"},
     "contracts/test_display": {"display/recorder"},
     "test_tap": {"identity"},
+    "viewer/test_protocol": {"viewer/surroundings"},
     "web/test_kasmvnc_api": {"web/kasmvnc_says", "web/kasmvnc_users"},
     "web/api/test_service": {
         "web/api/desktop", "web/api/document", "web/api/events", "web/api/operations",

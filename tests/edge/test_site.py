@@ -44,7 +44,6 @@ class TableTests(DirectCase):
         self.assertEqual((answer.json["hop"], answer.json["code"]), ("front", "no-such-session"))
         self.assertEqual(answer.json["request_id"], answer.headers["X-Request-Id"])
 
-
     async def test_so_does_one_of_a_request_that_cannot_be_read(self) -> None:
         large = [(f"Cookie-{number}", "x" * 8000) for number in range(9)]
         for path, headers, status, word in (
