@@ -19,6 +19,7 @@ import numpy as np
 
 from kasmd.codec.base import check_area
 from kasmd.errors import ProtocolError
+from kasmd.scheduling import unchanged
 from kasmd.screen.geometry import Rect
 from kasmd.screen.pixels import Pixels
 
@@ -199,7 +200,8 @@ def _opened(
     context.color_primaries, context.color_trc = _BT709, _SRGB
     context.thread_count, context.gop_size, context.max_b_frames = threads, _NEVER, 0
     context.options = options
-    context.open()
+    with unchanged():
+        context.open()
     return context
 
 
