@@ -38,7 +38,7 @@ class Tests(TestCase):
         registry = Registry(MemoryAccounts([Account("ann", "x", WRITE)]))
         self.identity = Identity(
             NOT_ASKED, NOT_ASKED, registry, NOT_ASKED, NOT_ASKED, Lockout(5, 10.0),
-            AccountLockout(5, 10.0),
+            AccountLockout(5, 10.0), NOT_ASKED, NOT_ASKED,
         )
         found = compose_settings(self.display, self.scene.around, self.identity)
         self.settings = {setting.name: setting for setting in found}

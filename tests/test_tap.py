@@ -134,9 +134,10 @@ class UpstreamTests(Case):
         recorder = Recorder()
         self.addCleanup(display.observe(recorder))
         shown = recorder.next("resized", lambda *size: display.size == (320, 200))
+        named = recorder.next("renamed", lambda name: name == "far away")
         display.connect().addErrback(lambda failure: failure.trap(DisplayLost))
         await shown.addTimeout(20, reactor)
-        self.assertEqual(display.name, "far away")
+        await named.addTimeout(20, reactor)
 
 
 class RefusalTests(Case):
