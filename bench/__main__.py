@@ -1,4 +1,4 @@
-"""python -m bench [edge] [workloads...]: measure, judge, and write down."""
+"""Measure: [edge] [workloads...]; or, with --write, say in docs/ what was measured."""
 
 from __future__ import annotations
 
@@ -14,26 +14,40 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Optional, Sequence
 
-from bench import edge, owner, report, workloads
+from bench import desk, edge, links, owner, plot, report, shown, targets, workloads
 from bench.child import Numbers
-from bench.machine import machine
+from bench.machine import commit, machine
 from bench.processes import Failed
 from bench.stacks import STACKS, start_stacks
+from bench.steady import Scale
 from bench.suite import Suite
 from bench.websocket import Closed
-from bench.workloads import Scale
 
 ROOT = Path(__file__).parent.parent
+#: So much of a log is shown where a workload fails.
+_TOLD = 3000
 DESKTOP = Suite(
-    report.DESKTOP,
+    targets.DESKTOP,
     tuple(STACKS),
     start_stacks,
-    {**workloads.WORKLOADS, **owner.WORKLOADS},
-    {**workloads.ONLY, **dict.fromkeys(owner.WORKLOADS, ("kasmd",))},
-    workloads.ONCE,
-    lambda folder: Scale(2.5, 120, folder),
-    lambda folder: Scale(1.0, 20, folder),
-    ("setpriv", "Xvfb", "Xtigervnc", "x11vnc", "websockify", "wrk"),
+    {
+        **workloads.WORKLOADS,
+        **shown.WORKLOADS,
+        **desk.WORKLOADS,
+        **links.WORKLOADS,
+        **owner.WORKLOADS,
+    },
+    {
+        **workloads.ONLY,
+        **shown.ONLY,
+        "first": workloads.RIVALRY,
+        **dict.fromkeys(links.WORKLOADS, workloads.RIVALRY),
+        **dict.fromkeys(owner.WORKLOADS, ("kasmd",)),
+    },
+    {*shown.ONCE, "timing"},
+    lambda folder, seconds: Scale(seconds or 2.0, 80, folder),
+    lambda folder, seconds: Scale(seconds or 1.0, 20, folder),
+    ("setpriv", "Xvfb", "Xtigervnc", "x11vnc", "websockify", "wrk", "chromium"),
 )
 SUITES: dict[str, Suite[Any, Any]] = {suite.about.name: suite for suite in (DESKTOP, edge.SUITE)}
 
@@ -50,7 +64,11 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--stacks", nargs="+", choices=suite.stacks, default=list(suite.stacks))
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="one short run; nothing is written")
+    parser.add_argument("--seconds", type=float, help="of what goes on evenly")
+    parser.add_argument("--quick", action="store_true", help="one short run")
+    parser.add_argument("--json", type=Path, help="where each run's numbers are kept")
+    parser.add_argument("--write", type=Path, metavar="JSON",
+                        help="measure nothing; write docs/bench.rst and its pictures of this")
     chosen = parser.parse_args([word for word in arguments if word != named])
     unknown = set(chosen.workloads) - set(suite.workloads)
     if unknown:
@@ -74,47 +92,66 @@ def run_once(suite: Suite[Any, Any], stacks: Sequence[str], names: Sequence[str]
                 try:
                     numbers = suite.workloads[workload](stack, scale)
                 except (Failed, Closed, OSError) as error:
-                    raise Failed(f"{workload} on {stack.name}: {error}") from error
+                    said = _end_of(place / stack.name / "log")
+                    raise Failed(f"{workload} on {stack.name}: {error}\n{said}") from error
                 run[stack.name][workload] = numbers
-                shown = ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())
-                print(f"{workload:8} {stack.name:8} {shown}", flush=True)
+                told = ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())
+                print(f"{workload:8} {stack.name:8} {told}", flush=True)
     return run
 
 
-def keep(suite: Suite[Any, Any], runs: Sequence[report.Run], stacks: Sequence[str],
-         where: dict[str, str]) -> Path:
-    """Write the raw numbers, and the suite's part of docs/bench.rst."""
-    results = ROOT / "bench" / "results"
-    results.mkdir(exist_ok=True)
-    about, mark = suite.about, "" if suite is DESKTOP else f"{suite.about.name}-"
-    path = results / f"{mark}{datetime.date.today()}-{where['commit']}.json"
-    path.write_text(json.dumps({"machine": where, "runs": runs}, indent=1) + "\n")
-    page = ROOT / "docs" / "bench.rst"
+def write(path: Path) -> None:
+    """Write the suite's part of docs/bench.rst, and its pictures, from kept numbers."""
+    kept = json.loads(path.read_text())
+    runs, stacks, where = kept["runs"], kept["stacks"], kept["machine"]
+    about, docs = SUITES[kept["suite"]].about, ROOT / "docs"
+    for name, plotted in about.plots.items():
+        drawn = plot.svg(plotted.title, list(plot.groups(runs, stacks, plotted)))
+        (docs / report.picture(about, name)).write_text(drawn)
+    page = docs / "bench.rst"
     page.write_text(report.page(page.read_text(), about, report.rst(runs, stacks, where, about)))
-    return path
 
 
 def main(arguments: Sequence[str]) -> None:
     """Do what the command line asks."""
     chosen = options(arguments)
     suite = chosen.suite
+    if chosen.write:
+        write(chosen.write)
+        return
     absent = [program for program in suite.programs if shutil.which(program) is None]
     if absent:
         raise Failed(f"not installed: {', '.join(absent)}")
-    where = machine(ROOT)
     signal.signal(signal.SIGTERM, _interrupt)
+    runs: list[report.Run] = []
+    kept = {
+        "suite": suite.about.name, "machine": machine(ROOT), "stacks": chosen.stacks, "runs": runs,
+    }  # fmt: skip
+    path = chosen.json or _place(suite.about.name)
     with tempfile.TemporaryDirectory(prefix="kasmd-bench-") as name:
         folder = Path(name)
-        scale = (suite.quick if chosen.quick else suite.full)(folder)
-        runs = []
+        scale = (suite.quick if chosen.quick else suite.full)(folder, chosen.seconds)
         for number in range(1 if chosen.quick else chosen.runs):
             print(f"\nrun {number + 1}", flush=True)
             names = [word for word in chosen.workloads if not number or word not in suite.once]
             runs.append(run_once(suite, chosen.stacks, names, scale, folder))
+            if chosen.json or not chosen.quick:
+                path.write_text(json.dumps(kept, indent=1) + "\n")
     for head, lines in report.tables(runs, chosen.stacks, suite.about):
         print("\n" + report.text_table(head, lines))
-    if not chosen.quick:
-        print(f"\nkept in {keep(suite, runs, chosen.stacks, where)} and docs/bench.rst")
+    if path.exists():
+        print(f"\nkept; for docs/bench.rst: ./dev bench --write {path}")
+
+
+def _end_of(log: Path) -> str:
+    return log.read_text(errors="replace")[-_TOLD:] if log.exists() else ""
+
+
+def _place(suite: str) -> Path:
+    """Give where the numbers of a run of today are kept, unless it is said."""
+    results = ROOT / "bench" / "results"
+    results.mkdir(exist_ok=True)
+    return results / f"{suite}-{datetime.date.today()}-{commit(ROOT)}.json"
 
 
 def _interrupt(_number: int, _frame: Optional[FrameType]) -> None:

@@ -14,17 +14,18 @@ import numpy
 
 from bench.tight import Decoder, Picture, Tight, raw
 from bench.websocket import Pump, Reader, WebSocket
+from kasmd.codec.h264 import H264Decoder, Part
+from kasmd.screen.geometry import Rect
 
-RAW, COPYRECT, TIGHT = 0, 1, 7
+RAW, COPYRECT, TIGHT, OPEN_H264 = 0, 1, 7, 50
 _DESKTOP_SIZE, _LAST_RECT, _CURSOR = -223, -224, -239
 _LED, _DESKTOP_NAME, _EXTENDED_DESKTOP_SIZE, _VMWARE_CURSOR = -261, -307, -308, 0x574D5664
 _FENCE, _CONTINUOUS_UPDATES = -312, -313
-#: noVNC's list, quality 6 and compression 2, less what this viewer cannot read.
-ENCODINGS = (
+#: noVNC's list, compression 2 and no quality, less what this viewer cannot read.
+LOSSLESS = (
     COPYRECT,
     TIGHT,
     RAW,
-    -32 + 6,
     -256 + 2,
     _DESKTOP_SIZE,
     _LAST_RECT,
@@ -37,11 +38,18 @@ ENCODINGS = (
     _VMWARE_CURSOR,
     _CURSOR,
 )
+#: The same with quality 6, noVNC's own.
+ENCODINGS = (*LOSSLESS, -32 + 6)
 #: For a viewer to which every update is a whole desktop of 8 MB.
 ONLY_RAW = (RAW, _DESKTOP_SIZE, _LAST_RECT, _CURSOR)
 _RGBX = struct.pack(">BBBBHHHBBB3x", 32, 24, 0, 1, 255, 255, 255, 0, 8, 16)
 _MANY_RECTS = 0xFFFF
 _REQUEST_FLAG, _BLOCK_FLAGS = 1 << 31, 3
+
+
+def fixed(quality: int) -> tuple[int, ...]:
+    """Give the list of one who fixes a quality of JPEG, 1 to 100, and wants 4:2:0."""
+    return (*LOSSLESS, -512 + quality, -767)
 
 
 @dataclass
@@ -51,6 +59,8 @@ class Counts:
     updates: int = 0
     #: When the newest piece of an update came (time.perf_counter).
     newest: float = 0.0
+    #: Pixels, each as often as it came.
+    area: int = 0
     rects: dict[int, int] = field(default_factory=dict)
 
 
@@ -66,10 +76,12 @@ class Viewer:
     ) -> None:
         self.counts = Counts()
         self.ready = False
+        #: When the first picture was asked for (time.perf_counter).
+        self.asked = 0.0
         self.screen: Optional[Picture] = None
         self.when_updated: Callable[[], None] = lambda: None
         self._decode, self._encodings = decode, encodings
-        self._tight = Tight()
+        self._tight, self._streams = Tight(decode), H264Decoder()
         self._pump = Pump(self._conversation())
         self._continuous = False
         self.socket = WebSocket(port, authorization, self._pump.feed)
@@ -85,6 +97,16 @@ class Viewer:
         """Send FramebufferUpdateRequest for the whole desktop."""
         area = (0, 0, self.width, self.height)
         self.socket.send(struct.pack(">BBHHHH", 3, incremental, *area))
+
+    def held(self) -> Picture:
+        """Give a copy of what is shown, to those who decode."""
+        assert self.screen is not None
+        return self.screen.copy()
+
+    def press(self, keysym: int) -> None:
+        """Press a key and release it."""
+        for down in (True, False):
+            self.socket.send(struct.pack(">BBxxI", 4, down, keysym))
 
     def _conversation(self) -> Reader:
         yield from self._handshake()
@@ -118,6 +140,7 @@ class Viewer:
         self.socket.send(b"\0\0\0\0" + _RGBX)
         count = len(self._encodings)
         self.socket.send(struct.pack(f">BxH{count}i", 2, count, *self._encodings))
+        self.asked = time.perf_counter()
         self.request(incremental=False)
         self.ready = True
 
@@ -136,9 +159,11 @@ class Viewer:
                 break
             rects = self.counts.rects
             rects[encoding] = rects.get(encoding, 0) + 1
-            painted |= encoding in (RAW, COPYRECT, TIGHT)
+            paints = encoding in (RAW, COPYRECT, TIGHT, OPEN_H264)
             yield from self._rect(x, y, width, height, encoding)
             self.counts.newest = time.perf_counter()
+            self.counts.area += width * height * paints
+            painted |= paints
         if not self._continuous:
             self.request(incremental=True)
         if painted:
@@ -154,8 +179,12 @@ class Viewer:
             decoder = yield from self._tight.read(width, height)
             self._paint(x, y, width, height, decoder)
         elif encoding == RAW:
-            data = yield width * height * 4
+            data = yield width * height * (4 if self._decode else -4)
             self._paint(x, y, width, height, lambda: raw(data, width, height))
+        elif encoding == OPEN_H264:
+            size, flags = struct.unpack(">II", (yield 8))
+            part = Part(flags, (yield size))
+            self._stream(Rect(x, y, width, height), part)
         elif encoding in (_DESKTOP_SIZE, _EXTENDED_DESKTOP_SIZE):
             if encoding == _EXTENDED_DESKTOP_SIZE:
                 yield 16 * (yield 4)[0]
@@ -171,6 +200,11 @@ class Viewer:
     def _paint(self, x: int, y: int, width: int, height: int, decoder: Decoder) -> None:
         if self.screen is not None:
             self.screen[y : y + height, x : x + width] = decoder()
+
+    def _stream(self, rect: Rect, part: Part) -> None:
+        if self.screen is not None and (pixels := self._streams.show(rect, part)) is not None:
+            x, y, width, height = rect
+            self.screen[y : y + height, x : x + width] = pixels[..., 2::-1]
 
     def _cut_text(self) -> Reader:
         yield abs(struct.unpack(">3xi", (yield 7))[0])

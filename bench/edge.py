@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Callable, Sequence
@@ -213,7 +213,7 @@ SUITE = Suite(
     WORKLOADS,
     ONLY,
     ("body",),
-    lambda folder: FULL,
-    lambda folder: QUICK,
+    lambda folder, seconds: replace(FULL, seconds=seconds or FULL.seconds),
+    lambda folder, seconds: replace(QUICK, seconds=seconds or QUICK.seconds),
     ("setpriv", "nginx", "haproxy", "websockify", "wrk"),
 )

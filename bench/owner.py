@@ -16,8 +16,9 @@ from bench.client import Viewer
 from bench.processes import PATIENCE, Failed
 from bench.square import WARM_UP, Square, percentiles
 from bench.stacks import AUTHORIZATION, WATCHER, Stack, basic
+from bench.steady import Scale, painting
 from bench.websocket import WebSocket
-from bench.workloads import Scale, gets, painting
+from bench.workloads import gets
 from kasmd.interfaces import Account
 from kasmd.permission.accounts import MemoryAccounts
 from kasmd.permission.checkers import Authenticator
@@ -51,9 +52,9 @@ def revoke(stack: Stack, scale: Scale) -> Numbers:
         rights = ending.enter_context(closing(_Rights(stack)))
         video = ending.enter_context(closing(painting(stack, "video", 30, str(scale.film))))
         video.ask("start")
-        taken = [rights.change() for _ in range(scale.draws)]
+        taken = [rights.change() for _ in range(scale.draws // 2)]
         video.ask("stop")
-        taken += [rights.change() for _ in range(scale.draws)]
+        taken += [rights.change() for _ in range(scale.draws // 2)]
     late = sum(seconds > _ON_ITS_WAY for seconds in taken)
     return {**percentiles(taken), "changes": len(taken), "late": late}
 

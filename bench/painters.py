@@ -6,6 +6,7 @@ import math
 import random
 import sys
 import time
+from pathlib import Path
 from typing import Callable, Sequence
 
 import numpy
@@ -21,6 +22,7 @@ _TEXT = (200, 200, 800, 608)
 _LINE, _ADVANCE, _FONT = 16, 6, "fixed"
 _WHITE = 0xF0F0F0
 _LETTERS = "etaoin shrdlu cmfwyp vbgkjq ETAOIN 0123456789 .,;(){}=+"
+_GREY, _GAP = 0x405060, 20
 #: Seconds between looks at a metronome that does not run.
 _LONG = 3600.0
 
@@ -70,6 +72,33 @@ def typing(desktop: Desktop) -> Paint:
     return paint
 
 
+def full(desktop: Desktop, frames: str) -> Paint:
+    """Play the frames of a .npy file on all of the desktop."""
+    window = desktop.window(0, 0, WIDTH, HEIGHT)
+    reel = Film(desktop, window, numpy.load(frames, mmap_mode="r"))
+    return lambda number: reel.show(number % reel.count)
+
+
+def text(desktop: Desktop) -> Paint:
+    """Fill four terminals with lines that are made of words, other ones each time."""
+    width, height = WIDTH // 2 - 2 * _GAP, HEIGHT // 2 - 2 * _GAP
+    corners = [(x, y) for x in (_GAP, WIDTH // 2 + _GAP) for y in (_GAP, HEIGHT // 2 + _GAP)]
+    desktop.window(0, 0, WIDTH, HEIGHT, _GREY)
+    windows = [desktop.window(x, y, width, height) for x, y in corners]
+    pens = [desktop.pen(window, _WHITE, _FONT) for window in windows]
+    words = Path(__file__).read_text().split()
+    chance = random.Random(40)
+
+    def paint(number: int) -> None:
+        for window, pen in zip(windows, pens):
+            desktop.core.ClearArea(False, window, 0, 0, 0, 0)
+            for base in range(12, height, _LINE):
+                line = " ".join(chance.choices(words, k=chance.randint(0, 16)))
+                desktop.write(window, pen, 2, base, line[: width // _ADVANCE])
+
+    return paint
+
+
 def drag(desktop: Desktop) -> Paint:
     """Move a window with a picture along a curve, over a wallpaper."""
     desktop.picture_window(0, 0, film(WIDTH, HEIGHT, 1, seed=3)[0])
@@ -85,6 +114,8 @@ def drag(desktop: Desktop) -> Paint:
 
 PAINTERS: dict[str, Callable[..., Paint]] = {
     "video": video,
+    "full": full,
+    "text": text,
     "scroll": scroll,
     "typing": typing,
     "drag": drag,
@@ -113,7 +144,11 @@ class Metronome:
         return max(0.0, self._due - time.monotonic())
 
     def reply(self, words: Sequence[str]) -> None:
-        """Answer ``count``, after ``start`` or ``stop`` have been obeyed."""
+        """Answer ``count``, after ``start``, ``stop`` or ``once`` have been obeyed."""
+        if words[0] == "once":
+            self._paint(self.painted)
+            self._desktop.sync()
+            self.painted += 1
         if words[0] in ("start", "stop"):
             self._running = words[0] == "start"
             self._due = time.monotonic()

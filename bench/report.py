@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 from statistics import median
 from typing import Callable, Iterator, Mapping, NamedTuple, Optional, Sequence
 
@@ -20,30 +21,12 @@ _PAGE = """\
 The benchmark
 =============
 
-Written by ``./dev bench`` and ``./dev bench edge``, which say in ``bench/`` what they do.
+Written by ``./dev bench --write`` from what ``./dev bench`` and ``./dev bench edge`` measured;
+``bench/`` says how, ``bench/results`` has each run.
 Each ratio is taken within one run.
 
 """
-OURS, THEIRS = "kasmd", "tigervnc"
-
-_MOVING = ("updates_per_s", "lost", "wrong_pixels", "kib_per_paint", "cpu", "cpu_ms_per_update")
-#: What people are shown of each workload.
-SHOWN = {
-    "latency": ("p50_ms", "p99_ms", "lost"),
-    "stalled": ("p50_ms", "p99_ms", "growth_mib"),
-    "video": ("updates_per_s", "kib_per_update", "cpu"),
-    "picture": ("psnr_db",),
-    "eight": ("updates_per_s", "fewest_updates_per_s", "kib_per_update", "cpu"),
-    "scroll": (*_MOVING, "copies_per_paint"),
-    "typing": _MOVING,
-    "drag": _MOVING,
-    "static": ("requests_per_s", "requests_per_cpu_s", "cpu"),
-    "memory": ("pss_mib", "viewer_mib"),
-    "users": ("requests_per_s", "requests_per_cpu_s", "cpu"),
-    "revoke": ("changes", "p50_ms", "p99_ms", "late"),
-    "storm": ("calm_p99_ms", "storm_p99_ms", "tries_per_s", "checked_per_s"),
-    "timing": ("known_ms", "unknown_ms", "difference"),
-}
+OURS, RIVALS = "kasmd", ("kasmvnc", "tigervnc")
 
 
 class Spread(NamedTuple):
@@ -54,8 +37,19 @@ class Spread(NamedTuple):
     most: float
 
     def __str__(self) -> str:
-        extremes = f"{_short(self.least)} to {_short(self.most)}"
-        return f"{_short(self.middle)} ({extremes})"
+        return f"{_short(self.middle)} ({self.extremes})"
+
+    @property
+    def extremes(self) -> str:
+        """The least and the most, for people."""
+        return f"{_short(self.least)} to {_short(self.most)}"
+
+
+class Plot(NamedTuple):
+    """A picture of some numbers: what a bar is of, its workload and the number's name."""
+
+    title: str
+    bars: Sequence[tuple[str, str, str]]
 
 
 class Target(NamedTuple):
@@ -84,78 +78,64 @@ class Target(NamedTuple):
 
 
 class About(NamedTuple):
-    """What a suite's report says."""
+    """What a suite's report says; ``plots`` has the numbers of a picture by its name."""
 
     name: str
     title: str
     text: str
     targets: Sequence[Target]
     shown: Shown
+    plots: Mapping[str, Plot] = {}
 
 
-def of(stack: str, workload: str, number: str) -> Callable[[Run], float]:
+@dataclass(frozen=True)
+class Figure:
+    """One number of a stack's."""
+
+    stack: str
+    workload: str
+    number: str
+
+    def __call__(self, run: Run) -> float:
+        return run[self.stack][self.workload][self.number]
+
+
+@dataclass(frozen=True)
+class Share:
+    """One number of kasmd's as a share of the best rival's in the same run, the least."""
+
+    workload: str
+    number: str
+    rivals: Sequence[str] = RIVALS
+
+    def __call__(self, run: Run) -> float:
+        theirs = [
+            run[rival][self.workload][self.number]
+            for rival in self.rivals
+            if self.workload in run.get(rival, ())
+        ]
+        if not theirs:
+            raise KeyError(self.rivals)
+        return _ratio(run[OURS][self.workload][self.number], min(theirs))
+
+
+def of(stack: str, workload: str, number: str) -> Figure:
     """Measure one number of a stack's."""
-    return lambda run: run[stack][workload][number]
+    return Figure(stack, workload, number)
 
 
-def ours(workload: str, number: str) -> Callable[[Run], float]:
+def ours(workload: str, number: str) -> Figure:
     """Measure one number of kasmd's."""
-    return of(OURS, workload, number)
+    return Figure(OURS, workload, number)
 
 
-def share(workload: str, number: str) -> Callable[[Run], float]:
-    """Measure one number of kasmd's as a share of TigerVNC's in the same run."""
-    return lambda run: _ratio(run[OURS][workload][number], run[THEIRS][workload][number])
+def share(workload: str, number: str, *rivals: str) -> Share:
+    """Measure one number of kasmd's as a share of the best rival's in the same run."""
+    return Share(workload, number, rivals or RIVALS)
 
 
 def _ratio(one: float, other: float) -> float:
     return one / other if other else math.inf if one else 1.0
-
-
-def _unsteadiness(run: Run) -> float:
-    latency = run[OURS]["latency"]
-    return latency["p99_ms"] / latency["p50_ms"]
-
-
-def _disturbance(run: Run) -> float:
-    storm = run[OURS]["storm"]
-    return storm["storm_p99_ms"] - storm["calm_p99_ms"]
-
-
-TARGETS = (
-    Target("latency: p50, of TigerVNC's", share("latency", "p50_ms"), 0.4),
-    Target("latency: p99, of our p50", _unsteadiness, 3),
-    Target("video: updates/s", ours("video", "updates_per_s"), 29, at_least=True),
-    Target("video: CPU, of TigerVNC's", share("video", "cpu"), 1),
-    Target("video: bytes, of TigerVNC's", share("video", "kib_per_paint"), 1),
-    Target("eight viewers: CPU, of TigerVNC's", share("eight", "cpu"), 0.35),
-    Target("scrolling: updates lost", ours("scroll", "lost"), 0, every_run=True),
-    Target("scrolling: bytes, of TigerVNC's", share("scroll", "kib_per_paint"), 1.5),
-    Target(
-        "scrolling: CopyRects a scroll", ours("scroll", "copies_per_paint"), 0.95, at_least=True
-    ),
-    Target("typing: updates lost", ours("typing", "lost"), 0, every_run=True),
-    Target("typing: bytes, of TigerVNC's", share("typing", "kib_per_paint"), 1.5),
-    Target("stalled viewer: the others' p99, ms", ours("stalled", "p99_ms"), 20),
-    Target("stalled viewer: growth, MiB", ours("stalled", "growth_mib"), 8),
-    Target("static GET: requests/s", ours("static", "requests_per_s"), 4000, at_least=True),
-    Target("get_users: requests/s", ours("users", "requests_per_s"), 2000, at_least=True),
-    Target("read lost: p99 from answer to last picture, ms", ours("revoke", "p99_ms"), 20),
-    Target("read lost: pictures 20 ms after", ours("revoke", "late"), 0, every_run=True),
-    Target("login storm: the others' p99, ms more", _disturbance, 5),
-    Target("login storm: tries/s", ours("storm", "tries_per_s"), 195, at_least=True),
-    Target("unknown name: CPU unlike a known one's", ours("timing", "difference"), 0.05),
-)
-
-
-DESKTOP = About(
-    "desktop",
-    "The desktop",
-    "kasmd beside TigerVNC and x11vnc, each behind websockify.  CPU is all processes of a\n"
-    "stack, its X server included, in seconds a second; memory is PSS.",
-    TARGETS,
-    SHOWN,
-)
 
 
 def spread(values: Sequence[float]) -> Spread:
@@ -174,13 +154,28 @@ def over(runs: Sequence[Run], measure: Callable[[Run], float]) -> Optional[Sprea
     return spread(values) if values else None
 
 
-def verdicts(runs: Sequence[Run], targets: Sequence[Target]) -> Iterator[Line]:
-    """Give a line for each target: text, bound, measured, met or not."""
+def verdicts(
+    runs: Sequence[Run], stacks: Sequence[str], targets: Sequence[Target]
+) -> Iterator[Line]:
+    """Give a line for each target: text, bound, median, extremes, the peers', met or not."""
     for target in targets:
         found = over(runs, target.measure)
         if found is not None:
-            met = "met" if target.met(found) else "not met"
-            yield target.text, target.bound, str(found), met
+            peers = _peers(runs, stacks, target.measure)
+            met = "met" if target.met(found) else "missed"
+            yield target.text, target.bound, _short(found.middle), found.extremes, peers, met
+
+
+def _peers(runs: Sequence[Run], stacks: Sequence[str], measure: Callable[[Run], float]) -> str:
+    """Give the medians of the others, and ours where ``measure`` is a share of theirs."""
+    if not isinstance(measure, (Figure, Share)):
+        return ""
+    others = [
+        (stack, over(runs, of(stack, measure.workload, measure.number)))
+        for stack in stacks
+        if stack != OURS or isinstance(measure, Share)
+    ]
+    return ", ".join(f"{stack} {_short(found.middle)}" for stack, found in others if found)
 
 
 def figures(runs: Sequence[Run], stacks: Sequence[str], shown: Shown) -> Iterator[Line]:
@@ -197,7 +192,8 @@ def tables(
     runs: Sequence[Run], stacks: Sequence[str], about: About
 ) -> Iterator[tuple[Line, list[Line]]]:
     """Give the heads and the lines of the two tables: targets, and figures."""
-    yield ("target", "asked", "measured", ""), list(verdicts(runs, about.targets))
+    head = ("target", "asked", "measured", "least to most", "beside", "")
+    yield head, list(verdicts(runs, stacks, about.targets))
     yield ("", *stacks), list(figures(runs, stacks, about.shown))
 
 
@@ -229,6 +225,7 @@ def rst(
             _heading(about.title, "-"),
             about.text,
             f"Medians of {len(runs)} runs (least to most).\n",
+            *(_image(about, name, plot) for name, plot in about.plots.items()),
             _heading(f"{about.title}: targets", "~"),
             targets,
             _heading(f"{about.title}: figures", "~"),
@@ -238,6 +235,15 @@ def rst(
             "",
         )
     )
+
+
+def picture(about: About, name: str) -> str:
+    """Give the name of a picture's file."""
+    return f"bench-{about.name}-{name}.svg"
+
+
+def _image(about: About, name: str, plot: Plot) -> str:
+    return f".. image:: {picture(about, name)}\n   :alt: {plot.title}\n"
 
 
 def page(before: str, about: About, part: str) -> str:

@@ -5,20 +5,29 @@ from __future__ import annotations
 import random
 import select
 import time
-from typing import Callable, Optional
+from typing import Callable, Optional, Self, Union
 
 import numpy
 
 from bench.child import Numbers
 from bench.client import Viewer
-from bench.processes import Failed
+from bench.processes import PATIENCE, Failed
 from bench.stacks import AUTHORIZATION, Stack
+from bench.tight import Picture
+from bench.websocket import WebSocket
 from bench.x11 import Desktop
 
-#: The square that latency is measured with; clear of the pointer's first place.
-_SQUARE = (640, 384, 32, 32)
+Source = Union[WebSocket, Desktop]
+
+#: The square that latency is measured with; clear of the pointer's first place, and one
+#: that is clear of the video and of the text, too.
+_SQUARE, BESIDE = (640, 384, 32, 32), (1700, 950, 32, 32)
 #: Seconds after which a change that nobody saw counts as lost.
 _LOST_AFTER = 2.0
+#: Seconds after which one gives up on a key press.
+UNSEEN_AFTER = 5.0
+_LETTER = 0x61
+_LOOK = 0.1
 #: Mean difference of a colour channel below which a decoded colour is the painted one.
 SAME_COLOUR = 24
 #: Seconds before measuring.
@@ -28,20 +37,22 @@ WARM_UP = 1.0
 class Square:
     """A square that changes colour, and a viewer in this very process that sees it."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, place: tuple[int, int, int, int] = _SQUARE) -> None:
+        self._place = place
         self._desktop = Desktop(stack.display, stack.authority)
-        self._window = self._desktop.window(*_SQUARE)
+        self._window = self._desktop.window(*place)
         self._pen = self._desktop.pen(self._window, 0)
         self._desktop.sync()
-        self._viewer = Viewer(stack.port, AUTHORIZATION, decode=True)
+        self.viewer = Viewer(stack.port, AUTHORIZATION, decode=True)
         self._chance = random.Random(9)
+        self._sources: list[Source] = [self.viewer.socket]
 
-    def __enter__(self) -> Square:
-        self._watch(WARM_UP)
+    def __enter__(self) -> Self:
+        self.watch(WARM_UP)
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._viewer.socket.close()
+        self.viewer.socket.close()
         self._desktop.close()
 
     def draw_often(
@@ -51,37 +62,88 @@ class Square:
         taken = []
         for number in range(draws):
             between(number)
-            self._watch(self._chance.uniform(0.03, 0.06))
+            self.watch(self._chance.uniform(0.03, 0.06))
             taken.append(self._draw(number))
         return taken
 
     def _draw(self, number: int) -> float:
-        channels = [(number * step + start) % 3 * 120 for step, start in ((1, 0), (1, 1), (2, 2))]
-        colour = numpy.array(channels)
-        red, green, blue = channels
-        self._desktop.recolour(self._pen, red << 16 | green << 8 | blue)
-        self._desktop.fill(self._window, self._pen, *_SQUARE[2:])
+        self._next_colour(number)
+        self._paint()
         began = time.perf_counter()
         self._desktop.flush()
-        seen = self._watch(_LOST_AFTER, colour)
+        seen = self.watch(_LOST_AFTER, self._colour)
         return time.perf_counter() - began if seen else float("inf")
 
-    def _watch(self, seconds: float, colour: Optional[numpy.ndarray] = None) -> bool:
+    def _next_colour(self, number: int) -> None:
+        channels = [(number * step + start) % 3 * 120 for step, start in ((1, 0), (1, 1), (2, 2))]
+        self._colour = numpy.array(channels)
+
+    def _paint(self) -> None:
+        red, green, blue = self._colour.tolist()
+        self._desktop.recolour(self._pen, red << 16 | green << 8 | blue)
+        self._desktop.fill(self._window, self._pen, *self._place[2:])
+
+    def watch(self, seconds: float, colour: Optional[numpy.ndarray] = None) -> bool:
         """Receive until the square has ``colour``, or for ``seconds``."""
         deadline = time.perf_counter() + seconds
         while (left := deadline - time.perf_counter()) > 0:
-            if not select.select([self._viewer.socket], [], [], left)[0]:
-                break
-            self._viewer.socket.receive()
+            ready = select.select(self._sources, [], [], left)[0]
+            if self._desktop in ready:
+                self._answer()
+            if self.viewer.socket not in ready:
+                continue
+            self.viewer.socket.receive()
             if colour is not None and self._shows(colour):
                 return True
         return False
 
+    def _answer(self) -> None:
+        """Act on what the X server said; nothing, unless it was asked for."""
+
     def _shows(self, colour: numpy.ndarray) -> bool:
-        assert self._viewer.screen is not None
-        x, y, width, height = _SQUARE
-        shown = self._viewer.screen[y : y + height, x : x + width]
+        assert self.viewer.screen is not None
+        x, y, width, height = self._place
+        shown = self.viewer.screen[y : y + height, x : x + width]
         return bool(abs(shown - colour).max() < SAME_COLOUR)
+
+
+class Keys(Square):
+    """The same, but the colour changes when the viewer presses a key."""
+
+    def __init__(self, stack: Stack) -> None:
+        super().__init__(stack, BESIDE)
+        self._desktop.hear_keys(self._window)
+        self._sources.append(self._desktop)
+
+    def press_often(self, seconds: float) -> list[float]:
+        """Press with 100 to 250 ms of rest; gives seconds, `UNSEEN_AFTER` at most."""
+        taken: list[float] = []
+        ends = time.perf_counter() + seconds
+        while time.perf_counter() < ends:
+            self.watch(self._chance.uniform(0.1, 0.25))
+            self._next_colour(len(taken))
+            began = time.perf_counter()
+            self.viewer.press(_LETTER)
+            self.watch(UNSEEN_AFTER, self._colour)
+            taken.append(time.perf_counter() - began)
+        return taken
+
+    def picture(self) -> Picture:
+        """Give what the viewer holds after the next update; `Failed` where none comes."""
+        kept: list[Picture] = []
+        self.viewer.when_updated = lambda: kept.append(self.viewer.held())
+        ends = time.perf_counter() + PATIENCE
+        while not kept and time.perf_counter() < ends:
+            self.watch(_LOOK)
+        self.viewer.when_updated = lambda: None
+        if not kept:
+            raise Failed("no update came")
+        return kept[0]
+
+    def _answer(self) -> None:
+        if self._desktop.key_pressed():
+            self._paint()
+            self._desktop.flush()
 
 
 def percentiles(taken: list[float]) -> Numbers:

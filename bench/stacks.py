@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,7 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Optional, Sequence, TypeVar
 
-from bench.processes import PATIENCE, Failed, cpu_seconds, free_port, pss_mib, start, stop, tree
+from bench.processes import (
+    PATIENCE,
+    Failed,
+    check_scheduling,
+    cpu_seconds,
+    free_port,
+    private_mib,
+    pss_mib,
+    start,
+    stop,
+    tree,
+)
 
 WIDTH, HEIGHT = 1920, 1080
 SECRET = "$5$kasm$M.z5TLjdOq8hLv4c3HJaD5mKBkD6uIV8a1mkEVonCq/"
@@ -66,12 +78,18 @@ class Stack:
     roots: list[int]
 
     def cpu_seconds(self) -> float:
-        """Give the CPU time used so far by all its processes."""
-        return cpu_seconds(tree(self.roots))
+        """Give the CPU time used so far by all its processes; `Failed` if one is real-time."""
+        pids = tree(self.roots)
+        check_scheduling(pids)
+        return cpu_seconds(pids)
 
     def pss_mib(self) -> float:
         """Give the memory of all its processes."""
         return pss_mib(tree(self.roots))
+
+    def private_mib(self) -> float:
+        """Give the memory that its processes share with nobody."""
+        return private_mib(tree(self.roots))
 
 
 class Starter:
@@ -150,8 +168,34 @@ def _x11vnc(starter: Starter) -> Stack:
     return starter.stack("x11vnc", starter.websockify(vnc), x_server)
 
 
+def kasmvnc() -> Optional[str]:
+    """Give the first program of PATH that says it is KasmVNC's Xvnc."""
+    found = filter(None, map(shutil.which, ("Xkasmvnc", "Xvnc")))
+    return next((path for path in found if "kasmvnc" in _said([path, "-version"]).lower()), None)
+
+
+def _kasmvnc(starter: Starter) -> Stack:
+    program = kasmvnc()
+    assert program is not None
+    port = free_port()
+    options = (
+        f"-geometry {WIDTH}x{HEIGHT} -depth 24 -SecurityTypes None -DisableBasicAuth"
+        f" -AlwaysShared -interface 127.0.0.1 -sslOnly 0 -websocketPort {port}"
+    )
+    x_server = starter.x_server(program, *options.split())
+    starter.wait_for_port(port)
+    return starter.stack("kasmvnc", port, x_server)
+
+
+def _said(command: list[str]) -> str:
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return done.stdout
+
+
+#: KasmVNC is measured where it is installed.
 STACKS: dict[str, Callable[[Starter], Stack]] = {
     "kasmd": _kasmd,
+    **({"kasmvnc": _kasmvnc} if kasmvnc() else {}),
     "tigervnc": _tigervnc,
     "x11vnc": _x11vnc,
 }
@@ -170,6 +214,7 @@ def _starter(folder: Path, ending: ExitStack) -> Starter:
 def versions() -> dict[str, str]:
     """Give the first line in which each program of the peers names its version."""
     commands = {
+        "kasmvnc": [kasmvnc() or "false", "-version"],
         "tigervnc": ["Xtigervnc", "-version"],
         "x11vnc": ["x11vnc", "-version"],
         "websockify": ["dpkg-query", "-W", "websockify"],
@@ -182,8 +227,7 @@ def versions() -> dict[str, str]:
 
 
 def _first_line(command: list[str]) -> str:
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    return next((line.strip() for line in done.stdout.splitlines() if line.strip()), "absent")
+    return next((line.strip() for line in _said(command).splitlines() if line.strip()), "absent")
 
 
 def _listens(port: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Collection, Generic, Mapping, Protocol, Sequence, TypeVar
+from typing import Callable, Collection, Generic, Mapping, Optional, Protocol, Sequence, TypeVar
 
 from bench.child import Numbers
 from bench.report import About
@@ -32,7 +32,7 @@ class Suite(Generic[StackT, ScaleT]):
     workloads: Mapping[str, Callable[[StackT, ScaleT], Numbers]]
     only: Mapping[str, Sequence[str]]
     once: Collection[str]
-    #: How long and how much is measured, given a folder for files.
-    full: Callable[[Path], ScaleT]
-    quick: Callable[[Path], ScaleT]
+    #: How long and how much is measured, given a folder for files, and seconds if asked for.
+    full: Callable[[Path, Optional[float]], ScaleT]
+    quick: Callable[[Path, Optional[float]], ScaleT]
     programs: Sequence[str]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 #: Height x width x 3, uint8, red first.
 Picture = NDArray[numpy.uint8]
-#: Decodes a rectangle's bytes; None where they were only counted.
+#: Decodes a rectangle's bytes, unless they were passed by.
 Decoder = Callable[[], Picture]
 
 _FILL, _JPEG = 8, 9
@@ -27,16 +27,16 @@ def raw(data: bytes, width: int, height: int) -> Picture:
 
 
 class Tight:
-    """The four zlib streams of one connection."""
+    """The four zlib streams of one connection; what is not to be decoded is passed by."""
 
-    def __init__(self) -> None:
+    def __init__(self, decode: bool = True) -> None:
+        self._sign = 1 if decode else -1
         self._streams = [zlib.decompressobj() for _ in range(4)]
 
     def read(self, width: int, height: int) -> Generator[int, bytes, Decoder]:
         """Read one rectangle and give what would decode it.
 
-        Decoders must be called in the order in which they were read, each once,
-        or none of them at all.
+        Decoders must be called in the order in which they were read, each once.
         """
         control = (yield 1)[0]
         for number in range(4):
@@ -48,7 +48,7 @@ class Tight:
             return lambda: numpy.full((height, width, 3), list(colour), numpy.uint8)
         if kind == _JPEG:
             size = yield from _compact()
-            data = yield size
+            data = yield size * self._sign
             return lambda: simplejpeg.decode_jpeg(data, "RGB", fastdct=True)
         if kind > _JPEG:
             raise ValueError(f"Tight control byte {control:#04x}")
@@ -70,7 +70,7 @@ class Tight:
         compressed = size >= _MIN_COMPRESSED
         if compressed:
             size = yield from _compact()
-        data = yield size
+        data = yield size * self._sign
 
         def decode() -> Picture:
             plain = stream.decompress(data) if compressed else data

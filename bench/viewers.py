@@ -1,21 +1,23 @@
-"""Viewers in a process of their own: python -m bench.viewers PORT AUTHORIZATION N DECODE."""
+"""Viewers in a process: python -m bench.viewers PORT AUTHORIZATION N MODE [ENCODINGS]."""
 
 from __future__ import annotations
 
 import sys
+import time
 from typing import Optional, Sequence
 
 import numpy
 
 from bench.child import answer, serve
-from bench.client import COPYRECT, Viewer
+from bench.client import COPYRECT, ENCODINGS, Viewer
 
 
 class Audience:
     """Some viewers of one desktop, and what they counted."""
 
-    def __init__(self, port: int, authorization: str, size: int, decode: bool) -> None:
-        self.viewers = [Viewer(port, authorization, decode) for _ in range(size)]
+    def __init__(self, port: int, authorization: str, size: int, decode: bool,
+                 encodings: Sequence[int]) -> None:
+        self.viewers = [Viewer(port, authorization, decode, encodings) for _ in range(size)]
         self._save_to: Optional[str] = None
         self.viewers[0].when_updated = self._updated
 
@@ -32,6 +34,7 @@ class Audience:
                 "fewest": min(viewer.counts.updates for viewer in viewers),
                 "bytes": sum(viewer.bytes_received for viewer in viewers),
                 "copies": sum(viewer.counts.rects.get(COPYRECT, 0) for viewer in viewers),
+                "viewer_cpu": time.process_time(),
                 "kept": self._save_to is None,
             }
         )
@@ -47,9 +50,10 @@ class Audience:
         numpy.save(file, screen)
 
 
-def main(port: str, authorization: str, size: str, decode: str) -> None:
-    """Watch until the parent ends the conversation."""
-    audience = Audience(int(port), authorization, int(size), decode == "decode")
+def main(port: str, authorization: str, size: str, mode: str, *encodings: str) -> None:
+    """Watch until the parent ends the conversation; ``mode`` is decode or count."""
+    asked = [int(encoding) for encoding in encodings] or ENCODINGS
+    audience = Audience(int(port), authorization, int(size), mode == "decode", asked)
     serve(audience.reply, readables=[viewer.socket for viewer in audience.viewers])
 
 

@@ -6,59 +6,75 @@ import re
 import subprocess
 import time
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Callable, Mapping
 
 import numpy
 
-from bench.child import Child, Numbers
-from bench.client import ONLY_RAW, Viewer
-from bench.painters import VIDEO
-from bench.pictures import film, psnr
+from bench.child import Numbers
+from bench.client import LOSSLESS, ONLY_RAW, Viewer
 from bench.processes import Failed
-from bench.square import SAME_COLOUR, WARM_UP, Square, percentiles
-from bench.stacks import AUTHORIZATION, HEIGHT, STATIC_FILE, WIDTH, Stack
-from bench.x11 import Desktop
+from bench.square import BESIDE, WARM_UP, Square, percentiles
+from bench.stacks import AUTHORIZATION, STATIC_FILE, Stack
+from bench.steady import Scale, painting, steady, watching
 
-#: Seconds for what is owed to arrive.
-_SETTLE = 0.5
-_IDLE_VIEWERS = 4
-_FILM_FRAMES = 30
+#: The stacks that are made for this; x11vnc looks at another's screen now and then.
+RIVALRY = ("kasmd", "kasmvnc", "tigervnc")
+#: Those who come first make what all share, and leave room that is used again: there must
+#: be many more of the others, as far as a process for each allows it.
+_FIRST_VIEWERS, _IDLE_VIEWERS, _FEW = 16, 180, 16
+#: As many paints a second, or a little more where so many updates are asked for.
+_FULL_RATE = 31
+_COPIED = 64 << 20
+_COPIES = 5
 _STALLED_REQUESTS_EVERY = 5
 
 
-@dataclass(frozen=True)
-class Scale:
-    """How long to measure, and where files may be put."""
-
-    seconds: float
-    draws: int
-    folder: Path
-
-    @property
-    def film(self) -> Path:
-        """The frames of the video; made at the first use."""
-        path = self.folder / "film.npy"
-        if not path.exists():
-            numpy.save(path, film(*VIDEO[2:], _FILM_FRAMES))
-        return path
+def memcpy(stack: Stack, scale: Scale) -> Numbers:
+    """How fast the machine copies memory, while this stack is measured."""
+    source = numpy.ones(_COPIED, numpy.uint8)
+    target = numpy.zeros_like(source)
+    taken = []
+    for _ in range(_COPIES):
+        began = time.perf_counter()
+        numpy.copyto(target, source)
+        taken.append(time.perf_counter() - began)
+    return {"gb_per_s": _COPIED / min(taken) / 1e9}
 
 
 def memory(stack: Stack, scale: Scale) -> Numbers:
     """The memory of the stack with nobody there, and of each idle viewer."""
     time.sleep(WARM_UP)
-    alone = stack.pss_mib()
-    with closing(_viewers(stack, _IDLE_VIEWERS)):
+    alone, count = stack.pss_mib(), _IDLE_VIEWERS if stack.name == "kasmd" else _FEW
+    with closing(watching(stack, _FIRST_VIEWERS)):
         time.sleep(WARM_UP)
-        watched = stack.pss_mib()
-    return {"pss_mib": alone, "viewer_mib": (watched - alone) / _IDLE_VIEWERS}
+        first = stack.private_mib()
+        with closing(watching(stack, count)):
+            time.sleep(WARM_UP)
+            more = stack.private_mib() - first
+    return {"pss_mib": alone, "viewer_kib": more * 1024 / count}
+
+
+def idle(stack: Stack, scale: Scale) -> Numbers:
+    """The CPU of a desktop on which nothing happens, with one viewer."""
+    with closing(watching(stack, 1)):
+        time.sleep(WARM_UP)
+        before, began = stack.cpu_seconds(), time.monotonic()
+        time.sleep(scale.seconds)
+        return {"cpu": (stack.cpu_seconds() - before) / (time.monotonic() - began)}
 
 
 def latency(stack: Stack, scale: Scale) -> Numbers:
     """From a draw to the decoded pixels, on an idle desktop."""
     with Square(stack) as square:
         return percentiles(square.draw_often(scale.draws))
+
+
+def busy(stack: Stack, scale: Scale) -> Numbers:
+    """The same beside the video."""
+    with closing(painting(stack, "video", 30, str(scale.film))) as painter:
+        painter.ask("start")
+        with Square(stack, BESIDE) as square:
+            return percentiles(square.draw_often(scale.draws))
 
 
 def stalled(stack: Stack, scale: Scale) -> Numbers:
@@ -81,44 +97,42 @@ def stalled(stack: Stack, scale: Scale) -> Numbers:
 
 def video(stack: Stack, scale: Scale) -> Numbers:
     """720p at 30 frames a second to one viewer."""
-    return _steady(stack, scale, "video", 30, str(scale.film))
+    return steady(stack, scale, "video", 30, str(scale.film))
 
 
 def eight(stack: Stack, scale: Scale) -> Numbers:
     """The same video to eight viewers."""
-    return _steady(stack, scale, "video", 30, str(scale.film), viewers=8)
+    return steady(stack, scale, "video", 30, str(scale.film), viewers=8)
+
+
+def fifty(stack: Stack, scale: Scale) -> Numbers:
+    """The same video to fifty viewers."""
+    return steady(stack, scale, "video", 30, str(scale.film), viewers=50)
+
+
+def lossless(stack: Stack, scale: Scale) -> Numbers:
+    """The same video to a viewer that names no quality."""
+    return steady(stack, scale, "video", 30, str(scale.film), encodings=LOSSLESS)
+
+
+def full(stack: Stack, scale: Scale) -> Numbers:
+    """1080p, all of the desktop, at a little more than 30 frames a second."""
+    return steady(stack, scale, "full", _FULL_RATE, str(scale.reel))
 
 
 def scroll(stack: Stack, scale: Scale) -> Numbers:
     """A text scrolled by a line twenty times a second."""
-    return _steady(stack, scale, "scroll", 20, decode=True)
+    return steady(stack, scale, "scroll", 20, decode=True)
 
 
 def typing(stack: Stack, scale: Scale) -> Numbers:
     """Fifteen letters a second."""
-    return _steady(stack, scale, "typing", 15, decode=True)
+    return steady(stack, scale, "typing", 15, decode=True)
 
 
 def drag(stack: Stack, scale: Scale) -> Numbers:
-    """A window with a picture, dragged at 30 frames a second."""
-    return _steady(stack, scale, "drag", 30, decode=True)
-
-
-def picture(stack: Stack, scale: Scale) -> Numbers:
-    """How well a frame of the playing video is shown, against the nearest painted one."""
-    x, y, width, height = VIDEO
-    frames = numpy.load(scale.film, mmap_mode="r")
-    kept = scale.folder / "kept.npy"
-    with closing(_viewers(stack, 1, decode=True)) as viewers:
-        with closing(painting(stack, "video", 30, str(scale.film))) as painter:
-            painter.ask("start")
-            time.sleep(WARM_UP)
-            viewers.ask("keep", str(kept))
-            time.sleep(_SETTLE)
-            if not viewers.ask("count")["kept"]:
-                raise Failed(f"{stack.name} sends no update of a video")
-    shown = numpy.load(kept)[y : y + height, x : x + width]
-    return {"psnr_db": max(psnr(shown, frame[..., 2::-1]) for frame in frames)}
+    """A window with a picture, dragged at a little more than 30 frames a second."""
+    return steady(stack, scale, "drag", _FULL_RATE, decode=True)
 
 
 def static(stack: Stack, scale: Scale) -> Numbers:
@@ -153,93 +167,24 @@ def requests(name: str, cpu_seconds: Callable[[], float], port: int, path: str,
 
 
 WORKLOADS: dict[str, Callable[[Stack, Scale], Numbers]] = {
+    "memcpy": memcpy,
     "memory": memory,
+    "idle": idle,
     "latency": latency,
+    "busy": busy,
     "stalled": stalled,
     "video": video,
-    "picture": picture,
+    "lossless": lossless,
+    "full": full,
     "eight": eight,
+    "fifty": fifty,
     "scroll": scroll,
     "typing": typing,
     "drag": drag,
     "static": static,
 }
 #: Workloads that only some stacks can do; the rest are for all.
-ONLY = {"static": ("kasmd",), "stalled": ("kasmd", "tigervnc")}
-#: Workloads whose figure does not differ between runs.
-ONCE = {"picture"}
-
-
-def _viewers(stack: Stack, count: int, decode: bool = False) -> Child:
-    mode = "decode" if decode else "count"
-    return Child("bench.viewers", str(stack.port), AUTHORIZATION, str(count), mode)
-
-
-def painting(stack: Stack, name: str, rate: float, *arguments: str) -> Child:
-    """Give what paints on the desktop once it is started."""
-    where = (stack.display, stack.authority)
-    return Child("bench.painters", name, str(rate), *where, *arguments)
-
-
-def _steady(
-    stack: Stack,
-    scale: Scale,
-    painter_name: str,
-    rate: float,
-    *arguments: str,
-    viewers: int = 1,
-    decode: bool = False,
-) -> Numbers:
-    """Measure between two moments of a workload that goes on evenly."""
-    with ExitStack() as ending:
-        audience = ending.enter_context(closing(_viewers(stack, viewers, decode)))
-        painter = ending.enter_context(closing(painting(stack, painter_name, rate, *arguments)))
-        time.sleep(_SETTLE)
-        silence = _sample(stack, audience, painter)
-        painter.ask("start")
-        time.sleep(WARM_UP)
-        began, first = time.monotonic(), _sample(stack, audience, painter)
-        time.sleep(scale.seconds)
-        wall, last = time.monotonic() - began, _sample(stack, audience, painter)
-        painter.ask("stop")
-        time.sleep(_SETTLE)
-        whole = _difference(_sample(stack, audience, painter), silence)
-        numbers = _rates(_difference(last, first), wall, viewers)
-        numbers["lost"] = max(0.0, whole["painted"] - whole["fewest"])
-        numbers["copies_per_paint"] = whole["copies"] / viewers / whole["painted"]
-        if decode:
-            numbers["wrong_pixels"] = _wrong_pixels(stack, audience, scale.folder / "shown.npy")
-        return numbers
-
-
-def _sample(stack: Stack, audience: Child, painter: Child) -> Numbers:
-    return {**painter.ask("count"), **audience.ask("count"), "cpu": stack.cpu_seconds()}
-
-
-def _difference(last: Numbers, first: Numbers) -> Numbers:
-    return {name: last[name] - first[name] for name in last}
-
-
-def _rates(change: Numbers, wall: float, viewers: int) -> Numbers:
-    updates, painted = change["updates"] / viewers, change["painted"]
-    if not updates:
-        raise Failed("no update came")
-    kib = change["bytes"] / viewers / 1024
-    return {
-        "updates_per_s": updates / wall,
-        "fewest_updates_per_s": change["fewest"] / wall,
-        "paints_per_s": painted / wall,
-        "kib_per_update": kib / updates,
-        "kib_per_paint": kib / painted,
-        "cpu": change["cpu"] / wall,
-        "cpu_ms_per_update": change["cpu"] / updates * 1000,
-    }
-
-
-def _wrong_pixels(stack: Stack, audience: Child, file: Path) -> float:
-    """Count the pixels in which the viewer's last picture is not the desktop's."""
-    audience.ask("save", str(file))
-    with closing(Desktop(stack.display, stack.authority)) as desktop:
-        truth = desktop.grab(0, 0, WIDTH, HEIGHT)[..., 2::-1]
-    wrong = abs(numpy.load(file).astype(int) - truth).max(axis=-1) > 2 * SAME_COLOUR
-    return float(numpy.count_nonzero(wrong))
+ONLY = {
+    **dict.fromkeys(("static", "fifty"), ("kasmd",)),
+    **dict.fromkeys(("memory", "idle", "stalled", "busy", "lossless", "full"), RIVALRY),
+}

@@ -11,7 +11,7 @@ import xcffib
 import xcffib.shm
 import xcffib.xproto
 from numpy.typing import NDArray
-from xcffib.xproto import CW, GC, ConfigWindow
+from xcffib.xproto import CW, GC, ConfigWindow, EventMask, InputFocus
 
 #: Height x width x 4, uint8: blue, green, red, pad.
 Pixels = NDArray[numpy.uint8]
@@ -107,6 +107,24 @@ class Desktop:
             _ZPIXMAP, self.root.root, x, y, width, height, _ALL_PLANES
         ).reply()
         return numpy.frombuffer(bytes(reply.data), numpy.uint8).reshape(height, width, 4)
+
+    def hear_keys(self, window: int) -> None:
+        """Give ``window`` the keyboard, and be told of its keys."""
+        self.core.ChangeWindowAttributes(window, CW.EventMask, [EventMask.KeyPress])
+        self.core.SetInputFocus(InputFocus.PointerRoot, window, xcffib.xproto.Time.CurrentTime)
+        self.sync()
+
+    def key_pressed(self) -> bool:
+        """Take what the X server has told, and tell whether a key was among it."""
+        pressed = False
+        while (event := self.x.poll_for_event()) is not None:
+            pressed |= isinstance(event, xcffib.xproto.KeyPressEvent)
+        return pressed
+
+    def fileno(self) -> int:
+        """Give the connection's descriptor, for select."""
+        descriptor: int = self.x.get_file_descriptor()
+        return descriptor
 
     def flush(self) -> None:
         """Send what is buffered."""

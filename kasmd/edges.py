@@ -5,108 +5,117 @@ from __future__ import annotations
 import os
 import time
 from functools import partial
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
-from twisted.application.service import MultiService, Service
-from twisted.internet.defer import Deferred
+from twisted.application.service import MultiService
 from twisted.internet.interfaces import IProtocolFactory
-from twisted.internet.task import deferLater
 
+from kasmd.carriage import Carriage, Terms, certificate_of
 from kasmd.config.edges import AGENT, DIRECT, Edge
 from kasmd.config.sessions import read_sessions
 from kasmd.edge.agent import AgentHop
-from kasmd.edge.cors import Cors
-from kasmd.edge.dial import Timeouts
+from kasmd.edge.deciding import give_leave
 from kasmd.edge.directory import Directory
 from kasmd.edge.kasm import ControlPlane
 from kasmd.edge.kasm import Timing as AskTiming
-from kasmd.edge.onward import Hop
 from kasmd.edge.pool import Pool
-from kasmd.edge.relay import Ceilings, Relay
 from kasmd.edge.revocations import Revocations
-from kasmd.edge.site import Door, EdgeSite, healthy, make_direct
-from kasmd.edge.splice import Splices
-from kasmd.edge.splice import Timing as SpliceTiming
+from kasmd.edge.site import Door, EdgeSite, Forward, healthy, make_direct
 from kasmd.edge.webapp import WebappHop
-from kasmd.h1.head import Limits as HeadLimits
 from kasmd.http.body import STREAM
 from kasmd.http.cookies import SessionCookie
-from kasmd.http.face import Carrier, Plain, make_face
 from kasmd.http.guard import Guard, Sessions
-from kasmd.http.proxies import Proxies
 from kasmd.http.routes import PUBLIC, Route
-from kasmd.http.server import Limits
+from kasmd.http.server import HttpFactory
 from kasmd.http.tls import CertificateFiles
 from kasmd.identity import Identity, Punctual
 from kasmd.interfaces import IWorker
+from kasmd.log.output import level
+from kasmd.metrics import Metrics, Source
+from kasmd.permission.keyfile import KeyFile
 from kasmd.permission.leases import Leases
 from kasmd.permission.shares import SessionRegistry
-from kasmd.permission.tickets import AGENT_HOP, Tickets, load_keys
+from kasmd.permission.tickets import AGENT_HOP, Tickets
+from kasmd.processes import Workers
 from kasmd.startup import Listening
 from kasmd.web.entrance import Entrance
 from kasmd.web.site import PAGE, content_policy, frame_ancestors, parse_origins
 
 #: What an owner's grant at a hop is for.
 _HOP = "edge"
-#: Seconds that websockets have to hear that the daemon stops.
-FAREWELL_SECONDS = 1.5
-#: A websocket close code (RFC 6455 section 7.4.1).
-GOING_AWAY = 1001
 #: The door of an edge has no invitations: they are to kasmd's own desktop.
 _NOT_HERE = b"/invite"
+#: Where an owner finds the metrics, below an edge's prefix.
+METRICS = b"/__edge/metrics"
 
 
-class Sockets(Service):
-    """An edge's websockets and its connections to upstreams."""
+class Composed(NamedTuple):
+    """An edge; its face is an `HttpFactory` where that only decides."""
 
-    def __init__(self, reactor: Any, splices: Splices, pool: Pool) -> None:
-        self._reactor = reactor
-        self._splices = splices
-        self._pool = pool
-
-    def stopService(self) -> Optional[Deferred[None]]:
-        """Tell the websockets, and let them hear it."""
-        super().stopService()
-        self._pool.close()
-        if not len(self._splices):
-            return None
-        self._splices.close_all(GOING_AWAY, "the server is stopping")
-        return deferLater(self._reactor, FAREWELL_SECONDS, lambda: None)
+    site: EdgeSite
+    face: IProtocolFactory
+    carriage: Carriage
+    samples: Source
 
 
 class Edges:
     """Makes the edges of one daemon (ConfigError, AccountsError)."""
 
     def __init__(self, identity: Identity, tls: CertificateFiles, worker: IWorker,
-                 embedding: bool, prompt: bool, reactor: Any, daemon: MultiService) -> None:
+                 embedding: bool, prompt: bool, metrics: Metrics, reactor: Any,
+                 daemon: MultiService) -> None:
         self._identity = identity
         self._tls = tls
         self._worker = worker
         self._embedding = embedding
         self._prompt = prompt
+        self._metrics = metrics
         self._reactor = reactor
         self._daemon = daemon
+        self._directories: dict[str, Directory] = {}
 
-    def compose(self, edge: Edge) -> IProtocolFactory:
-        """Give what is to listen for this edge."""
-        reactor = self._reactor
-        pool = Pool(reactor, _timeouts(edge))
-        splices = Splices(reactor, _splice_timing(edge))
-        Sockets(reactor, splices, pool).setServiceParent(self._daemon)
-        origins = parse_origins(edge.allowed_origins)
-        cors = Cors(origins)
-        hop = Hop(edge.name.encode("ascii"), cookies=edge.role == DIRECT)
-        relay = Relay(
-            reactor, pool, splices, hop, origins, Ceilings(edge.limits.body_bytes), cors.fields
-        )
+    def listen(self, key: str, edge: Edge, address: str) -> str:
+        """Make the edge that ``key`` names and listen for it; give where that is, for people."""
+        site, face, carriage, samples = self.compose(edge)
+        port, place = _listen(self._reactor, key, edge, address, face)
+        port.setServiceParent(self._daemon)
+        if isinstance(face, HttpFactory):
+            self._share(edge, face, port, samples)
+        else:
+            carriage.sockets.setServiceParent(self._daemon)
+            self._metrics.add(samples)
+        return place
+
+    def compose(self, edge: Edge) -> Composed:
+        """Make an edge: for this process, or to decide for others."""
+        carriage = Carriage(self._reactor, edge)
+        leases = Leases(self._reactor.seconds)
         make = self._direct if edge.role == DIRECT else self._hop
-        site = make(edge, relay, pool, cors)
-        return make_face(
-            reactor, site.respond, self._carrier(edge), limits=_limits(edge), room=site.room,
-            present=site.present,
-        )
+        forward = carriage.relay.forward if edge.processes == 1 else give_leave
+        site = make(edge, carriage, forward, leases)
+        certificate = self._certificate(edge)
+        if edge.processes == 1:
+            face = carriage.face(site.respond, site.room, site.present, certificate)
+        else:
+            face = HttpFactory(
+                self._reactor, site.respond, (), carriage.limits, site.room,
+                present=site.present, crowd=carriage.limits.crowd(carriage.counts),
+            )
+        return Composed(site, face, carriage, partial(carriage.samples, leases))
 
-    def _direct(self, edge: Edge, relay: Relay, pool: Pool, cors: Cors) -> EdgeSite:
+    def _share(self, edge: Edge, face: HttpFactory, port: Listening, samples: Source) -> None:
+        """Let other processes have the port, and tell them what changes."""
+        terms = Terms(edge, certificate_of(edge, self._tls), level())
+        workers = Workers(self._reactor, face, terms, port.share(), samples)
+        self._metrics.add(workers.samples)
+        self._identity.accounts.when_changed(workers.stale)
+        if edge.name in self._directories:
+            self._directories[edge.name].when_changed(workers.stale)
+        workers.setServiceParent(self._daemon)
+        Punctual(self._reactor, workers.look).setServiceParent(self._daemon)
+
+    def _direct(self, edge: Edge, carriage: Carriage, forward: Forward,
+                leases: Leases) -> EdgeSite:
         identity, directory = self._identity, self._directory(edge)
         registry = SessionRegistry(identity.accounts, directory, identity.proofs.kinds)
         identity.faces.append(registry)
@@ -129,31 +138,36 @@ class Edges:
             authenticator=identity.authenticator,
             sessions=sessions,
             door=Door(routes, entrance.instead),
-            forward=relay.forward,
+            forward=forward,
             prefix=edge.prefix,
-            cors=cors,
+            cors=carriage.cors,
             ancestors=frame_ancestors(edge.frame_ancestors),
             body=STREAM,
+            owners=Guard(identity.authenticator, identity.registry, _HOP, sessions),
+            more=(self._metrics.route(edge.prefix.encode("ascii") + METRICS),),
         )
 
-    def _hop(self, edge: Edge, relay: Relay, pool: Pool, cors: Cors) -> EdgeSite:
+    def _hop(self, edge: Edge, carriage: Carriage, forward: Forward,
+             leases: Leases) -> EdgeSite:
         reactor, identity = self._reactor, self._identity
-        leases = Leases(reactor.seconds)
         prefix = edge.prefix.encode("ascii")
         below = prefix + b"/desktop/"
         asked = self._agent if edge.role == AGENT else self._webapp
-        authoriser = asked(edge, pool, leases, below)
+        authoriser = asked(edge, carriage.pool, leases, below)
         Punctual(reactor, authoriser.look).setServiceParent(self._daemon)
-        more = [Revocations(leases, parse_origins(edge.allowed_origins)).route(prefix)]
+        more = [
+            Revocations(leases, parse_origins(edge.allowed_origins)).route(prefix),
+            self._metrics.route(prefix + METRICS),
+        ]
         if edge.role == AGENT:
             more.append(Route(b"GET", prefix + b"/agent/__healthcheck", PUBLIC, healthy))
         sessions = Sessions(identity.proofs, SessionCookie(self._embedding), False)
         return EdgeSite(
             name=edge.name.encode("ascii"),
             authoriser=authoriser,
-            forward=relay.forward,
+            forward=forward,
             prefix=prefix,
-            cors=cors,
+            cors=carriage.cors,
             more=more,
             lobby=Guard(identity.authenticator, identity.registry, _HOP, sessions),
             body=STREAM,
@@ -178,26 +192,17 @@ class Edges:
         read = partial(read_sessions, edge.directory, os.environ, edge.upstream)
         directory = Directory(self._reactor, edge.directory, read, self._worker)
         directory.setServiceParent(self._daemon)
+        self._directories[edge.name] = directory
         return directory
 
-    def _carrier(self, edge: Edge) -> Carrier:
-        return Carrier(
-            self._certificate(edge),
-            Plain(edge.tls.plain_http),
-            Proxies(edge.trusted_proxies),
-            Proxies(edge.proxy_protocol),
-        )
-
     def _certificate(self, edge: Edge) -> CertificateFiles:
-        tls = edge.tls
-        if tls.pem_certificate is None:
+        if edge.tls.pem_certificate is None:
             return self._tls
-        key = tls.pem_key or tls.pem_certificate
-        return CertificateFiles(self._reactor, tls.pem_certificate, key)
+        return CertificateFiles(self._reactor, *certificate_of(edge, self._tls))
 
 
-def listen(reactor: Any, key: str, edge: Edge, address: str,
-           factory: IProtocolFactory) -> tuple[Listening, str]:
+def _listen(reactor: Any, key: str, edge: Edge, address: str,
+            factory: IProtocolFactory) -> tuple[Listening, str]:
     """Listen for an edge; give the port and where it is, for people (ConfigError)."""
     place = edge.listen
     if place.unix_socket is not None:
@@ -227,35 +232,8 @@ def _auth(edge: Edge) -> tuple[Any, bytes]:
 def _tickets(edge: Edge) -> Optional[Tickets]:
     if edge.ticket_key is None:
         return None
-    return Tickets(load_keys(edge.ticket_key), AGENT_HOP, time.time)
+    return Tickets(KeyFile(edge.ticket_key), AGENT_HOP, time.time)
 
 
 def _ask_timing(edge: Edge) -> AskTiming:
     return AskTiming(edge.lease_seconds, edge.auth.grace_seconds)
-
-
-def _splice_timing(edge: Edge) -> SpliceTiming:
-    return SpliceTiming(ping=edge.timeouts.ping, dead=edge.timeouts.dead)
-
-
-def _timeouts(edge: Edge) -> Timeouts:
-    seconds = edge.timeouts
-    return Timeouts(
-        resolve=seconds.connect,
-        connect=seconds.connect,
-        answer=seconds.answer,
-        idle=seconds.body_idle,
-    )
-
-
-def _limits(edge: Edge) -> Limits:
-    limits = edge.limits
-    return Limits(
-        head_timeout=edge.timeouts.head,
-        idle_timeout=edge.timeouts.keep_alive,
-        connections=limits.connections,
-        connections_per_address=limits.connections_per_address,
-        head=HeadLimits(
-            request_line=limits.request_line, head=limits.header_bytes, fields=limits.header_count
-        ),
-    )

@@ -43,6 +43,7 @@ class IDisplay(Interface):
     """Something with pixels that takes keys."""
 
     size = Attribute("(width, height) in pixels.")
+    screens = Attribute("Its layout: each `Screen`, at least one, sorted by ident (tuple).")
     name = Attribute("What the desktop is called, for people (str).")
 
     def observe(observer: Any) -> Callable[[], None]:
@@ -79,9 +80,10 @@ class IDisplay(Interface):
         """Forget what was copied, on the desktop and with everyone who was offered it."""
 
     def resize(width: int, height: int, screens: Sequence[Screen]) -> Deferred[int]:
-        """Change the size; fires with 0 done, 2 no resources or 3 invalid layout.
+        """Change size and layout; fires with 0 done, 2 no resources or 3 invalid layout.
 
-        The numbers are rfbproto's for ExtendedDesktopSize.
+        The numbers are rfbproto's for ExtendedDesktopSize.  No screens are one that
+        covers all.  Changes are made in the order in which they are asked for.
         """
 
 
@@ -227,6 +229,9 @@ class IViewer(Interface):
     connected_at = Attribute("Seconds since the epoch (float).")
     measures = Attribute("What serving it takes (`kasmd.viewer.measures.Measures`).")
     grant = Attribute("The `IGrant` of its seat, None before it has one.")
+    max_bandwidth = Attribute(
+        "Bytes a second that this one may be sent (float), None: what holds for all."
+    )
 
     def repaint() -> None:
         """Send all of the picture again, as far as it may be seen."""
@@ -239,6 +244,9 @@ class IViewer(Interface):
 
     def serve_anew() -> None:
         """Serve by the numbers (of time, of bytes) that hold now."""
+
+    def limit_bandwidth(most: Optional[float]) -> None:
+        """Set ``max_bandwidth``, at once."""
 
     def other_joined(name: str) -> None:
         """Tell that somebody else came, where the client can show it."""

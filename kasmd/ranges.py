@@ -12,8 +12,13 @@ class Range(NamedTuple):
     most: int
 
 
+#: Bytes.
+KILOBIT = 125
+
 LOG_LEVEL = Range(0, 100)
 FRAME_RATE = Range(1, 240)
+#: Of KILOBIT bytes, a second.
+BANDWIDTH = Range(8, 100_000_000)
 STALLED_SECONDS = Range(1, 86_400)
 VIEWERS = Range(1, 10_000)
 CLIPBOARD_BYTES = Range(0, 256 << 20)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Union
+from typing import Optional, Union
 
 from kasmd.config.values import Encoding
 from kasmd.display.upstream import UpstreamDisplay
 from kasmd.display.x11 import X11Display
 from kasmd.identity import Identity
 from kasmd.log import output
-from kasmd.ranges import line_of_text
+from kasmd.ranges import KILOBIT, line_of_text
 from kasmd.rfb.limits import Limits
 from kasmd.rights import NOTHING, Right
 from kasmd.viewer.quality import Rules
@@ -40,6 +40,9 @@ def compose_settings(
         display.set_frame_rate(most)
         serve(frame=1 / most)
 
+    def set_bandwidth(kilobits: Optional[int]) -> None:
+        serve(rules=around.rules._replace(max_bandwidth=_bytes(kilobits)))
+
     def set_clipboard_bytes(most: int) -> None:
         display.set_clipboard_bytes(most)
         serve(limits=wire_limits(most))
@@ -53,6 +56,7 @@ def compose_settings(
         Setting("desktop_name", lambda: display.name, display.rename, line_of_text),
         Setting("allow_resize", lambda: Right.RESIZE & registry.withheld == NOTHING, allow_resize),
         Setting("max_frame_rate", lambda: round(1 / around.frame), set_frame_rate),
+        Setting("max_bandwidth", lambda: _kilobits(around.rules.max_bandwidth), set_bandwidth),
         Setting("viewers", lambda: around.max_viewers, lambda most: serve(max_viewers=most)),
         Setting("stalled_viewer_seconds", lambda: around.patience,
                 lambda seconds: serve(patience=seconds)),
@@ -67,7 +71,6 @@ def compose_settings(
 def rules_of(encoding: Encoding) -> Rules:
     """Give what the viewers are told of quality."""
     rects, video = encoding.rect_encoding_mode, encoding.video_encoding_mode
-    kilobits = encoding.max_bandwidth
     return Rules(
         min_quality=rects.min_quality,
         max_quality=rects.max_quality,
@@ -78,10 +81,18 @@ def rules_of(encoding: Encoding) -> Rules:
         video_out_time=video.exit_video_encoding_mode.time_threshold,
         max_resolution=(video.max_resolution.width, video.max_resolution.height),
         scaling=_SCALINGS.index(video.scaling_algorithm),
-        max_bandwidth=None if kilobits is None else kilobits * 125,
+        max_bandwidth=_bytes(encoding.max_bandwidth),
     )
 
 
 def wire_limits(clipboard_bytes: int) -> Limits:
     """Give the ceilings of what viewers may say."""
     return Limits(cut_text=clipboard_bytes, clipboard=clipboard_bytes)
+
+
+def _bytes(kilobits: Optional[int]) -> Optional[float]:
+    return None if kilobits is None else kilobits * KILOBIT
+
+
+def _kilobits(most: Optional[float]) -> Optional[int]:
+    return None if most is None else round(most / KILOBIT)

@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import Any, Mapping, Optional, Sequence, Union
 
 from twisted.application.service import Service
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.tcp import Port
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from kasmd.display.upstream import UpstreamDisplay
 from kasmd.display.x11 import X11Display
 from kasmd.errors import AccountsError, ConfigError, DisplayLost
+from kasmd.http.acceptor import Acceptor
 from kasmd.interfaces import Account, IRoster
 from kasmd.permission import durable
 from kasmd.permission.accounts import rewrite
@@ -84,14 +85,14 @@ class StateDirectory(Service):
 class Listening(Service):
     """A port that listens from the making of this until the service stops."""
 
-    def __init__(self, port: IListeningPort) -> None:
+    def __init__(self, port: Union[Port, Acceptor]) -> None:
         self._port = port
 
     @property
     def number(self) -> int:
         """The TCP port's number."""
-        host = self._port.getHost()
-        return host.port if isinstance(host, (IPv4Address, IPv6Address)) else 0
+        address = self._port.socket.getsockname()
+        return int(address[1]) if isinstance(address, tuple) else 0
 
     @classmethod
     def tcp(cls, reactor: Any, key: str, number: int, interface: str,
@@ -127,10 +128,15 @@ class Listening(Service):
         if not ours or name not in names:
             raise ConfigError(f"{key}: systemd gave this process no socket called {name!a}")
         descriptor = _FIRST_SYSTEMD_SOCKET + names.index(name)
-        with socket.socket(fileno=os.dup(descriptor)) as opened:
-            opened.setblocking(False)
-            family = opened.family
-        return cls(reactor.adoptStreamPort(descriptor, family, factory))
+        acceptor = Acceptor(reactor, socket.socket(fileno=os.dup(descriptor)), factory)
+        acceptor.startReading()
+        return cls(acceptor)
+
+    def share(self) -> socket.socket:
+        """Leave the connections to others; give what they accept them on."""
+        self._port.stopReading()
+        shared: socket.socket = self._port.socket
+        return shared
 
     def stopService(self) -> Optional[Deferred[None]]:
         """Stop listening."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import gc
 import getpass
 import os
 import socket
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -23,8 +25,9 @@ from kasmd.display.programs import check_installed
 from kasmd.display.service import DesktopService, DesktopSettings
 from kasmd.display.upstream import Place, UpstreamDisplay
 from kasmd.display.x11 import X11Display
-from kasmd.edges import Edges, listen
+from kasmd.edges import Edges
 from kasmd.errors import KasmdError
+from kasmd.http.counts import Counts
 from kasmd.http.face import Plain
 from kasmd.http.proxies import Proxies
 from kasmd.http.server import Request
@@ -33,9 +36,11 @@ from kasmd.identity import Identity, compose_identity
 from kasmd.interfaces import IDisplay, ISeat, IViewerTransport, Principal
 from kasmd.log.daemon import LoggedService
 from kasmd.log.output import set_level
+from kasmd.metrics import DESKTOP_FACE, Metrics, of_desktop, of_face, of_lockout
+from kasmd.permission.keyfile import KeyFile
 from kasmd.permission.prevention import Prevention
 from kasmd.permission.seat import Hold, Seat
-from kasmd.permission.tickets import DESKTOP_HOP, Tickets, load_keys
+from kasmd.permission.tickets import DESKTOP_HOP, Tickets
 from kasmd.settings import compose_settings, rules_of, wire_limits
 from kasmd.startup import (
     Ending,
@@ -71,6 +76,10 @@ from kasmd.web.uploads import Uploads
 
 #: What a grant is asked for.
 DESKTOP = "desktop"
+#: Seconds after which a thread that works lets the reactor's go on.
+SWITCH_INTERVAL = 0.001
+#: Where Prometheus looks if nobody tells it more.
+METRICS = b"/metrics"
 
 
 class Options(usage.Options):
@@ -85,10 +94,13 @@ def makeService(options: Options) -> IService:
     """Give the daemon; a wrong value ends the process with a line that says which."""
     from twisted.internet import reactor
 
+    sys.setswitchinterval(SWITCH_INTERVAL)
     try:
         configuration = load(options["config"], os.environ)
         daemon = _logged(configuration.logging, options, reactor)
         compose(configuration, reactor).setServiceParent(daemon)
+        # To look through all that is loaded by now for garbage takes 50 ms each time.
+        gc.freeze()
         return daemon
     except KasmdError as error:
         raise SystemExit(f"kasmd: {error}") from None
@@ -112,30 +124,32 @@ def compose(configuration: Configuration, reactor: Any) -> MultiService:
     identity = compose_identity(configuration, state.path, reactor, daemon)
     Ending(reactor).setServiceParent(daemon)
     tls = _certificate(configuration, state, reactor)
+    metrics = Metrics()
+    metrics.add(of_lockout(identity.lockout, identity.guarded))
     if configuration.desktop.enabled:
-        _compose_desktop(configuration, state, identity, tls, reactor, daemon)
-    _compose_edges(configuration, identity, tls, reactor, daemon)
+        _compose_desktop(configuration, state, identity, tls, metrics, reactor, daemon)
+    _compose_edges(configuration, identity, tls, metrics, reactor, daemon)
     return daemon
 
 
 def _compose_edges(configuration: Configuration, identity: Identity, tls: CertificateFiles,
-                   reactor: Any, daemon: MultiService) -> None:
+                   metrics: Metrics, reactor: Any, daemon: MultiService) -> None:
     """Make the edges, and listen for them."""
     site, network = configuration.site, configuration.network
     prompt = site.login == "basic"
     edges = Edges(
-        identity, tls, ThreadWorker(reactor), site.embedding, prompt, reactor, daemon
+        identity, tls, ThreadWorker(reactor), site.embedding, prompt, metrics, reactor, daemon
     )
     for number, edge in enumerate(configuration.edge):
         address = _address(edge.listen.interface, network)
         key = f"edge[{number}].listen"
-        port, place = listen(reactor, key, edge, address, edges.compose(edge))
-        port.setServiceParent(daemon)
+        place = edges.listen(key, edge, address)
         _tell(f"edge {edge.name}, {edge.role}: {place}")
 
 
 def _compose_desktop(configuration: Configuration, state: StateDirectory, identity: Identity,
-                     tls: CertificateFiles, reactor: Any, daemon: MultiService) -> None:
+                     tls: CertificateFiles, metrics: Metrics, reactor: Any,
+                     daemon: MultiService) -> None:
     """Make the desktop with its site, and listen for it."""
     registry, authenticator = identity.registry, identity.authenticator
     display = _display(configuration, state, reactor, daemon)
@@ -170,6 +184,9 @@ def _compose_desktop(configuration: Configuration, state: StateDirectory, identi
         rules=rules_of(configuration.encoding),
     )
     Farewell(reactor, roster).setServiceParent(daemon)
+    counts = Counts()
+    metrics.add(of_face(DESKTOP_FACE, counts))
+    metrics.add(of_desktop(roster, around.totals))
     origins = parse_origins(configuration.site.allowed_origins)
     seat_of = partial(_seat, display, hold, prevention)
     kasmvnc = KasmvncApi(
@@ -205,7 +222,7 @@ def _compose_desktop(configuration: Configuration, state: StateDirectory, identi
         pages=pages,
         make_viewer=partial(_viewer, around),
         mounts=_mounts(configuration),
-        more=[*kasmvnc.routes(), *own.routes()],
+        more=[*kasmvnc.routes(), *own.routes(), metrics.route(METRICS)],
         entrance=identity.entrance,
         tickets=_tickets(configuration.security.ticket_key),
         proxies=Proxies(configuration.network.trusted_proxies),
@@ -214,6 +231,7 @@ def _compose_desktop(configuration: Configuration, state: StateDirectory, identi
         target=DESKTOP,
         tls=tls,
         plain=Plain(configuration.site.plain_http),
+        counts=counts,
     )
     _listen(configuration, site, reactor, daemon)
     _listen_natively(configuration, around, tls, reactor, daemon)
@@ -242,6 +260,7 @@ def _upstream(configuration: Configuration, where: Place, reactor: Any,
         configuration.encoding.max_frame_rate,
         (size.width, size.height),
         configuration.limits.clipboard_bytes,
+        settings.max_screens,
     )
     Watching(display).setServiceParent(daemon)
     return display
@@ -261,6 +280,7 @@ def _display(configuration: Configuration, state: StateDirectory, reactor: Any,
         configuration.encoding.max_frame_rate,
         (size.width, size.height),
         configuration.limits.clipboard_bytes,
+        settings.max_screens,
     )
     if settings.x11:
         Watching(display).setServiceParent(daemon)
@@ -296,7 +316,7 @@ def _certificate(configuration: Configuration, state: StateDirectory,
 
 def _tickets(path: Optional[str]) -> Optional[Tickets]:
     """Give what reads the tickets of an edge in front, where one is believed (AccountsError)."""
-    return Tickets(load_keys(path), DESKTOP_HOP, time.time) if path else None
+    return Tickets(KeyFile(path), DESKTOP_HOP, time.time) if path else None
 
 
 def _mounts(configuration: Configuration) -> tuple[Mount, ...]:

@@ -7,15 +7,9 @@ import socket
 import stat
 from typing import Optional
 
-from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
 from twisted.internet.threads import deferToThread
 
-from kasmd.edge.dial import Timeouts
-from kasmd.edge.pool import Pool
-from kasmd.edge.splice import Splices, Timing
-from kasmd.edges import Sockets
 from kasmd.errors import ConfigError
 from kasmd.permission.kasmpasswd import hash_password
 from tests.test_tap import Case
@@ -47,7 +41,9 @@ edge:
 """
 
 
-class EdgeTests(Case):
+class EdgeCase(Case):
+    """Edges of one daemon, in this process."""
+
     def edges(self, text: str = EDGES) -> None:
         """Make them, with one session that nothing serves."""
         (self.folder / "kasmpasswd").write_text(f"own:{hash_password('secret')}:rwo\n")
@@ -83,6 +79,8 @@ class EdgeTests(Case):
         assert found is not None, self.printed
         return found[1]
 
+
+class EdgeTests(EdgeCase):
     async def test_a_direct_edge_has_kasmds_own_log_in(self) -> None:
         self.edges()
         front = self.place("front")
@@ -144,9 +142,3 @@ class EdgeTests(Case):
         text = EDGES.replace("{{port: 0}}", "{{systemd_socket: web}}")
         with self.assertRaisesRegex(ConfigError, r"edge\[0\]\.listen\.systemd_socket: systemd"):
             self.edges(text)
-
-    def test_without_websockets_nobody_is_waited_for(self) -> None:
-        sockets = Sockets(
-            Clock(), Splices(reactor, Timing()), Pool(reactor, Timeouts())  # type: ignore
-        )
-        self.assertIsNone(sockets.stopService())

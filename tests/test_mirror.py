@@ -8,7 +8,7 @@ from typing import Iterator
 ROOT = Path(__file__).parents[1]
 #: Modules in which nothing runs: names, numbers, shapes.
 WORDS = {
-    "client/errors", "client/values", "display/layout", "errors", "interfaces", "rfb/limits",
+    "client/errors", "client/values", "errors", "interfaces", "rfb/limits",
     "rfb/messages", "rfb/numbers", "rfb/said", "screen/cursor", "web/api/schemas",
 }
 #: Parts that are met only together: the tests of the whole, and what they test.
@@ -25,9 +25,10 @@ TOGETHER = {
     "display/test_service": {"display/x11_server"},
     "edge/test_dial": {"trust"},
     "edge/test_pool": {"edge/exchange", "edge/upstream"},
-    "edge/test_relay": {"edge/passage", "edge/websocket"},
+    "edge/test_relay": {"edge/passage"},
     "edge/test_webapp": {"edge/kasm"},
     "contracts/test_display": {"display/recorder"},
+    "test_processes": {"worker"},
     "test_tap": {"identity"},
     "viewer/test_protocol": {"viewer/surroundings"},
     "web/test_kasmvnc_api": {"web/kasmvnc_says", "web/kasmvnc_users"},

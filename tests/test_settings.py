@@ -22,7 +22,9 @@ from kasmd.log import output
 from kasmd.permission.accounts import MemoryAccounts
 from kasmd.permission.lockout import AccountLockout, Lockout
 from kasmd.permission.registry import Registry
+from kasmd.rfb.numbers import Encoding as Encodings
 from kasmd.rights import WRITE, Right
+from kasmd.screen.geometry import Rect
 from kasmd.settings import compose_settings, rules_of
 from kasmd.viewer.quality import Rules
 from kasmd.web.api.schemas import SCHEMAS
@@ -82,6 +84,20 @@ class Tests(TestCase):
         self.scene.watch()
         refused = self.scene.watch()
         self.assertEqual(refused.line.closed, (1013, "there are 1 viewers already"))
+
+    def test_max_bandwidth(self) -> None:
+        watcher, other = self.scene.watch(), self.scene.watch()
+        other.viewer.limit_bandwidth(50_000)
+        self.change("max_bandwidth", None, 80)
+        for each, most in ((watcher, 10_000), (other, 50_000)):
+            each.client.send_encodings([Encodings.RAW, Encodings.LAST_RECT])
+            came = []
+            for _ in range(4000):
+                each.exchange()
+                each.client.send_update_request(False, Rect(0, 0, *each.size))
+                came.append(sum(len(rectangle.payload) for rectangle in each.rectangles))
+                self.scene.clock.advance(0.001)
+            self.assertTrue(0.8 < came[-1] / (4 * most) < 1.2 + 8192 * 4 / (4 * most), came[-1])
 
     def test_every_frame_rate_is_read_as_it_was_given(self) -> None:
         for rate in range(1, 241):

@@ -13,9 +13,10 @@ from typing import Callable
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from kasmd.display.x11 import X11Display
@@ -230,3 +231,36 @@ class FirstAccountTests(Case):
         with self.assertRaises(AccountsError) as caught:
             first_account(missing, self.folder)
         self.assertIn(missing, str(caught.exception))
+
+
+class SystemdTests(TestCase):
+    """A socket that systemd opened, which stays systemd's."""
+
+    async def test_a_unix_socket_keeps_its_mode_and_its_place(self) -> None:
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        path = Path(folder) / "s"
+        with socket.socket(socket.AF_UNIX) as opened:
+            opened.bind(str(path))
+            opened.listen()
+            path.chmod(0o600)
+            # The first of systemd's descriptors is 3.
+            names = [*["other"] * (opened.fileno() - 3), "web"]
+            environ = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDNAMES": ":".join(names)}
+            came: Deferred[None] = Deferred()
+
+            class Arrival(Protocol):
+                def connectionMade(self) -> None:
+                    self.transport.abortConnection()
+
+                def connectionLost(self, reason: Failure = connectionDone) -> None:
+                    came.callback(None)
+
+            factory = Factory.forProtocol(Arrival)
+            port = Listening.systemd(reactor, "listen", "web", factory, environ)
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(path))
+                await came
+            self.assertEqual(port.number, 0)
+            port.stopService()
+        self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)

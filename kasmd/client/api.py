@@ -17,9 +17,11 @@ from kasmd.client.values import (
     Download,
     File,
     Invitation,
+    Layout,
     Login,
     MadeToken,
     Rights,
+    Screen,
     Session,
     Settings,
     Statistics,
@@ -88,6 +90,10 @@ class Client:
     async def get_session(self, id: str) -> Session:
         return Session(**(await self._ask("GET", _at("sessions", id))).value)
 
+    async def patch_session(self, id: str, max_bandwidth: Optional[int]) -> Session:
+        body = {"max_bandwidth": max_bandwidth}
+        return Session(**(await self._ask("PATCH", _at("sessions", id), body)).value)
+
     async def message_session(self, id: str, text: str) -> bool:
         """Tell whether it was shown."""
         path = _at("sessions", id) + "/messages"
@@ -135,6 +141,11 @@ class Client:
         query = {"width": str(width), "height": str(height), "quality": str(quality)}
         return (await self._ask("GET", "/screenshot", None, query)).body
 
+    async def get_screens(self) -> Layout:
+        layout = (await self._ask("GET", "/screens")).value
+        screens = tuple(Screen(**each) for each in layout["screens"])
+        return Layout(layout["width"], layout["height"], screens)
+
     async def get_clipboard(self) -> str:
         return str((await self._ask("GET", "/clipboard")).value["text"])
 
@@ -161,7 +172,7 @@ class Client:
     async def get_settings(self) -> Settings:
         return _settings(await self._ask("GET", "/settings"))
 
-    async def patch_settings(self, etag: str = "", **settings: Union[str, float]) -> Settings:
+    async def patch_settings(self, etag: str = "", **settings: Union[str, float, None]) -> Settings:
         return _settings(await self._ask("PATCH", "/settings", settings, {}, etag))
 
     async def events(self) -> Events:

@@ -25,6 +25,7 @@ class Session(NamedTuple):
     peer: str
     since: float
     rights: Rights
+    max_bandwidth: Optional[int] = None
 
 
 class Change(NamedTuple):
@@ -47,6 +48,7 @@ class Settings(NamedTuple):
     desktop_name: str
     allow_resize: bool
     max_frame_rate: int
+    max_bandwidth: Optional[int]
     viewers: int
     stalled_viewer_seconds: float
     clipboard_bytes: int
@@ -80,6 +82,24 @@ class Statistics(NamedTuple):
     cpu: float
     network_recent: float
     network: float
+
+
+class Screen(NamedTuple):
+    """One screen of the desktop, in pixels."""
+
+    id: int
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+class Layout(NamedTuple):
+    """The desktop's size in pixels, and its screens."""
+
+    width: int
+    height: int
+    screens: tuple[Screen, ...]
 
 
 class Invitation(NamedTuple):

@@ -16,9 +16,18 @@ from kasmd.codec.base import (
     Rectangle,
 )
 from kasmd.codec.compact import TooLong
+from kasmd.codec.cuts import cut
 from kasmd.codec.deflate import ZlibStream
 from kasmd.codec.palette import Palette, palette_of
-from kasmd.codec.tiles import FLAT, PHOTO, TILE, areas_of, commonest_kind, kinds_of
+from kasmd.codec.tiles import (
+    FLAT,
+    PHOTO,
+    TILE,
+    Area,
+    areas_of,
+    commonest_kind,
+    kinds_of,
+)
 from kasmd.screen.geometry import Rect
 from kasmd.screen.pixels import Pixels, as_values
 from kasmd.screen.region import Region
@@ -28,6 +37,9 @@ STREAMED = frozenset({ZLIB, ZRLE})
 
 #: Up to so many pixels it does not pay to look for areas.
 _SMALL = TILE * TILE
+
+#: What has more than two colours, and no more than so many, may have fewer in its parts.
+_CUT_COLOURS = 16
 
 #: How much a piece may be; see `pieces`.  A slow viewer holds one piece of Raw.
 _RAW_BYTES = 256 << 10
@@ -76,12 +88,9 @@ def _encode_tight(pixels: Pixels, rect: Rect, parameters: Parameters) -> list[Re
         if parameters.single or rect.area <= _SMALL:
             return [Rectangle(rect, TIGHT, _whole(pixels, parameters))]
         return [
-            Rectangle(
-                area.rect.moved(rect.x, rect.y),
-                TIGHT,
-                _payload(_part(pixels, area.rect), area.kind, parameters),
-            )
+            Rectangle(part.moved(rect.x, rect.y), TIGHT, payload)
             for area in areas_of(as_values(pixels))
+            for part, payload in _area(pixels, area, parameters)
         ]
     except TooLong:
         if parameters.single:
@@ -103,23 +112,31 @@ def _whole(pixels: Pixels, parameters: Parameters) -> bytes:
     """Encode a picture as one rectangle."""
     palette = palette_of(pixels)
     if palette is not None:
-        return _few_colours(pixels, palette, parameters)
+        return _few_colours(palette, parameters)
     return _many_colours(pixels, PHOTO if _is_photograph(pixels) else FLAT, parameters)
 
 
-def _payload(pixels: Pixels, kind: int, parameters: Parameters) -> bytes:
-    """Encode an area of one kind."""
+def _area(pixels: Pixels, area: Area, parameters: Parameters) -> Iterator[tuple[Rect, bytes]]:
+    """Encode an area of one kind, in parts where those have fewer colours."""
+    rect, kind = area
+    part = _part(pixels, rect)
     if kind not in (FLAT, PHOTO):
-        return tight.encode_fill(pixels, parameters.format)
-    palette = palette_of(pixels) if kind == FLAT else None
-    if palette is not None:
-        return _few_colours(pixels, palette, parameters)
-    return _many_colours(pixels, kind, parameters)
+        yield rect, tight.encode_fill(part, parameters.format)
+        return
+    palette = palette_of(part) if kind == FLAT else None
+    if palette is None:
+        yield rect, _many_colours(part, kind, parameters)
+        return
+    several = 2 < palette.size <= _CUT_COLOURS
+    parts = cut(palette.indices) if several else [Rect(0, 0, rect.width, rect.height)]
+    for piece in parts:
+        colours = palette if len(parts) == 1 else palette.part(piece)
+        yield piece.moved(rect.x, rect.y), _few_colours(colours, parameters)
 
 
-def _few_colours(pixels: Pixels, palette: Palette, parameters: Parameters) -> bytes:
+def _few_colours(palette: Palette, parameters: Parameters) -> bytes:
     if palette.size == 1:
-        return tight.encode_fill(pixels, parameters.format)
+        return tight.encode_fill(palette.colours, parameters.format)
     return tight.encode_palette(palette, parameters.format, parameters.compress_level)
 
 
@@ -135,12 +152,13 @@ def _many_colours(pixels: Pixels, kind: int, parameters: Parameters) -> bytes:
     return tight.encode_copy(pixels, fmt, parameters.compress_level)
 
 
-def pieces(region: Region, parameters: Parameters) -> list[Rect]:
+def pieces(region: Region, parameters: Parameters, most: Optional[int] = None) -> list[Rect]:
     """Cut a region into rectangles that take at most about 4 ms each to encode.
 
-    Together they are exactly the region.
+    Together they are exactly the region; none has more than ``most`` pixels.
     """
-    most = most_pixels(parameters)
+    usual = most_pixels(parameters)
+    most = usual if most is None else min(usual, most)
     return [piece for rect in _upright(region.rects) for piece in _cut(rect, most)]
 
 

@@ -162,9 +162,9 @@ def _decode_tile(
         coloured = mask & Subencoding.COLOURED
         runs = [("colour", tile.dtype)] if coloured else []
         layout = np.dtype([*runs, ("xy", "u1"), ("wh", "u1")])
-        for subrect in np.frombuffer((yield count * layout.itemsize), layout):
-            x, y = int(subrect["xy"]) >> 4, int(subrect["xy"]) & 15
-            wide, high = (int(subrect["wh"]) >> 4) + 1, (int(subrect["wh"]) & 15) + 1
-            colour = subrect["colour"] if coloured else foreground
-            tile[y:y + high, x:x + wide] = colour
+        drawn = np.frombuffer((yield count * layout.itemsize), layout)
+        colours = drawn["colour"].tolist() if coloured else foreground.tolist() * count
+        for colour, place, extent in zip(colours, drawn["xy"].tolist(), drawn["wh"].tolist()):
+            x, y = place >> 4, place & 15
+            tile[y:y + (extent & 15) + 1, x:x + (extent >> 4) + 1] = colour
     return background, foreground

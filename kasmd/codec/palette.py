@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from kasmd.screen.geometry import Rect
 from kasmd.screen.pixels import Pixels, Values, as_values
 
 _HASH_BITS = 16
@@ -27,6 +28,15 @@ class Palette(NamedTuple):
     def size(self) -> int:
         """The number of colours."""
         return self.colours.shape[1]
+
+    def part(self, rect: Rect) -> Palette:
+        """Give the palette of a part of the picture."""
+        indices = self.indices[rect.y:rect.bottom, rect.x:rect.right]
+        counts = np.bincount(indices.ravel(), minlength=self.size)
+        used = np.argsort(-counts, kind="stable")[:np.count_nonzero(counts)]
+        numbers = np.zeros(self.size, np.uint8)
+        numbers[used] = np.arange(len(used))
+        return Palette(self.colours[:, used], numbers.take(indices))
 
 
 def palette_of(pixels: Pixels, most: int = 256) -> Optional[Palette]:

@@ -32,6 +32,8 @@ from kasmd.config.kinds import (
 from kasmd.config.schema import option, required, section
 
 DIRECT, WEBAPP, AGENT = "direct", "webapp", "agent"
+#: Processes of one edge: more than any machine has cores for.
+MAX_PROCESSES = 64
 #: The calls of Kasm's proxies (workspaces.md 1.3 and 1.4).
 AUTH_PATHS = {WEBAPP: "/api/kasm_connect/", AGENT: "/api/internal_auth/"}
 
@@ -109,6 +111,8 @@ class Edge:
     name: str = required(word)
     role: str = required(choice(DIRECT, WEBAPP, AGENT))
     listen: Listen = section(Listen)
+    #: That share its port; 1: the daemon itself.
+    processes: int = option(1, integer(1, MAX_PROCESSES))
     tls: Tls = section(Tls)
     trusted_proxies: tuple[str, ...] = option((), networks)
     proxy_protocol: tuple[str, ...] = option((), networks)

@@ -9,21 +9,16 @@ from __future__ import annotations
 import difflib
 import re
 from typing import AbstractSet as Set
-from typing import Any, Callable, Iterable, Iterator, Mapping, Optional, TypeVar
-
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from typing import Any, Callable, Iterable, Iterator, Mapping, TypeVar
 
 from kasmd.config.kinds import Raw, Unsaid
 from kasmd.config.schema import build, declarations, declared_as
+from kasmd.config.tree import Items, Members, Node, Scalar, compose
 from kasmd.errors import ConfigError
 
 T = TypeVar("T")
 #: What no single key can tell: the key to be named, and the text.
 Contradictions = Iterable[tuple[str, str]]
-
-_NULL = "tag:yaml.org,2002:null"
 
 
 class Reading:
@@ -47,7 +42,7 @@ class Reading:
 
     def read(self, limit: int) -> None:
         """Read the file, of at most ``limit`` bytes (ConfigError if it is no YAML)."""
-        root = _compose(self._path, _text(self._path, limit))
+        root = compose(self._path, _text(self._path, limit))
         if root is not None:
             self._section(root, "")
 
@@ -80,16 +75,16 @@ class Reading:
 
     def _members(self, node: Node, name: str) -> Iterator[tuple[str, Node, int]]:
         """Give the keys of a mapping in full, each with its value and its line."""
-        line = node.start_mark.line + 1
+        line = node.line
         if _is_blank(node):
             return
-        if not isinstance(node, MappingNode):
+        if not isinstance(node, Members):
             self._problem(line, f"{name or 'the file'}: must hold keys, each with its value")
             return
         seen: dict[str, int] = {}
         for key_node, value in node.value:
-            line = key_node.start_mark.line + 1
-            if not isinstance(key_node, ScalarNode):
+            line = key_node.line
+            if not isinstance(key_node, Scalar):
                 self._problem(line, f"{name or 'the file'}: a key must be a word")
                 continue
             key = f"{name}.{key_node.value}" if name else key_node.value
@@ -120,13 +115,13 @@ class Reading:
         """Read a list whose items hold keys."""
         if _is_blank(node):
             return
-        if not isinstance(node, SequenceNode):
+        if not isinstance(node, Items):
             self._problem(line, f"{key}: must be a list, each item with keys of its own")
             return
         self._given[key] = len(node.value)
         for index, item in enumerate(node.value):
             name = f"{key}[{index}]"
-            self._lines[name] = item.start_mark.line + 1
+            self._lines[name] = item.line
             before = len(self._problems)
             self._section(item, name)
             if len(self._problems) == before:
@@ -170,11 +165,12 @@ class Reading:
             self._problem(line, f"{_named(key)}: {_shown(raw)} {error}")
 
     def _raw(self, node: Node) -> Raw:
-        if isinstance(node, ScalarNode):
+        if isinstance(node, Scalar):
             return re.sub(r"\$\{(\w+)\}", self._variable, node.value)
-        if isinstance(node, SequenceNode):
-            if all(isinstance(item, ScalarNode) for item in node.value):
-                return [item.value for item in node.value]
+        if isinstance(node, Items):
+            scalars = [item.value for item in node.value if isinstance(item, Scalar)]
+            if len(scalars) == len(node.value):
+                return scalars
             raise ValueError("must be a plain list")
         raise ValueError("must be a value, and holds keys")
 
@@ -217,22 +213,8 @@ def _text(path: str, limit: int) -> str:
         raise ConfigError(f"{path}:{line}: is not UTF-8") from None
 
 
-def _compose(path: str, text: str) -> Optional[Node]:
-    """Give the tree of the file's nodes, which know their lines."""
-    try:
-        return YAML(typ="rt", pure=True).compose(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f"{path}:{mark.line + 1}" if mark is not None else path
-        raise ConfigError(f"{where}: {error.problem or error.context}") from None
-    except YAMLError as error:
-        raise ConfigError(f"{path}: {' '.join(str(error).split())}") from None
-    except RecursionError:
-        raise ConfigError(f"{path}: is nested too deeply") from None
-
-
 def _is_blank(node: Node) -> bool:
-    return isinstance(node, ScalarNode) and str(node.tag) == _NULL
+    return isinstance(node, Scalar) and node.blank
 
 
 def _named(key: str) -> str:

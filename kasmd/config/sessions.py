@@ -26,8 +26,9 @@ from kasmd.config.reading import Reading
 from kasmd.config.schema import by_name, entries, option, required
 from kasmd.edge.directory import OPEN, Credential, Session
 from kasmd.errors import AccountsError
+from kasmd.permission.keyfile import KeyFile
 from kasmd.permission.registry import EVERYTHING
-from kasmd.permission.tickets import DESKTOP_HOP, Tickets, load_keys
+from kasmd.permission.tickets import DESKTOP_HOP, Tickets
 from kasmd.rights import FEATURES, OWNER, READ, WRITE, Right, rights_from_letters
 
 #: Bytes; two thousand sessions with a key of each kind fit.
@@ -52,10 +53,10 @@ def rights(raw: Raw) -> Right:
     return found
 
 
-def keys_of_tickets(raw: Raw) -> tuple[bytes, ...]:
+def keys_of_tickets(raw: Raw) -> KeyFile:
     """The path of a file with keys, which is read here, and made where there is none."""
     try:
-        return load_keys(path(raw))
+        return KeyFile(path(raw))
     except AccountsError as error:
         raise ValueError(f"is no file of keys: {error}") from None
 
@@ -77,7 +78,7 @@ class CredentialValues:
     password_file: Optional[str] = option(None, optional(secret_file))
     bearer: Optional[str] = option(None, optional(secret))
     bearer_file: Optional[str] = option(None, optional(secret_file))
-    ticket_key: Optional[tuple[bytes, ...]] = option(None, optional(keys_of_tickets))
+    ticket_key: Optional[KeyFile] = option(None, optional(keys_of_tickets))
     rights: Right = option(EVERYTHING, rights)
 
 

@@ -38,8 +38,10 @@ from kasmd.config.kinds import (
 )
 from kasmd.config.schema import entries, option, section
 from kasmd.config.upstreams import QUALITY, place, quality
+from kasmd.display.layout import MAX_SCREENS
 from kasmd.display.upstream import Place
 from kasmd.ranges import (
+    BANDWIDTH,
     BLACKLIST_SECONDS,
     BLACKLIST_THRESHOLD,
     CLIPBOARD_BYTES,
@@ -212,7 +214,7 @@ class Encoding:
     """Frames and kilobits in a second, for one viewer, and how pictures go."""
 
     max_frame_rate: int = option(60, integer(*FRAME_RATE))
-    max_bandwidth: Optional[int] = option(None, either({"none": None}, integer(8, 100_000_000)))
+    max_bandwidth: Optional[int] = option(None, either({"none": None}, integer(*BANDWIDTH)))
     rect_encoding_mode: RectEncodingMode = section(RectEncodingMode)
     video_encoding_mode: VideoEncodingMode = section(VideoEncodingMode)
     video_streaming_mode: VideoStreamingMode = section(VideoStreamingMode)
@@ -245,6 +247,7 @@ class Display:
     rfb_tls: Trusting = section(Trusting)
     rfb_quality: Optional[int] = option(QUALITY, quality)
     max_resolution: MaxResolution = section(MaxResolution)
+    max_screens: int = option(MAX_SCREENS, integer(1, MAX_SCREENS))
     xvfb: tuple[str, ...] = option(("Xvfb",), program)
     window_manager: tuple[str, ...] = option(("openbox",), command)
     terminal: tuple[str, ...] = option(("xterm", "-fa", "Monospace", "-fs", "11"), command)

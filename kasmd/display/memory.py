@@ -8,7 +8,7 @@ import numpy as np
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from kasmd.display.layout import DONE, INVALID_LAYOUT, NO_RESOURCES, is_valid
+from kasmd.display.layout import DONE, NO_RESOURCES, judge
 from kasmd.display.watched import WatchedDisplay
 from kasmd.interfaces import ClipboardContent, IDisplay
 from kasmd.screen.cursor import Cursor
@@ -66,13 +66,16 @@ class MemoryDisplay(WatchedDisplay):
 
     def resize(self, width: int, height: int, screens: Sequence[Screen]) -> Deferred[int]:
         """Obey, up to the largest size; the picture is black then."""
-        if not is_valid(width, height, screens):
-            return succeed(INVALID_LAYOUT)
-        if width > self._max_size[0] or height > self._max_size[1]:
-            return succeed(NO_RESOURCES)
-        if (width, height) != self.size:
-            self._show_anew(width, height, ())
-        return succeed(DONE)
+        status = judge(width, height, screens)
+        if status == DONE and (width > self._max_size[0] or height > self._max_size[1]):
+            status = NO_RESOURCES
+        if status == DONE:
+            layout = self._wanted(width, height, screens)
+            if (width, height) == self.size:
+                self._arrange(layout)
+            else:
+                self._show_anew(width, height, (), layout)
+        return succeed(status)
 
     def paint(self, rect: Rect, pixels: Pixels) -> None:
         """Draw ``pixels`` (height x width x 4)."""

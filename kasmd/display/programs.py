@@ -6,7 +6,8 @@ import os
 import shutil
 import signal
 from collections import deque
-from typing import Any, Callable, Mapping, NamedTuple, Optional, Sequence
+from contextlib import nullcontext
+from typing import Any, Callable, ContextManager, Mapping, NamedTuple, Optional, Sequence
 
 from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred, succeed
@@ -52,6 +53,10 @@ class Pace(NamedTuple):
     patience: float = 3.0
 
 
+#: Gives, around a start, which descriptors of ours the program has by which numbers.
+Lend = Callable[[], ContextManager[Mapping[int, int]]]
+
+
 class Program:
     """One command, started again when it ends until it is stopped.
 
@@ -67,6 +72,7 @@ class Program:
         ended: Callable[[], None] = lambda: None,
         said: Optional[Callable[[bytes], None]] = None,
         pace: Pace = Pace(),
+        lend: Lend = lambda: nullcontext({}),
     ) -> None:
         self.argv = tuple(argv)
         self.name = os.path.basename(argv[0])
@@ -74,6 +80,7 @@ class Program:
         self._ended = ended
         self._said = said
         self._pace = pace
+        self._lend = lend
         self._environment: Mapping[str, str] = {}
         self._child: Optional[_Child] = None
         self._again: Optional[DelayedCall] = None
@@ -115,6 +122,11 @@ class Program:
                 self._pace.patience, self._child.signal_all, signal.SIGKILL
             )
 
+    def kill(self) -> None:
+        """Send SIGKILL; it is started again if it is wanted."""
+        if self._child is not None:
+            self._child.signal_all(signal.SIGKILL)
+
     def _spawn(self) -> None:
         self._again = None
         child = _Child(self._reactor, self._said, self._exited)
@@ -122,10 +134,11 @@ class Program:
         if self._said is not None:
             descriptors[3] = "r"
         self._child = child
-        self._reactor.spawnProcess(
-            child, _LEASH[0], [*_LEASH, *self.argv], dict(self._environment), None,
-            childFDs=descriptors,
-        )
+        with self._lend() as lent:
+            self._reactor.spawnProcess(
+                child, _LEASH[0], [*_LEASH, *self.argv], dict(self._environment), None,
+                childFDs={**descriptors, **lent},
+            )
 
     def _exited(self, child: _Child, reason: str, last_words: Sequence[str]) -> None:
         self._child = None

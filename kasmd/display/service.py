@@ -7,7 +7,7 @@ import re
 import secrets
 import socket
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any, Optional, Sequence
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
@@ -18,6 +18,7 @@ from kasmd.display.programs import Program, check_installed
 from kasmd.display.x11 import X11Display
 from kasmd.display.x11_authority import COOKIE_NAME, FAMILY_WILD, Entry, format_entry
 from kasmd.errors import DisplayLost
+from kasmd.screen.geometry import Screen
 
 _SOCKET = "/tmp/.X11-unix/X{}"
 _COOKIE_BYTES = 16
@@ -58,6 +59,7 @@ class DesktopService(Service):
         self._settings = settings
         self._display = display
         self._size = settings.width, settings.height
+        self._screens: Sequence[Screen] = ()
         self._number = b""
         self._xvfb = Program(reactor, self._xvfb_command(), self._xvfb_ended, self._xvfb_said)
         manager, terminal = settings.window_manager, settings.terminal
@@ -124,7 +126,7 @@ class DesktopService(Service):
         display = self._display
         display.where, display.authority = f":{number}", self.authority
         try:
-            await display.connect(self._size)
+            await display.connect(self._size, self._screens)
         except DisplayLost as error:
             self.log.warn("the X server was started in vain: {error}", error=error)
             self._xvfb.end()
@@ -157,7 +159,7 @@ class DesktopService(Service):
     def _xvfb_ended(self) -> None:
         """The screen is gone: so are the programs on it, and what Xvfb may have left."""
         if self.ready.called:
-            self._size = self._display.size
+            self._size, self._screens = self._display.size, self._display.screens
         self._display.disconnect()
         for client in self._clients:
             client.stop()

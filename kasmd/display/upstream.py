@@ -18,18 +18,18 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from kasmd.display.layout import DONE, INVALID_LAYOUT, NO_RESOURCES, is_valid
+from kasmd.display.layout import DONE, MAX_SCREENS, NO_RESOURCES, fitting, judge
 from kasmd.display.upstream_session import Face, UpstreamSession
 from kasmd.display.upstream_wire import Lost, Patience, UpstreamWire
-from kasmd.display.watched import WatchedDisplay
+from kasmd.display.watched import Patch, WatchedDisplay
 from kasmd.errors import DisplayLost
 from kasmd.interfaces import ClipboardContent, IDisplay, IWorker
 from kasmd.ranges import CLIPBOARD_BYTES
 from kasmd.rfb.client import ClientSession
 from kasmd.rfb.client_handshake import Credentials
-from kasmd.rfb.limits import DESKTOP_PIXELS
 from kasmd.screen.framebuffer import Snapshot
-from kasmd.screen.geometry import Rect, Screen
+from kasmd.screen.geometry import Move, Rect, Screen
+from kasmd.screen.region import Region
 from kasmd.trust import Trust
 
 #: Characters of a desktop's name that are kept.
@@ -77,6 +77,7 @@ class UpstreamDisplay(WatchedDisplay):
         max_frame_rate: float = 60.0,
         size: tuple[int, int] = (1024, 768),
         clipboard_bytes: int = CLIPBOARD_BYTES.most,
+        max_screens: int = MAX_SCREENS,
     ) -> None:
         super().__init__(*size, name or str(where))
         self.where = where
@@ -85,6 +86,7 @@ class UpstreamDisplay(WatchedDisplay):
         self._terms = terms
         self._interval = 1 / max_frame_rate
         self._clipboard_bytes = clipboard_bytes
+        self._max_screens = max_screens
         self._named = name is not None
         self._session: Optional[UpstreamSession] = None
         self._dialling: Optional[Deferred[Any]] = None
@@ -94,6 +96,8 @@ class UpstreamDisplay(WatchedDisplay):
         self._resizes: list[Deferred[int]] = []
         self._logged = ""
         self._lost = True
+        #: What is in the picture, and nobody was told of yet.
+        self._taken = Region()
 
     def connect(self) -> Deferred[None]:
         """Connect; fires with the first picture, or fails with DisplayLost.
@@ -155,14 +159,16 @@ class UpstreamDisplay(WatchedDisplay):
             self._session.offer(content)
 
     def resize(self, width: int, height: int, screens: Sequence[Screen]) -> Deferred[int]:
-        """Ask for another size, which not every upstream can have."""
-        if not is_valid(width, height, screens):
-            return succeed(INVALID_LAYOUT)
-        if self._session is None or self._lost or width * height > DESKTOP_PIXELS:
+        """Ask for another size and layout, which not every upstream can have."""
+        status = judge(width, height, screens, self._max_screens)
+        if status != DONE:
+            return succeed(status)
+        if self._session is None or self._lost:
             return succeed(NO_RESOURCES)
-        if (width, height) == self.size:
+        layout = self._wanted(width, height, screens)
+        if (width, height) == self.size and layout == self.screens:
             return succeed(DONE)
-        answer = self._session.resize(width, height)
+        answer = self._session.resize(width, height, layout)
         if answer is None:
             return succeed(NO_RESOURCES)
         answer.addCallback(self._when_sized)
@@ -171,14 +177,38 @@ class UpstreamDisplay(WatchedDisplay):
 
     # What the session tells.
 
-    def _sized(self, width: int, height: int) -> None:
-        if (width, height) != self.size:
+    def _take(self, patches: Sequence[Patch]) -> None:
+        """Take pixels; that they came is told when all of the picture's are here."""
+        change = self._framebuffer.update(patches)
+        if change.moves:
+            self._tell_taken()
+            self._next_frame()
+            self._tell("changed", change.region, change.moves)
+        elif change.region:
+            self._next_frame()
+            self._taken = self._taken.union(change.region)
+
+    def _take_move(self, move: Move) -> None:
+        self._tell_taken()
+        self._show_moved(move)
+
+    def _tell_taken(self) -> None:
+        region, self._taken = self._taken, Region()
+        if region:
+            self._tell("changed", region, ())
+
+    def _sized(self, width: int, height: int, screens: Sequence[Screen]) -> None:
+        if (width, height) == self.size and self._lost:
+            self.screens = fitting(width, height, screens)
+        elif (width, height) == self.size:
+            self._arrange(screens)
+        else:
             kept = Rect(0, 0, *self.size).intersection(Rect(0, 0, width, height))
             patches = []
             if kept is not None and kept.area <= CARRIED:
                 patches = [(kept, self._framebuffer.copy(kept))]
             self._lost = False
-            self._show_anew(width, height, patches)
+            self._show_anew(width, height, patches, screens)
         resizes, self._resizes = self._resizes, []
         for sized in resizes:
             sized.callback(DONE)
@@ -230,8 +260,9 @@ class UpstreamDisplay(WatchedDisplay):
 
     def _face(self) -> Face:
         return Face(
-            show=self._show,
-            move=self._show_moved,
+            show=self._take,
+            move=self._take_move,
+            shown=self._tell_taken,
             sized=self._sized,
             ended=self._update_ended,
             cursor=self._show_cursor,
@@ -261,6 +292,7 @@ class UpstreamDisplay(WatchedDisplay):
 
     def _forget(self, reason: str) -> None:
         self._session = None
+        self._tell_taken()
         self._copied = {}
         if not self._lost:
             self._lost = True

@@ -22,8 +22,12 @@ from kasmd.rfb.said import Received
 from kasmd.screen.geometry import Move, Rect
 from kasmd.screen.pixels import PixelFormat
 
-#: Pixels that are decoded, and shown, at a time; a rectangle that has more comes alone.
+#: Pixels that are decoded at a time; a rectangle that has more comes alone.
 BATCH = 1 << 21
+#: Pixels that are compared and put in before everybody else has a turn: 3 ms.
+BAND = 1 << 19
+#: Seconds after which they have it in any case.
+_TURN = TURN / 2
 #: Rectangles of which the same is true.
 BATCH_RECTANGLES = 1024
 
@@ -32,7 +36,11 @@ Part = Union[list[Patch], Move]
 
 
 class Picture:
-    """What comes over one wire; ``show`` takes patches, ``move`` takes a move."""
+    """What comes over one wire.
+
+    ``show`` takes patches, ``move`` takes a move, and ``shown`` is told when that
+    was all for now.
+    """
 
     log = Logger()
 
@@ -43,12 +51,14 @@ class Picture:
         wire: UpstreamWire,
         show: Callable[[Sequence[Patch]], None],
         move: Callable[[Move], None],
+        shown: Callable[[], None],
     ) -> None:
         self._reactor = reactor
         self._worker = worker
         self._wire = wire
         self._show = show
         self._move = move
+        self._shown = shown
         self._streams = Streams()
         self._batch: list[Received] = []
         self._area = 0
@@ -81,7 +91,7 @@ class Picture:
         self._show_parts(then)
 
     def _show_parts(self, then: Callable[[], None]) -> None:
-        until = self._reactor.seconds() + TURN
+        until = self._reactor.seconds() + _TURN
         while self._parts and not self._wire.ended:
             part = self._parts.popleft()
             if isinstance(part, Move):
@@ -92,6 +102,7 @@ class Picture:
                 self._reactor.callLater(0, self._go_on, then)
                 return
         if not self._wire.ended:
+            self._shown()
             then()
             self._wire.release()
 
@@ -121,7 +132,7 @@ def decoded(
             parts.append(found)
             continue
         for patch in _cut((rect, found)):
-            if not parts or isinstance(parts[-1], Move) or area + patch[0].area > BATCH:
+            if not parts or isinstance(parts[-1], Move) or area + patch[0].area > BAND:
                 parts.append([])
                 area = 0
             last = parts[-1]
@@ -134,7 +145,7 @@ def decoded(
 def _cut(patch: Patch) -> Iterator[Patch]:
     """Give a patch in bands that are no more than is shown at a time."""
     rect, pixels = patch
-    rows = max(1, BATCH // rect.width)
+    rows = max(1, BAND // rect.width)
     for top in range(0, rect.height, rows):
         band = pixels[top:top + rows]
         yield Rect(rect.x, rect.y + top, rect.width, len(band)), band

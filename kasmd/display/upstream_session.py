@@ -9,7 +9,7 @@ from typing import Any, Callable, NamedTuple, Optional, Sequence
 from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred
 
-from kasmd.display.layout import DONE, INVALID_LAYOUT, NO_RESOURCES
+from kasmd.display.layout import DONE, INVALID_LAYOUT, MAX_WAITING, NO_RESOURCES
 from kasmd.display.paced import Paced
 from kasmd.display.upstream_clipboard import UpstreamClipboard
 from kasmd.display.upstream_picture import Picture
@@ -37,8 +37,6 @@ from kasmd.screen.pixels import BGRX
 #: Seconds between two bells, cursors, names or lamps that are told, and between two sizes.
 PACE = 0.1
 SIZE_PACE = 0.05
-#: Changes of size that wait for their answers.
-MOST_RESIZES = 8
 
 #: What is asked for, dearest first; the quality goes before.
 ENCODINGS = (
@@ -72,7 +70,8 @@ class Face(NamedTuple):
 
     show: Callable[[Sequence[Patch]], None]
     move: Callable[[Move], None]
-    sized: Callable[[int, int], None]
+    shown: Callable[[], None]
+    sized: Callable[[int, int, Sequence[Screen]], None]
     ended: Callable[[bool], None]
     cursor: Callable[[Cursor], None]
     leds: Callable[[int], None]
@@ -94,7 +93,7 @@ class UpstreamSession:
         self._face = face
         self._session: ClientSession = wire.session
         self._quality = quality
-        self._picture = Picture(reactor, worker, wire, face.show, face.move)
+        self._picture = Picture(reactor, worker, wire, face.show, face.move, face.shown)
         self._sizes = Paced(reactor, SIZE_PACE, self._sized)
         self._paced = {
             what: Paced(reactor, PACE, told)
@@ -109,7 +108,8 @@ class UpstreamSession:
         self._asking: Optional[DelayedCall] = None
         self._continuous: Optional[bool] = None
         self._keycodes = self._more_buttons = False
-        self._screens: Optional[tuple[Screen, ...]] = None
+        self._resizable = False
+        self._size: Optional[tuple[int, int]] = None
         self._resizes: deque[Deferred[int]] = deque()
 
     @property
@@ -138,13 +138,12 @@ class UpstreamSession:
         """Own the upstream's clipboard."""
         self._say(self.clipboard.offer, content)
 
-    def resize(self, width: int, height: int) -> Optional[Deferred[int]]:
-        """Ask for a size; fires with rfbproto's answer.  None: it cannot be asked."""
-        if self._screens is None or len(self._resizes) >= MOST_RESIZES:
+    def resize(self, width: int, height: int,
+               screens: Sequence[Screen]) -> Optional[Deferred[int]]:
+        """Ask for a size and layout; fires with rfbproto's answer.  None: it cannot be asked."""
+        if not self._resizable or len(self._resizes) >= MAX_WAITING:
             return None
-        ident, flags = (self._screens[0].ident, self._screens[0].flags) if self._screens else (0, 0)
-        screen = Screen(ident, 0, 0, width, height, flags)
-        self._say(self._session.send_desktop_size, width, height, [screen])
+        self._say(self._session.send_desktop_size, width, height, screens)
         self._say(self._session.send_update_request, True, self._whole)
         answer: Deferred[int] = Deferred()
         self._resizes.append(answer)
@@ -198,7 +197,7 @@ class UpstreamSession:
         quality = () if self._quality is None else (_QUALITY + self._quality,)
         self._session.send_encodings([*ENCODINGS, *quality])
         self._paced["name"](event.name)
-        self._sizes(event.width, event.height)
+        self._sizes(event.width, event.height, ())
 
     def _rectangle(self, received: Received) -> None:
         encoding = received.encoding
@@ -235,21 +234,23 @@ class UpstreamSession:
             ours = rect.x == DesktopSizeReason.THIS_CLIENT
             result = rect.y if ours else DONE
             if result == DONE:
-                self._screens = screens_of(received)
-                self._sizes(rect.width, rect.height)
+                self._resizable = True
+                self._sizes(rect.width, rect.height, screens_of(received))
             if ours and self._resizes:
                 known = result <= INVALID_LAYOUT
                 self._resizes.popleft().callback(result if known else NO_RESOURCES)
         else:
-            self._sizes(rect.width, rect.height)
+            self._sizes(rect.width, rect.height, ())
 
-    def _sized(self, width: int, height: int) -> None:
-        self._face.sized(width, height)
-        if self._continuous:
-            self._session.send_continuous_updates(True, self._whole)
-        self._session.send_update_request(False, self._whole)
-        self._asked, self._asked_at = True, self._reactor.seconds()
-        self.wire.flush()
+    def _sized(self, width: int, height: int, screens: Sequence[Screen]) -> None:
+        self._face.sized(width, height, screens)
+        if self._size != (width, height):
+            self._size = width, height
+            if self._continuous:
+                self._session.send_continuous_updates(True, self._whole)
+            self._session.send_update_request(False, self._whole)
+            self._asked, self._asked_at = True, self._reactor.seconds()
+            self.wire.flush()
         if self._blocked is not None:
             received, self._blocked = self._blocked, None
             self._picture.received(received)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Iterable, Sequence
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
+from kasmd.display.layout import Layout, fitting
 from kasmd.interfaces import ClipboardContent
 from kasmd.screen.cursor import INVISIBLE, Cursor
 from kasmd.screen.framebuffer import Framebuffer, Identity, Pixels, Snapshot
@@ -31,6 +32,7 @@ class WatchedDisplay:
 
     def __init__(self, width: int, height: int, name: str) -> None:
         self.name = name
+        self.screens = fitting(width, height, ())
         self._ident = next(_idents)
         self._frame = 0
         self._framebuffer = Framebuffer(width, height)
@@ -44,7 +46,7 @@ class WatchedDisplay:
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
-        height, width = self._framebuffer.pixels.shape[:2]
+        _, _, width, height = self._framebuffer.bounds
         return width, height
 
     def observe(self, observer: Any) -> Callable[[], None]:
@@ -105,9 +107,9 @@ class WatchedDisplay:
     def _audience_changed(self) -> None:
         """Hear that an observer came or went."""
 
-    def _show(self, patches: Sequence[Patch]) -> None:
-        """Take pixels, and tell what they changed."""
-        change = self._framebuffer.update(patches)
+    def _show(self, patches: Sequence[Patch], hints: Sequence[Move] = ()) -> None:
+        """Take pixels, and tell what they changed; ``hints`` are what may have moved."""
+        change = self._framebuffer.update(patches, hints)
         if change.region or change.moves:
             self._next_frame()
             self._tell("changed", change.region, change.moves)
@@ -118,15 +120,29 @@ class WatchedDisplay:
         self._next_frame()
         self._tell("changed", Region(), (move,))
 
-    def _show_anew(self, width: int, height: int, patches: Sequence[Patch]) -> None:
-        """Take a new size and the pixels for it."""
+    def _wanted(self, width: int, height: int, screens: Sequence[Screen]) -> Layout:
+        """Give the layout that is asked for; one screen that covers all keeps its ident."""
+        whole = self.screens[0]._replace(x=0, y=0, width=width, height=height)
+        return fitting(width, height, screens or (whole,))
+
+    def _arrange(self, screens: Iterable[Screen]) -> None:
+        """Take another layout of this size, and tell."""
+        layout = fitting(*self.size, screens)
+        if layout != self.screens:
+            self.screens = layout
+            self._tell_resized()
+
+    def _show_anew(self, width: int, height: int, patches: Sequence[Patch],
+                   screens: Iterable[Screen] = ()) -> None:
+        """Take a new size, a layout and the pixels for it."""
+        self.screens = fitting(width, height, screens)
         self._framebuffer = Framebuffer(width, height)
         self._framebuffer.update(patches)
         self._next_frame()
         self._tell_resized()
 
     def _tell_resized(self) -> None:
-        self._tell("resized", *self.size, (Screen(0, 0, 0, *self.size),))
+        self._tell("resized", *self.size, self.screens)
 
     def _show_cursor(self, cursor: Cursor) -> None:
         if cursor != self._cursor:

@@ -11,11 +11,19 @@ import xcffib.xfixes
 import xcffib.xkb
 import xcffib.xproto
 from twisted.internet.base import DelayedCall
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, DeferredLock, fail, succeed
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from kasmd.display.layout import DONE, NO_RESOURCES
+from kasmd.display.layout import (
+    DONE,
+    MAX_SCREENS,
+    MAX_WAITING,
+    NO_RESOURCES,
+    Layout,
+    fitting,
+    judge,
+)
 from kasmd.display.watched import Patch, WatchedDisplay
 from kasmd.display.x11_capture import Capture
 from kasmd.display.x11_clipboard import Clipboard
@@ -23,8 +31,10 @@ from kasmd.display.x11_connect import open_connection
 from kasmd.display.x11_connection import XConnection, XError
 from kasmd.display.x11_cursor import CursorShape
 from kasmd.display.x11_input import Input
+from kasmd.display.x11_monitors import Monitors
 from kasmd.display.x11_resize import resize_screen
 from kasmd.display.x11_server import CORE_KEYBOARD, Server, prepare
+from kasmd.display.x11_windows import Windows
 from kasmd.errors import DisplayLost
 from kasmd.interfaces import ClipboardContent, IDisplay
 from kasmd.screen.framebuffer import Snapshot
@@ -52,6 +62,8 @@ class _Session(NamedTuple):
     cursor: CursorShape
     input: Input
     clipboard: Clipboard
+    monitors: Monitors
+    windows: Windows
 
 
 @implementer(IDisplay)
@@ -71,6 +83,7 @@ class X11Display(WatchedDisplay):
         max_frame_rate: float = 60.0,
         size: tuple[int, int] = (1024, 768),
         clipboard_bytes: int = CLIPBOARD_BYTES,
+        max_screens: int = MAX_SCREENS,
     ) -> None:
         super().__init__(*size, name)
         self.where = where
@@ -82,17 +95,22 @@ class X11Display(WatchedDisplay):
         self._retry: Optional[DelayedCall] = None
         self._session: Optional[_Session] = None
         self._waiting: list[Deferred[None]] = []
-        self._first_size: Optional[tuple[int, int]] = None
+        self._first: Optional[tuple[tuple[int, int], Sequence[Screen]]] = None
+        self._max_screens = max_screens
+        self._resizing = DeferredLock()
+        #: The screens that the X server last told; they are shown when their picture is.
+        self._found: Sequence[Screen] = ()
         self._lost = True
 
-    def connect(self, size: Optional[tuple[int, int]] = None) -> Deferred[None]:
+    def connect(self, size: Optional[tuple[int, int]] = None,
+                screens: Sequence[Screen] = ()) -> Deferred[None]:
         """Connect; fires with the first picture, or fails with DisplayLost.
 
-        A failure does not end the trying.  ``size`` is what the display is
-        resized to first, if it can be.
+        A failure does not end the trying.  ``size`` and ``screens`` are what the
+        display is resized to first, if it can be.
         """
         self._leave("connecting anew")
-        self._first_size = size
+        self._first = size and (size, screens)
         return Deferred.fromCoroutine(self._connect(self._attempt))
 
     def disconnect(self) -> Deferred[None]:
@@ -140,17 +158,28 @@ class X11Display(WatchedDisplay):
             self._session.clipboard.clear()
 
     def resize(self, width: int, height: int, screens: Sequence[Screen]) -> Deferred[int]:
-        """Change the size; one screen that covers all is what there can be."""
-        return Deferred.fromCoroutine(self._resize(width, height, screens))
+        """Change size and screens, as far as the X server can."""
+        status = judge(width, height, screens, self._max_screens)
+        if status != DONE:
+            return succeed(status)
+        if len(self._resizing.waiting) >= MAX_WAITING:
+            return succeed(NO_RESOURCES)
+        return self._resizing.run(
+            lambda: Deferred.fromCoroutine(self._resize((width, height), screens))
+        )
 
-    async def _resize(self, width: int, height: int, screens: Sequence[Screen]) -> int:
-        if self._session is None or self._session.connection.silent:
+    async def _resize(self, size: tuple[int, int], screens: Sequence[Screen]) -> int:
+        session = self._session
+        if session is None or session.connection.silent:
             return NO_RESOURCES
-        connection, server = self._session[:2]
+        connection, server, monitors = session.connection, session.server, session.monitors
+        layout = self._wanted(*size, screens)
         try:
-            status = await resize_screen(connection, server, width, height, screens)
-            if status == DONE and self.size != (width, height):
-                await self._next_picture()
+            status = await resize_screen(connection, server, monitors, size, layout)
+            if status == DONE:
+                self._screens_found(monitors.screens_of(await monitors.read()))
+                if self.size != size:
+                    await self._next_picture()
             return status
         except XError as error:
             self.log.info("the X server refuses the size: {error}", error=error)
@@ -172,30 +201,38 @@ class X11Display(WatchedDisplay):
 
     async def _connect(self, attempt: int) -> None:
         try:
-            xcb, server = await open_connection(
-                self._reactor, self.where, self.authority, prepare
-            )
+            opened = await self._open(attempt)
         except DisplayLost:
             if attempt == self._attempt:
                 self._retry = self._reactor.callLater(RETRY_SECONDS, self._try_again)
             raise
+        self._begin(*opened)
+        await self._next_picture()
+
+    async def _open(self, attempt: int) -> tuple[XConnection, Server, Monitors]:
+        xcb, server = await open_connection(
+            self._reactor, self.where, self.authority, prepare
+        )
         connection = XConnection(self._reactor, xcb)
+        monitors = Monitors(connection, server, self._screens_found)
+        found: Sequence[Screen] = monitors.screens_of(server.monitors or ())
+        if attempt == self._attempt and self._first is not None:
+            size, screens = self._first[0], fitting(*self._first[0], self._first[1])
+            if await self._set_first(connection, server, monitors, size, screens):
+                server, found = server._replace(size=size), screens
         if attempt != self._attempt:
             connection.close()
             raise DisplayLost("disconnected while connecting")
-        if self._first_size is not None:
-            server = await self._set_first_size(connection, server, self._first_size)
-        self._begin(connection, server)
-        await self._next_picture()
+        # Only a new X server must be told; one that is found again has what it had.
+        self._found, self._first = found, None
+        return connection, server, monitors
 
-    async def _set_first_size(
-        self, connection: XConnection, server: Server, size: tuple[int, int]
-    ) -> Server:
+    async def _set_first(self, connection: XConnection, server: Server, monitors: Monitors,
+                         size: tuple[int, int], layout: Layout) -> bool:
         try:
-            status = await resize_screen(connection, server, *size, ())
-        except (XError, DisplayLost):
-            return server
-        return server._replace(size=size) if status == DONE else server
+            return await resize_screen(connection, server, monitors, size, layout) == DONE
+        except XError:
+            return False
 
     def _next_picture(self) -> Deferred[None]:
         """Fire when the next size has its picture; fails with DisplayLost."""
@@ -204,10 +241,10 @@ class X11Display(WatchedDisplay):
         return waiting
 
     def _try_again(self) -> None:
-        trying = self.connect(self._first_size)
+        trying = self.connect(*(self._first or ()))
         trying.addErrback(lambda failure: failure.trap(DisplayLost))
 
-    def _begin(self, connection: XConnection, server: Server) -> None:
+    def _begin(self, connection: XConnection, server: Server, monitors: Monitors) -> None:
         def captured(size: tuple[int, int], patches: Sequence[Patch]) -> None:
             if self._session is not None and self._session.connection is connection:
                 self._captured(size, patches)
@@ -218,10 +255,12 @@ class X11Display(WatchedDisplay):
         clipboard = Clipboard(
             self._reactor, connection, server, self._clipboard_bytes, self._offer
         )
-        session = _Session(connection, server, capture, cursor, keys, clipboard)
+        session = _Session(
+            connection, server, capture, cursor, keys, clipboard, monitors, Windows()
+        )
         self._session = session
         handlers: dict[type, Callable[[Any], None]] = {
-            xcffib.damage.NotifyEvent: lambda event: capture.damaged(),
+            xcffib.damage.NotifyEvent: lambda event: capture.damaged(_rect_of(event.area)),
             xcffib.xfixes.CursorNotifyEvent: lambda event: cursor.changed(),
             xcffib.xproto.ConfigureNotifyEvent: self._configured,
             xcffib.xproto.MappingNotifyEvent: lambda event: keys.keymap_changed(),
@@ -229,6 +268,7 @@ class X11Display(WatchedDisplay):
             **clipboard.handlers(),
         }
         connection.on_event = lambda event: handlers.get(type(event), _ignore)(event)
+        connection.on_events_taken = capture.consider
         connection.on_silence = self._fell_silent
         connection.on_lost = lambda reason: self._connection_lost(session, reason)
         lamps = connection.request(server.xkb.GetIndicatorState(CORE_KEYBOARD))
@@ -243,16 +283,28 @@ class X11Display(WatchedDisplay):
     def _captured(self, size: tuple[int, int], patches: Sequence[Patch]) -> None:
         if self._lost or size != self.size:
             self._lost = False
-            self._show_anew(*size, patches)
+            self._show_anew(*size, patches, self._found)
             waiting, self._waiting = self._waiting, []
             for deferred in waiting:
                 deferred.callback(None)
         else:
-            self._show(patches)
+            self._show(patches, self._session.windows.take() if self._session else ())
 
     def _configured(self, event: Any) -> None:
-        if self._session is not None and event.window == self._session.server.root:
+        if self._session is None:
+            return
+        if event.window != self._session.server.root:
+            self._session.windows.configured(event)
+        else:
+            # Also told of other screens; these are asked for first, as pictures show them.
+            self._session.monitors.look()
             self._session.capture.resized(event.width, event.height)
+
+    def _screens_found(self, screens: Sequence[Screen]) -> None:
+        self._found = screens
+        session = self._session
+        if session is not None and not self._lost and session.capture.size == self.size:
+            self._arrange(screens)
 
     def _xkb_event(self, event: Any) -> None:
         raw = bytes(xcffib.ffi.buffer(event.unpacker.cdata, 32))
@@ -312,6 +364,10 @@ class X11Display(WatchedDisplay):
         # X servers drop what a closed connection had asked for: so wait until it is done.
         done = session.connection.sync().addTimeout(LEAVE_SECONDS, self._reactor)
         return done.addBoth(lambda result: session.connection.close(reason))
+
+
+def _rect_of(area: Any) -> Rect:
+    return Rect(area.x, area.y, area.width, area.height)
 
 
 def _ignore(event: Any) -> None:

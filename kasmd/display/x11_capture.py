@@ -1,8 +1,8 @@
 """From DAMAGE to pixels.
 
-The damage is of report level NonEmpty: one event, then silence until what
-accumulated is subtracted.  So a picture that nobody wants costs nothing, and
-whoever comes later gets exactly what changed since.
+The damage is of report level BoundingBox: an event whenever the box around it grows,
+until what accumulated is subtracted.  So a picture that nobody wants costs next to
+nothing, and whoever comes later gets what changed since.
 """
 
 from __future__ import annotations
@@ -15,17 +15,22 @@ import xcffib.xproto
 from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.logger import Logger
+from xcffib.xproto import RECTANGLE
 
 from kasmd.display.watched import Patch
 from kasmd.display.x11_connection import XConnection, XError
 from kasmd.display.x11_server import Server
 from kasmd.display.x11_shm import Segment
 from kasmd.errors import DisplayLost
-from kasmd.screen.geometry import Rect
+from kasmd.screen.geometry import Rect, bounding
 from kasmd.screen.region import Region
 
 #: More rectangles than this cost more to ask for than the pixels between them.
 MAX_RECTS = 64
+#: Asking what of a box was drawn costs more than reading so many pixels.
+SMALL = 1 << 14
+#: So many times a larger box is taken to be as full as it was when we asked.
+TRUSTED = 16
 #: Pixels in one reply where there is no shared memory.
 PLAIN_PIXELS = 65536
 #: Rest after a refused request, for instance while the size changes.
@@ -125,8 +130,8 @@ class Images:
 class Capture:
     """Reads what was damaged, at once and then at most every ``interval`` seconds.
 
-    ``interval`` may be changed.  ``deliver`` gets the screen's size and pixels, good
-    until it returns.
+    ``interval`` may be changed; ``size`` is the screen's.  ``deliver`` gets the screen's
+    size and pixels, good until it returns.
     """
 
     log = Logger()
@@ -145,91 +150,98 @@ class Capture:
         self._images = Images(connection, server)
         self.interval = interval
         self._deliver = deliver
-        self._size = server.size
+        self.size = server.size
         self._wanted = False
-        self._damaged = self._stale = True
+        #: What was drawn is in this box.
+        self._box: Optional[Rect] = None
+        self._full, self._trusted = Rect(0, 0, 0, 0), 0
         self._awaiting: list[Deferred[None]] = []
         self._busy = False
         self._next_at = 0.0
         self._timer: Optional[DelayedCall] = None
-        self._consider()
+        self.read_all()
 
-    def damaged(self) -> None:
-        """Hear that pixels were drawn."""
-        self._damaged = True
-        self._consider()
+    def damaged(self, box: Rect) -> None:
+        """Hear that pixels were drawn in ``box``; `consider` when all was heard."""
+        self._box = bounding(self._box, box)
 
     def want(self, wanted: bool) -> None:
         """Say whether anybody looks."""
         self._wanted = wanted
-        self._consider()
+        self.consider()
 
     def resized(self, width: int, height: int) -> None:
         """Hear that the screen has this size; all is read, wanted or not."""
-        if (width, height) != self._size:
-            self._size = (width, height)
+        if (width, height) != self.size:
+            self.size = (width, height)
             self.read_all()
 
     def read_all(self) -> None:
         """Read the whole screen, wanted or not."""
-        self._damaged = self._stale = True
-        self._consider()
+        self._stale = True
+        self.damaged(Rect(0, 0, *self.size))
+        self.consider()
 
     def catch_up(self) -> Deferred[None]:
         """Fire when all that was drawn until now is delivered (DisplayLost)."""
         awaiting: Deferred[None] = Deferred()
         self._awaiting.append(awaiting)
-        self.damaged()
+        self.damaged(Rect(0, 0, *self.size))
+        self.consider()
         return awaiting
 
     def close(self) -> None:
         """End; the connection must be closed already."""
         self._images.close()
-        self._damaged = self._stale = False
+        self._box, self._stale = None, False
         awaiting, self._awaiting = self._awaiting, []
         for each in awaiting:
             each.errback(DisplayLost("the connection to the X server is closed"))
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
 
-    def _consider(self) -> None:
+    def consider(self) -> None:
         """Read now, later or not at all."""
         wanted = self._wanted or self._stale or self._awaiting
-        if self._busy or self._timer or not self._damaged or not wanted:
+        if self._busy or self._timer or self._box is None or not wanted:
             return
         wait = self._next_at - self._reactor.seconds()
         if wait > 0:
             self._timer = self._reactor.callLater(wait, self._rested)
         else:
+            box, self._box = self._box, None
             self._busy = True
-            Deferred.fromCoroutine(self._capture())
+            Deferred.fromCoroutine(self._capture(box))
 
     def _rested(self) -> None:
         self._timer = None
-        self._consider()
+        self.consider()
 
-    async def _capture(self) -> None:
+    async def _capture(self, box: Rect) -> None:
         self._next_at = self._reactor.seconds() + self.interval
-        size, stale = self._size, self._stale
-        self._damaged = self._stale = False
+        size, stale = self.size, self._stale
+        self._stale = False
         awaited = len(self._awaiting)
         try:
-            damage = await self._take_damage()
             screen = Rect(0, 0, *size)
-            region = Region([screen]) if stale else damage.intersect(Region([screen]))
+            region = Region([screen])
+            if stale:
+                self._forget_damage(screen)
+            else:
+                region = region.intersect(await self._take_damage(box))
             if region:
                 patches = await self._images.read(region.coarsened(MAX_RECTS).rects)
                 self._deliver(size, patches)
             self._caught_up(awaited)
         except XError as error:
             self.log.info("reading the screen failed, trying again: {error}", error=error)
-            self._damaged = self._stale = True
+            self._box, self._stale = Rect(0, 0, *self.size), True
             self._next_at += RETRY_SECONDS
         except DisplayLost:
             return
         finally:
             self._busy = False
-        self._consider()
+        self.consider()
 
     def _caught_up(self, count: int) -> None:
         """Tell the first ``count`` who await what was drawn before they asked."""
@@ -237,16 +249,36 @@ class Capture:
         for each in done:
             each.callback(None)
 
-    async def _take_damage(self) -> Region:
-        """Give what was drawn since the last time."""
+    async def _take_damage(self, box: Rect) -> Region:
+        """Give where to read: ``box``, or what was drawn since the last time."""
+        if box == self._full and self._trusted:
+            self._trusted -= 1
+        elif box.area > SMALL:
+            return await self._ask_damage(box)
+        self._forget_damage(box)
+        return Region([box])
+
+    async def _ask_damage(self, box: Rect) -> Region:
         server = self._server
         server.damage.Subtract(server.damage_id, 0, server.region_id)
         reply = await self._connection.request_raw(server.xfixes.FetchRegion(server.region_id))
-        return Region(Rect(*fields) for fields in struct.iter_unpack("=hhHH", reply[32:]))
+        drawn = Region(Rect(*fields) for fields in struct.iter_unpack("=hhHH", reply[32:]))
+        if drawn.bounds == box and drawn.area * 8 >= box.area * 7:
+            self._full, self._trusted = box, TRUSTED
+        return drawn
+
+    def _forget_damage(self, box: Rect) -> None:
+        """Have ``box`` undamaged; damage that is left makes an event."""
+        server = self._server
+        server.xfixes.SetRegion(server.region_id, 1, [RECTANGLE.synthetic(*box)])
+        server.damage.Subtract(server.damage_id, server.region_id, 0)
 
 
 async def _all(deferreds: Sequence[Deferred[Any]]) -> None:
     """Wait for all; raises the first error."""
+    if len(deferreds) == 1:
+        await deferreds[0]
+        return
     try:
         await gatherResults(deferreds, consumeErrors=True)
     except FirstError as error:

@@ -48,7 +48,8 @@ class _Awaited(NamedTuple):
 class XConnection:
     """An open connection: `request` asks, ``on_event`` hears.
 
-    ``on_event`` gets every event; ``on_silence`` True when a reply is overdue
+    ``on_event`` gets every event, and ``on_events_taken`` is called when those that were
+    there are through; ``on_silence`` True when a reply is overdue
     and False when it has come after all; ``on_lost`` the reason, once.
     """
 
@@ -58,6 +59,7 @@ class XConnection:
         self.xcb = xcb
         self.core: Any = xcb.core
         self.on_event: Callable[[Any], None] = lambda event: None
+        self.on_events_taken: Callable[[], None] = lambda: None
         self.on_silence: Callable[[bool], None] = lambda silent: None
         self.on_lost: Callable[[str], None] = lambda reason: None
         self.silent = False
@@ -65,7 +67,7 @@ class XConnection:
         self._awaited: deque[_Awaited] = deque()
         self._pump_call: Optional[DelayedCall] = None
         self._watch_call: Optional[DelayedCall] = None
-        self._unflushed = False
+        self._unflushed = self._pumping = False
         self._reader = _Reader(xcb.get_file_descriptor(), self._pump)
         self._open = True
         reactor.addReader(self._reader)
@@ -125,7 +127,7 @@ class XConnection:
         return deferred
 
     def _pump_soon(self) -> None:
-        if self._open and self._pump_call is None:
+        if self._open and self._pump_call is None and not self._pumping:
             self._pump_call = self._reactor.callLater(0, self._pump)
 
     def _pump(self) -> None:
@@ -133,6 +135,7 @@ class XConnection:
         if self._pump_call is not None and self._pump_call.active():
             self._pump_call.cancel()
         self._pump_call = None
+        self._pumping = True
         try:
             # Sending may read too, and then the descriptor stays quiet: so taking comes last.
             while self._open:
@@ -143,12 +146,14 @@ class XConnection:
                     break
         except xcffib.ConnectionException:
             self.close("the X server closed the connection")
+        finally:
+            self._pumping = False
 
     def _take_events(self) -> bool:
         taken = 0
         while self._open and taken < EVENTS_AT_ONCE:
             try:
-                event = self.xcb.poll_for_event()
+                event = self._next_event()
             except xcffib.ConnectionException:
                 raise
             except xcffib.XcffibException as error:
@@ -159,7 +164,16 @@ class XConnection:
                 break
             taken += 1
             self.on_event(event)
+        if taken:
+            self.on_events_taken()
         return taken > 0
+
+    def _next_event(self) -> Optional[Any]:
+        event = _lib.xcb_poll_for_event(self.xcb._conn)
+        if event == _ffi.NULL:
+            self.xcb.invalid()
+            return None
+        return self.xcb.hoist_event(_ffi.gc(event, xcffib.c_free))
 
     def _take_replies(self) -> bool:
         taken = False

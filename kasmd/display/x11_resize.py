@@ -1,80 +1,99 @@
-"""Changing an X server's size by RANDR.
+"""Changing an X server's size and screens by RANDR.
 
 One output shows one mode.  A mode can be made for any size, but a used name is
 refused for ever: so modes have our names and are found again by them.  The
-server is grabbed meanwhile, as no other client should see a screen without mode.
+server is grabbed meanwhile, as no other client should see a screen without mode,
+nor screens of another size.
 """
 
 from __future__ import annotations
 
-from typing import Any, Optional, Sequence
+from typing import Any, NamedTuple, Optional, Sequence
 
 import xcffib.randr
-import xcffib.xproto
+from twisted.internet.defer import Deferred, succeed
 
-from kasmd.display.layout import DONE, INVALID_LAYOUT, NO_RESOURCES, is_valid
+from kasmd.display.layout import DONE, NO_RESOURCES, Layout, is_whole
 from kasmd.display.x11_connection import XConnection, XError
-from kasmd.display.x11_server import Server
-from kasmd.screen.geometry import Screen
+from kasmd.display.x11_monitors import MAX_MONITORS, Monitors, obeyed, own
+from kasmd.display.x11_server import MILLIMETRES_PER_DOT, Server
 
 _NONE = 0
-#: A made-up resolution of 96 dots per inch, as X servers without a monitor have it.
-_MILLIMETRES_PER_DOT = 25.4 / 96
+_UPRIGHT = xcffib.randr.Rotation.Rotate_0
 
 
-async def resize_screen(
-    connection: XConnection, server: Server, width: int, height: int, screens: Sequence[Screen]
-) -> int:
-    """Change the size; gives rfbproto's status (raises XError, DisplayLost)."""
-    if not is_valid(width, height, screens):
-        return INVALID_LAYOUT
+class _Place(NamedTuple):
+    """The output that shows something, its CRTC, and how that is set."""
+
+    output: int
+    crtc: int
+    before: Any
+
+
+async def resize_screen(connection: XConnection, server: Server, monitors: Monitors,
+                        size: tuple[int, int], layout: Layout) -> int:
+    """Change size and screens; gives rfbproto's status (raises XError, DisplayLost)."""
     geometry = await connection.request(connection.core.GetGeometry(server.root))
-    if (geometry.width, geometry.height) == (width, height):
+    present = (geometry.width, geometry.height)
+    randr, known, old = server.randr, monitors.known, await monitors.read()
+    if present == size and monitors.screens_of(old) == list(layout):
         return DONE
-    randr = server.randr
     if randr is None:
+        return DONE if present == size and is_whole(size, layout) else NO_RESOURCES
+    resources = await connection.request(randr.GetScreenResources(server.root))
+    place = await _find_place(connection, randr, resources)
+    mode = None
+    if place is not None and present != size:
+        mode = await _find_mode(connection, server, resources, size)
+    if place is None or len(own(old)) > MAX_MONITORS or (mode is None and present != size):
         return NO_RESOURCES
+    new = monitors.wanted(layout, size, place.output)
+    if new and server.monitors is None:
+        return NO_RESOURCES
+    connection.core.GrabServer()
+    sized = succeed(True) if mode is None else _switch(connection, server, place, mode, size)
+    arranged = monitors.replace(old, new)
+    connection.core.UngrabServer()
+    if await obeyed([sized, arranged], all):
+        # Monitors that are really there stay as they are.
+        there = monitors.screens_of(await monitors.read())
+        return DONE if server.monitors is None or there == list(layout) else NO_RESOURCES
+    monitors.known = known
+    now = await monitors.read()
+    connection.core.GrabServer()
+    restored = [_restore(connection, server, place, present), monitors.replace(now, old)]
+    connection.core.UngrabServer()
+    await obeyed(restored)
+    return NO_RESOURCES
+
+
+async def _find_place(connection: XConnection, randr: Any, resources: Any) -> Optional[_Place]:
+    """Give the first output that shows something."""
+    for output in resources.outputs:
+        info = await connection.request(randr.GetOutputInfo(output, resources.config_timestamp))
+        if info.crtc:
+            before = await connection.request(randr.GetCrtcInfo(info.crtc, 0))
+            return _Place(output, info.crtc, before)
+    return None
+
+
+async def _find_mode(connection: XConnection, server: Server, resources: Any,
+                     size: tuple[int, int]) -> Optional[int]:
+    """Give a mode of this size that is ours, else make it; None: it cannot be."""
+    randr, (width, height) = server.randr, size
+    assert randr is not None
     ranges = await connection.request(randr.GetScreenSizeRange(server.root))
     if not (
         ranges.min_width <= width <= ranges.max_width
         and ranges.min_height <= height <= ranges.max_height
     ):
-        return NO_RESOURCES
-    resources = await connection.request(randr.GetScreenResources(server.root))
-    place = await _find_output(connection, randr, resources)
-    if place is None:
-        return NO_RESOURCES
-    output, crtc = place
-    mode = await _find_mode(connection, server, resources, width, height)
-    if mode is None:
-        return NO_RESOURCES
-    randr.AddOutputMode(output, mode)
-    return await _switch(connection, server, crtc, output, mode, (width, height))
-
-
-async def _find_output(
-    connection: XConnection, randr: Any, resources: Any
-) -> Optional[tuple[int, int]]:
-    """Give the first output that shows something, and its CRTC."""
-    for output in resources.outputs:
-        info = await connection.request(randr.GetOutputInfo(output, resources.config_timestamp))
-        if info.crtc:
-            return output, info.crtc
-    return None
-
-
-async def _find_mode(
-    connection: XConnection, server: Server, resources: Any, width: int, height: int
-) -> Optional[int]:
-    """Give a mode of this size that is ours, else make it."""
+        return None
     name = f"kasmd-{width}x{height}"
     names = bytes(resources.names.raw)
     for mode in resources.modes:
         known, names = names[: mode.name_len], names[mode.name_len :]
         if known == name.encode():
             return int(mode.id)
-    randr = server.randr
-    assert randr is not None
     info = xcffib.randr.ModeInfo.synthetic(
         0, width, height, width * height * 60, width, width, width, 0,
         height, height, height, len(name), 0,
@@ -88,37 +107,31 @@ async def _find_mode(
     return int(made.mode)
 
 
-async def _switch(
-    connection: XConnection,
-    server: Server,
-    crtc: int,
-    output: int,
-    mode: int,
-    size: tuple[int, int],
-) -> int:
-    randr, core = server.randr, connection.core
+def _switch(connection: XConnection, server: Server, place: _Place, mode: int,
+            size: tuple[int, int]) -> Deferred[bool]:
+    """Request another size; fires with whether it was taken (DisplayLost)."""
+    assert server.randr is not None
+    server.randr.AddOutputMode(place.output, mode)
+    return _set(connection, server, place.crtc, size, (0, 0, mode, _UPRIGHT), [place.output])
+
+
+def _restore(connection: XConnection, server: Server, place: _Place,
+             size: tuple[int, int]) -> Deferred[bool]:
+    """Request what was shown before."""
+    old = place.before
+    shown = old.x, old.y, old.mode, old.rotation
+    return _set(connection, server, place.crtc, size, shown, list(old.outputs))
+
+
+def _set(connection: XConnection, server: Server, crtc: int, size: tuple[int, int],
+         shown: tuple[int, int, int, int], outputs: Sequence[int]) -> Deferred[bool]:
+    randr = server.randr
     assert randr is not None
-    millimetres = [max(1, round(side * _MILLIMETRES_PER_DOT)) for side in size]
-    rotation = xcffib.randr.Rotation.Rotate_0
-    before = connection.request(randr.GetCrtcInfo(crtc, 0))
-    core.GrabServer()
-    off = connection.request(randr.SetCrtcConfig(crtc, 0, 0, 0, 0, _NONE, rotation, 0, []))
-    sized = connection.request_check(randr.SetScreenSizeChecked(server.root, *size, *millimetres))
-    on = connection.request(randr.SetCrtcConfig(crtc, 0, 0, 0, 0, mode, rotation, 1, [output]))
-    core.UngrabServer()
-    on.addErrback(lambda failure: failure.trap(XError) and None)
-    off.addErrback(lambda failure: failure.trap(XError) and None)
-    before.addErrback(lambda failure: failure.trap(XError) and None)
-    old = await before
-    await off
-    try:
-        await sized
-        done = await on
-        refused = done is None or done.status != 0
-    except XError:
-        refused = True
-    if refused and old is not None:
-        await connection.request(randr.SetCrtcConfig(
-            crtc, 0, 0, old.x, old.y, old.mode, old.rotation, len(old.outputs), list(old.outputs)
-        ))
-    return NO_RESOURCES if refused else DONE
+    millimetres = [max(1, round(side * MILLIMETRES_PER_DOT)) for side in size]
+    off = randr.SetCrtcConfig(crtc, 0, 0, 0, 0, _NONE, _UPRIGHT, 0, [])
+    sized = randr.SetScreenSizeChecked(server.root, *size, *millimetres)
+    on = randr.SetCrtcConfig(crtc, 0, 0, *shown, len(outputs), outputs)
+    return obeyed(
+        [connection.request(off), connection.request_check(sized), connection.request(on)],
+        lambda replies: replies[-1].status == 0,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, NamedTuple, Optional
+from typing import Any, Iterable, NamedTuple, Optional, Sequence
 
 import xcffib
 import xcffib.damage
@@ -13,16 +13,21 @@ import xcffib.xkb
 import xcffib.xproto
 import xcffib.xtest
 
+from kasmd.display.layout import MAX_SCREENS
 from kasmd.display.x11_connect import Xcb
 from kasmd.errors import DisplayLost
 
-#: The atoms of the clipboard: what it is, and what its content may be; and the one
-#: by which a window manager says that it is there (EWMH).
+#: What our monitors are called.
+MONITOR_NAMES = tuple(f"kasmd-{number}" for number in range(MAX_SCREENS))
+#: The atoms of the clipboard: what it is, and what its content may be; the one
+#: by which a window manager says that it is there (EWMH); and those of our monitors.
 ATOMS = (
     "CLIPBOARD", "TARGETS", "TIMESTAMP", "INCR", "KASMD_CLIPBOARD",
     "UTF8_STRING", "text/plain;charset=utf-8", "text/plain", "STRING",
-    "text/html", "image/png", "_NET_SUPPORTING_WM_CHECK",
+    "text/html", "image/png", "_NET_SUPPORTING_WM_CHECK", *MONITOR_NAMES,
 )
+#: A made-up resolution of 96 dots per inch, as X servers without a monitor have it.
+MILLIMETRES_PER_DOT = 25.4 / 96
 
 #: XKB's name for the keyboard that clients see.
 CORE_KEYBOARD = 0x100
@@ -59,6 +64,8 @@ class Server(NamedTuple):
     xkb: Any
     shm: Optional[Any]
     randr: Optional[Any]
+    #: RANDR's monitors at the start; None where it is older than 1.5 and knows of none.
+    monitors: Optional[Sequence[Any]]
 
 
 def prepare(xcb: Xcb) -> Server:
@@ -77,8 +84,7 @@ def prepare(xcb: Xcb) -> Server:
     xfixes.QueryVersion(5, 0).reply()
     xkb.UseExtension(1, 0).reply()
     randr = _optional(xcb, xcffib.randr.key)
-    if randr is not None:
-        randr.QueryVersion(1, 3).reply()
+    monitors = None if randr is None else _monitors(randr, screen.root)
     window = xcb.generate_id()
     core.CreateWindow(
         0, window, screen.root, -1, -1, 1, 1, 0, xcffib.xproto.WindowClass.InputOnly, 0,
@@ -86,11 +92,12 @@ def prepare(xcb: Xcb) -> Server:
         [1, xcffib.xproto.EventMask.PropertyChange],
     )
     core.ChangeWindowAttributes(
-        screen.root, xcffib.xproto.CW.EventMask, [xcffib.xproto.EventMask.StructureNotify]
+        screen.root, xcffib.xproto.CW.EventMask,
+        [xcffib.xproto.EventMask.StructureNotify | xcffib.xproto.EventMask.SubstructureNotify],
     )
     region_id, damage_id = xcb.generate_id(), xcb.generate_id()
     xfixes.CreateRegion(region_id, 0, [])
-    damage.Create(damage_id, screen.root, xcffib.damage.ReportLevel.NonEmpty)
+    damage.Create(damage_id, screen.root, xcffib.damage.ReportLevel.BoundingBox)
     xfixes.SelectCursorInput(screen.root, xcffib.xfixes.CursorNotifyMask.DisplayCursor)
     xkb.SelectEvents(CORE_KEYBOARD, _XKB_EVENTS, 0, _XKB_EVENTS, 0xFF, 0xFF, [])
     geometry = core.GetGeometry(screen.root).reply()
@@ -98,7 +105,7 @@ def prepare(xcb: Xcb) -> Server:
         screen.root, (geometry.width, geometry.height), setup.vendor.to_string(),
         window, damage_id, region_id, xcb.generate_id(), setup.min_keycode, setup.max_keycode,
         _intern(core, ATOMS), _find_lamps(core, xkb), damage, xfixes, xtest, xkb,
-        _optional(xcb, xcffib.shm.key), randr,
+        _optional(xcb, xcffib.shm.key), randr, monitors,
     )
 
 
@@ -112,6 +119,13 @@ def _extension(xcb: Xcb, key: Any) -> Any:
 def _optional(xcb: Xcb, key: Any) -> Optional[Any]:
     found = xcb.core.QueryExtension(len(key.name), key.name.encode()).reply()
     return xcb(key) if found.present else None
+
+
+def _monitors(randr: Any, root: int) -> Optional[Sequence[Any]]:
+    version = randr.QueryVersion(1, 5).reply()
+    if (version.major_version, version.minor_version) < (1, 5):
+        return None
+    return list(randr.GetMonitors(root, True).reply().monitors)
 
 
 def _check_pixels(setup: Any, screen: Any) -> None:

@@ -111,8 +111,11 @@ class AgentHop(ControlPlane):
         way = self._way_to(place, session, fields)
         target = way.target(uri)
         assert target is not None, "the way begins where the place does"
-        self._bonds[place.session] = session.share.bond
-        return Allowed(grant, principal, place.session, way.upstream, target, fields)
+        self._bonds[place.session] = session.bond
+        return Allowed(
+            grant, principal, place.session, way.upstream, target, fields,
+            way.reach(place), self._leases.left(principal, place.session),
+        )
 
     def _session(self, place: Place) -> Session:
         ident = place.session if place.service in ("", _DESKTOP) else (
@@ -134,6 +137,6 @@ class AgentHop(ControlPlane):
         """End what was opened at a desktop that is another one now, or none."""
         for target, bond in list(self._bonds.items()):
             session = self._directory.find(target)
-            if session is None or session.share.bond != bond:
+            if session is None or session.bond != bond:
                 del self._bonds[target]
                 self._leases.revoke(target=target)

@@ -102,20 +102,17 @@ def answer_fields(
     name no paths, so these are found where they are needed.
     """
     named = fields.tokens(b"connection")
-    onward = [
-        field
-        for field in fields
-        if not _withheld(field[0]) and (not named or field[0].lower() not in named)
-    ]
-    if any(name in fields for name in _PLACED):
+    onward = [field for field in fields.raw if not _withheld(field[0])]
+    if named:
+        onward = [field for field in onward if field[0].lower() not in named]
+    if fields.has_any(_PLACED):
         paths = find_paths()
         onward = [_relocated(field, paths) for field in onward]
         onward += _scoped(fields, paths)
     if b"via" in fields:
         onward += [(b"Via", value) for value in fields.all(b"via")]
-    said = b"\n".join([value for _, value in onward])
-    if any(secret in said for secret in secrets):
-        onward = [field for field in onward if not any(secret in field[1] for secret in secrets)]
+    for secret in secrets:
+        onward = [field for field in onward if secret not in field[1]]
     onward.append((b"Via", via(version, hop)))
     return onward
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple, Optional, Protocol, Union
 
 from twisted.internet.defer import Deferred
@@ -30,6 +31,28 @@ class Upstream(NamedTuple):
         return f"{'http' if self.tls is None else 'https'}://{host}:{self.port}"
 
 
+class Reach(NamedTuple):
+    """What else leave is for: one beginning goes in place of another."""
+
+    #: Every such target begins with this.
+    scope: bytes
+    #: Beginnings of the public targets, and of the upstream's.
+    public: bytes
+    inner: bytes
+
+    def target(self, uri: bytes) -> Optional[bytes]:
+        """Give what to ask the upstream for; None where the leave says nothing of it."""
+        return rebased(uri, self.public, self.inner) if uri.startswith(self.scope) else None
+
+
+def rebased(uri: bytes, public: bytes, inner: bytes) -> Optional[bytes]:
+    """Give a target with ``inner`` in place of ``public``; None where that is not its beginning."""
+    if not uri.startswith(public):
+        return None
+    rest = uri[len(public) :]
+    return inner + rest if rest[:1] in (b"/", b"?", b"") else None
+
+
 class Allowed(NamedTuple):
     """Leave to pass, for one request."""
 
@@ -43,6 +66,10 @@ class Allowed(NamedTuple):
     target: bytes
     #: What goes with the request: the desktop's own credentials, a ticket.
     fields: tuple[Field, ...] = ()
+    #: For whoever comes with the same proof; None: this request only.
+    reach: Optional[Reach] = None
+    #: For which that holds, unless the grant ends before.
+    seconds: float = math.inf
 
 
 #: At once where nobody has to be asked.

@@ -58,11 +58,15 @@ class Kind(enum.Enum):
 
 
 class UpstreamFailed(KasmdError):
-    """An upstream did not do its part; ``detail`` is for logs."""
+    """An upstream did not do its part; ``detail`` is for logs.
 
-    def __init__(self, kind: Kind, detail: str = "") -> None:
+    ``stalled`` tells that it stopped in the middle, for longer than it may.
+    """
+
+    def __init__(self, kind: Kind, detail: str = "", stalled: bool = False) -> None:
         super().__init__(f"{kind.value}: {detail}" if detail else kind.value)
         self.kind = kind
+        self.stalled = stalled
         self.detail = detail
 
 
@@ -88,12 +92,16 @@ class Dialled(Protocol):
     """What `dial` connects: it learns when bytes may be sent, or why they never will."""
 
     transport: Any = None
+    #: Whether it is TCP, with or without TLS.
+    tcp = False
     tls: Optional[Trust] = None
     #: Fires once; None from then on.
     ready: Optional[Deferred[None]] = None
     name = ""
 
     def connectionMade(self) -> None:
+        if self.tcp:
+            self.transport.setTcpNoDelay(True)
         if self.tls is None:
             self._ready()
 
@@ -138,6 +146,7 @@ class _Once(ClientFactory):
         self._protocol = protocol
 
     def buildProtocol(self, addr: Optional[IAddress]) -> Dialled:
+        self._protocol.tcp = isinstance(addr, (IPv4Address, IPv6Address))
         return self._protocol
 
     def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:

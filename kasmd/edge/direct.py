@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from kasmd.edge.asking import Allowed
+from kasmd.edge.asking import Allowed, Reach
 from kasmd.edge.directory import Credential, Directory, Session
 from kasmd.edge.failures import refusal
 from kasmd.edge.paths import Place, check_path, place_of
@@ -66,7 +66,9 @@ class DirectAuthoriser:
         query = request.uri[len(request.path) :]
         target = session.prefix + place.rest + query
         fields = self._fields(request, session, credential)
-        return Allowed(grant, principal, session.ident, session.upstream, target, fields)
+        public = self._below + session.ident.encode("ascii")
+        reach = Reach(public + b"/", public, session.prefix)
+        return Allowed(grant, principal, session.ident, session.upstream, target, fields, reach)
 
     @staticmethod
     def _fields(request: Request, session: Session, credential: Credential) -> tuple[Field, ...]:

@@ -1,15 +1,19 @@
 """The directory of sessions: a file that says what there is, whose, and where.
 
-It is read anew after each edit, off the reactor.  A broken edit leaves all as
-it was and is told in the log; a good one ends what it changed, and nothing else.
+It is read anew after each edit, and compared with what was, off the reactor.  A broken
+edit leaves all as it was and is told in the log; a good one ends what it changed, and
+nothing else.
 """
 
 from __future__ import annotations
 
+import gc
+from functools import partial
 from types import MappingProxyType
-from typing import Any, Callable, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Iterator, Mapping, NamedTuple, Optional, Sequence
 
 from twisted.application.service import Service
+from twisted.internet.task import Cooperator
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -38,6 +42,8 @@ class Credential(NamedTuple):
         return f"<Credential for {','.join(feature_names(self.rights))}>"
 
 
+#: Seconds for which the reactor is held by the audit of one edit at a time.
+SLICE = 0.002
 #: For a desktop that asks nobody who he is: whoever reaches it may do everything.
 OPEN = Credential(EVERYTHING)
 
@@ -62,8 +68,12 @@ class Session(NamedTuple):
     @property
     def share(self) -> Share:
         """Give who may do what, and what to enter it means."""
-        rights = {**self.others, self.owner: EVERYTHING}
-        return Share(rights, (self.upstream, self.prefix, self.credentials))
+        return Share({**self.others, self.owner: EVERYTHING}, self.bond)
+
+    @property
+    def bond(self) -> object:
+        """Give what it means to enter it: another one is another desktop."""
+        return self.upstream, self.prefix, self.credentials
 
     def credential_for(self, grant: IGrant) -> Optional[Credential]:
         """Give what to let the grant's holder in with; None if all would be too much."""
@@ -71,6 +81,35 @@ class Session(NamedTuple):
             if credential.tickets is not None or grant.holds(credential.rights):
                 return credential
         return None
+
+
+class Known(NamedTuple):
+    """One reading of the directory, and the lookups that it serves; it never changes."""
+
+    sessions: Mapping[str, Session]
+    shares: Mapping[str, Share]
+    #: The sessions in which somebody has a share.
+    of: Mapping[str, Sequence[Session]]
+
+
+def known(sessions: Sequence[Session], before: Optional[Known] = None) -> Known:
+    """Give ``sessions`` as what is known; of those that are as they were, the very same objects.
+
+    By that whoever holds one sees at a glance that nothing changed.
+    """
+    kept: dict[str, Session] = {}
+    shares: dict[str, Share] = {}
+    of: dict[str, list[Session]] = {}
+    for session in sessions:
+        old = before.sessions.get(session.ident) if before is not None else None
+        if before is not None and old is not None and old == session:
+            session, shares[session.ident] = old, before.shares[session.ident]
+        else:
+            shares[session.ident] = session.share
+        kept[session.ident] = session
+        for name in shares[session.ident].rights:
+            of.setdefault(name, []).append(session)
+    return Known(MappingProxyType(kept), shares, of)
 
 
 class Directory(Service):
@@ -91,26 +130,25 @@ class Directory(Service):
         self._reading = False
         self._again = False
         self._complaint = ""
-        self._sessions: Mapping[str, Session] = {}
-        self._shares: Mapping[str, Share] = {}
-        self._of: dict[str, list[Session]] = {}
-        self._put(read())
+        self._known = known(read())
+        slices = partial(_Slice, reactor.seconds)
+        self._audits = Cooperator(slices, lambda turn: reactor.callLater(0, turn))
 
     def find(self, ident: str) -> Optional[Session]:
         """Give a session."""
-        return self._sessions.get(ident)
+        return self._known.sessions.get(ident)
 
     def sessions(self) -> Mapping[str, Session]:
         """Give every session by its id, in the file's order; the mapping never changes."""
-        return self._sessions
+        return self._known.sessions
 
     def entered_by(self, name: str) -> Sequence[Session]:
         """Give the sessions in which ``name`` has a share, in the file's order."""
-        return self._of.get(name, ())
+        return self._known.of.get(name, ())
 
     def share(self, target: str) -> Optional[Share]:
         """Give who may do what in the session ``target``."""
-        return self._shares.get(target)
+        return self._known.shares.get(target)
 
     def when_changed(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call ``callback`` after each change until the answer is called."""
@@ -133,7 +171,8 @@ class Directory(Service):
             self._again = True
             return
         self._reading = True
-        self._worker.do(self._read).addCallbacks(self._take, self._refuse).addBoth(self._done)
+        read = self._worker.do(self._reread, self._known)
+        read.addCallbacks(self._take, self._refuse).addBoth(self._done)
 
     def _done(self, result: object) -> None:
         if isinstance(result, Failure):
@@ -143,21 +182,28 @@ class Directory(Service):
             self._again = False
             self.look()
 
-    def _take(self, sessions: Sequence[Session]) -> None:
-        self._complaint = ""
-        before = self._sessions
-        self._put(sessions)
-        if self._sessions != before:
-            _audit(before, self._sessions)
-            self._callbacks.call()
+    def _reread(self, before: Known) -> Known:
+        """Give what is in the file; on the worker.
 
-    def _put(self, sessions: Sequence[Session]) -> None:
-        self._sessions = MappingProxyType({session.ident: session for session in sessions})
-        self._shares = {session.ident: session.share for session in sessions}
-        self._of = {}
-        for session in sessions:
-            for name in self._shares[session.ident].rights:
-                self._of.setdefault(name, []).append(session)
+        What is made on the way has no cycles, and to look for some again and again would
+        hold the reactor for tens of milliseconds.
+        """
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            return known(self._read(), before)
+        finally:
+            if collecting:
+                gc.enable()
+
+    def _take(self, now: Known) -> None:
+        self._complaint = ""
+        before, self._known = self._known, now
+        if now.sessions.keys() != before.sessions.keys() or any(
+            session is not before.sessions[ident] for ident, session in now.sessions.items()
+        ):
+            self._callbacks.call()
+            self._audits.coiterate(_audit(before.sessions, now.sessions))
 
     def _refuse(self, failure: Failure) -> None:
         failure.trap(ConfigError)
@@ -168,11 +214,25 @@ class Directory(Service):
                 self._log.warn("{line}; the sessions stay as they were", line=line)
 
 
-def _audit(old: Mapping[str, Session], new: Mapping[str, Session]) -> None:
-    """Write a line for each change."""
+class _Slice:
+    """Tells when a slice of work has taken long enough."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._ends = clock() + SLICE
+
+    def __call__(self) -> bool:
+        return self._clock() >= self._ends
+
+
+def _audit(old: Mapping[str, Session], new: Mapping[str, Session]) -> Iterator[None]:
+    """Write a line for each change, a session at a time."""
     source = Source("file")
     for ident in dict.fromkeys((*old, *new)):
         before, after = old.get(ident), new.get(ident)
+        yield
+        if before is after:
+            continue
         if before is None and after is not None:
             audited("session", ident, "made", after=_said(after), source=source)
         elif after is None and before is not None:
@@ -180,7 +240,7 @@ def _audit(old: Mapping[str, Session], new: Mapping[str, Session]) -> None:
         elif before is not None and after is not None:
             if _said(before) != _said(after):
                 audited("session", ident, "rights", _said(before), _said(after), source)
-            if before.share.bond != after.share.bond:
+            if before.bond != after.bond:
                 audited("session", ident, "upstream", source=source)
 
 

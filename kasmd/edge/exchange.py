@@ -165,6 +165,8 @@ class Exchange:
         self._end_production()
         connection, self._connection = self._connection, None
         self._over = True
+        # It has us, too: they go at once, and not when garbage is looked for.
+        del self.receiver
         if connection is not None:
             connection.exchange = None
             if self._paused:
@@ -200,10 +202,10 @@ class Exchange:
             elif status == 100:
                 self.receiver.continue_received()
         else:
-            connection = self._detach()
+            receiver, connection = self.receiver, self._detach()
             if connection is not None:
                 connection.exchanged(self.onward)
-            self.receiver.answer_ended()
+            receiver.answer_ended()
 
     def lost(self, connection: UpstreamConnection, error: UpstreamFailed) -> None:
         """The connection ended; one that was used before is worth a second try."""
@@ -217,5 +219,6 @@ class Exchange:
     def failed(self, error: UpstreamFailed) -> None:
         """There is no way."""
         if not self._over:
+            receiver = self.receiver
             self._detach()
-            self.receiver.failed(error)
+            receiver.failed(error)

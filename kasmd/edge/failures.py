@@ -16,7 +16,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from kasmd.edge.faults import FAULTS, OF_STATUS, Fault
+from kasmd.edge.faults import FAULTS, LIMIT_OF, OF_STATUS, Fault
 from kasmd.h1.fields import is_token
 from kasmd.http.problems import Headers, Problem
 from kasmd.log.text import quoted
@@ -38,21 +38,21 @@ _MAX_DETAIL = 200
 class Refusal(Problem):
     """A fault of the table; ``said`` is what is known of this case, for people."""
 
-    def __init__(self, fault: Fault, headers: Headers = (), said: str = "") -> None:
+    def __init__(
+        self, fault: Fault, headers: Headers = (), said: str = "", limit: str = ""
+    ) -> None:
         said = quoted(said, _MAX_DETAIL)
         why = f"{fault.why.removesuffix('.')}: {said}." if said else fault.why
-        super().__init__(fault.status, why, headers)
+        super().__init__(fault.status, why, headers, limit or LIMIT_OF.get(fault.word, ""))
         self.fault = fault
-
-    @property
-    def word(self) -> str:
-        """What programs know it by."""
-        return self.fault.word
+        self.word = fault.word
 
 
-def refusal(word: str, headers: Headers = (), detail: str = "") -> Refusal:
+def refusal(
+    word: str, headers: Headers = (), detail: str = "", limit: str = ""
+) -> Refusal:
     """Give the fault of this name, to be raised."""
-    return Refusal(FAULTS[word], headers, detail)
+    return Refusal(FAULTS[word], headers, detail, limit)
 
 
 class FailurePage(Problem):
@@ -60,7 +60,8 @@ class FailurePage(Problem):
 
     def __init__(self, problem: Problem, hop: bytes, request_id: str) -> None:
         self.fault = _fault(problem)
-        super().__init__(problem.status, problem.detail, ())
+        super().__init__(problem.status, problem.detail, (), problem.limit)
+        self.word = self.fault.word
         self._hop = hop.decode("ascii")
         self._request_id = request_id
         self.headers = (*problem.headers, _POLICY, *self._told())

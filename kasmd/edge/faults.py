@@ -126,6 +126,17 @@ _TABLE = (
 
 FAULTS = {fault.word: fault for fault in _TABLE}
 
+#: The limits of an edge that its faces do not have, as metrics name them, and the
+#: faults that tell of a limit.
+LIMITS = (
+    "connect_seconds", "answer_seconds", "body_idle_seconds", "upstream_connections",
+)
+LIMIT_OF = {
+    "name-slow": "connect_seconds", "upstream-unanswered": "connect_seconds",
+    "upstream-silent": "answer_seconds", "body-slow": "body_idle_seconds",
+    "upstream-busy": "upstream_connections", "body-too-large": "body_bytes",
+}
+
 #: What a `Problem` of this status is, where it does not say itself.
 OF_STATUS = {
     400: "bad-request", 401: "no-cookie", 403: "not-allowed", 404: "no-such-page",

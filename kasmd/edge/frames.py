@@ -64,7 +64,9 @@ def close(code: int, reason: str, key: bytes = b"") -> bytes:
 
 def masked(payload: bytes, key: bytes) -> bytes:
     """Mask or unmask a short payload."""
-    return bytes(byte ^ key[place & 3] for place, byte in enumerate(payload))
+    size = len(payload)
+    mask = (key * (size // 4 + 1))[:size]
+    return (int.from_bytes(payload, "big") ^ int.from_bytes(mask, "big")).to_bytes(size, "big")
 
 
 def _table(reserved: int, within: bool) -> bytes:

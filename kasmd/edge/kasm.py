@@ -19,7 +19,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from kasmd.edge.asking import Allowed, Asked, Upstream
+from kasmd.edge.asking import Allowed, Asked, Reach, Upstream, rebased
 from kasmd.edge.cookies import (
     NEEDED,
     USERNAME,
@@ -98,10 +98,14 @@ class Way(NamedTuple):
 
     def target(self, uri: bytes) -> Optional[bytes]:
         """Give what to ask the upstream for; None where this way says nothing of it."""
-        if not uri.startswith(self.public):
+        return rebased(uri, self.public, self.inner)
+
+    def reach(self, place: Place) -> Optional[Reach]:
+        """Give what is reached by it of a session's service; None where no service is named."""
+        if not place.service:
             return None
-        rest = uri[len(self.public) :]
-        return self.inner + rest if rest[:1] in (b"/", b"?", b"") else None
+        scope = b"%b/%b/" % (place.prefix, place.service.encode("latin-1"))
+        return Reach(scope, self.public, self.inner)
 
 
 class Question(NamedTuple):
@@ -153,7 +157,7 @@ class ControlPlane:
             principal, cookie = _person(tuple(request.values(b"Cookie")))
         except CookieConflict as conflict:
             paths = (b"/", self._below.rstrip(b"/") or b"/", place.prefix)
-            gone = clearing(conflict.names, request.value(b"Host"), paths)
+            gone = clearing(conflict.names, request.host, paths)
             raise refusal("cookie-conflict", headers=gone, detail=str(conflict)) from None
         fields = (
             (b"X-Original-URI", request.uri),
@@ -162,7 +166,7 @@ class ControlPlane:
             (b"X-Real-IP", request.address.encode("ascii")),
             (b"X-Request-Id", request.request_id.encode("ascii")),
         )
-        return Question(place, principal, request.uri, request.value(b"Host"), fields)
+        return Question(place, principal, request.uri, request.host, fields)
 
     def _remembered(self, question: Question) -> Optional[Way]:
         lease = self._leases.current(question.principal.ident, question.place.session)
@@ -235,7 +239,14 @@ class ControlPlane:
         assert target is not None, "the way was chosen or made for this target"
         place, principal = question.place, question.principal
         grant = self._leases.admit(principal, place.session)
-        return Allowed(grant, principal, place.session, way.upstream, target, way.fields)
+        return Allowed(
+            grant, principal, place.session, way.upstream, target, self._fields(way, question),
+            way.reach(place), self._leases.left(principal, place.session),
+        )
+
+    def _fields(self, way: Way, question: Question) -> tuple[Field, ...]:
+        """Give what goes with this request."""
+        return way.fields
 
     # Sockets outlive a lease: their leave is asked for again.
 

@@ -88,7 +88,7 @@ def request_fields(
     named.update(fields.tokens(b"connection"))
     onward += [
         field
-        for field in fields
+        for field in fields.raw
         if not _withheld_from_upstream(field[0]) and field[0].lower() not in named
     ]
     if hop.cookies and b"cookie" in fields and b"cookie" not in named:
@@ -130,6 +130,7 @@ def _cookies(fields: Fields) -> list[Field]:
     return [(b"Cookie", b"; ".join(kept))] if kept else []
 
 
+@lru_cache(maxsize=64)
 def via(version: bytes, hop: Hop) -> bytes:
     """Give this hop's member of Via (RFC 9110 section 7.6.3)."""
     return version.removeprefix(b"HTTP/") + b" " + hop.name

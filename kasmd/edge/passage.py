@@ -52,7 +52,7 @@ class Passage:
         self._request = request
         self._allowed = allowed
         self._length = 0
-        self._answering = self._producing = self._over = False
+        self._producing = self._over = False
         #: The client is to send more of the body.
         self._lacking = False
         self._continue: Optional[IDelayedCall] = None
@@ -65,7 +65,7 @@ class Passage:
         believed = Believed(
             request.address,
             request.secure,
-            request.value(b"Host"),
+            request.host,
             request.request_id,
             request.version,
         )
@@ -79,7 +79,7 @@ class Passage:
 
     def start(self) -> None:
         """Set out; the request is answered in any case."""
-        self._request.notifyFinish().addErrback(self._client_gone)
+        self._request.when_over(self._request_over)
         self._exchange.start()
 
     # The request's body.
@@ -104,6 +104,7 @@ class Passage:
 
     def body_received(self, data: bytes) -> None:
         self._length += len(data)
+        self._relay.received += len(data)
         if self._length > self._relay.ceilings.body:
             self._fail(too_large(self._relay.ceilings.body))
         else:
@@ -114,7 +115,7 @@ class Passage:
         self._exchange.finish()
 
     def body_lost(self, reason: Failure) -> None:
-        self._client_gone(reason)
+        self._request_over(reason)
 
     def pauseProducing(self) -> None:
         self._lacking = False
@@ -146,7 +147,6 @@ class Passage:
         return head.status == 401 and PROXY_STATUS not in head.fields
 
     def _answer(self, head: ResponseHead, framing: Framing) -> None:
-        self._answering = True
         length = _said_length(head.fields) if self._request.method == b"HEAD" else framing.length
         whole = self._exchange.whole
         self._request.open(head.status, self._fields(head), length, head.reason, whole)
@@ -158,13 +158,14 @@ class Passage:
         request, allowed, relay = self._request, self._allowed, self._relay
 
         def paths() -> PathMap:
-            return path_map(request.path, request.value(b"Host"), allowed)
+            return path_map(request.path, request.host, allowed)
 
         secrets = secrets_of(allowed.fields)
         fields = answer_fields(head.fields, head.version, relay.hop, paths, secrets)
         return fields + relay.added(request)
 
     def data_received(self, data: bytes) -> None:
+        self._relay.sent += len(data)
         self._request.write(data)
 
     def answer_ended(self) -> None:
@@ -186,10 +187,12 @@ class Passage:
         if error.kind is Kind.SILENT and self._lacking:
             self._fail(refusal("body-slow", [CLOSE]))
         else:
-            self._fail(refusal(error.kind.value))
+            limit = "body_idle_seconds" if error.stalled else ""
+            self._fail(refusal(error.kind.value, limit=limit))
 
     def _grant_changed(self) -> None:
         if not self._allowed.grant.holds(Right.ENTER):
+            self._relay.revoked += 1
             self._fail(refusal("not-allowed", [CLOSE]))
 
     def _fail(self, problem: Problem) -> None:
@@ -197,14 +200,10 @@ class Passage:
         if self._over:
             return
         self._exchange.abort()
-        if self._answering:
-            self._request.abort()
-            self._end()
-        else:
-            self._end(problem)
+        self._end(problem)
 
-    def _client_gone(self, reason: Failure) -> None:
-        if not self._over:
+    def _request_over(self, reason: Optional[Failure]) -> None:
+        if reason is not None and not self._over:
             self._exchange.abort()
             self._end()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred
@@ -50,6 +50,8 @@ class Pool:
         self.limits = limits
         self._lanes: dict[Upstream, _Lane] = {}
         self._closed = False
+        #: Connections that did not come about, by the kind of failure.
+        self.undialled = Counter(dict.fromkeys(Kind, 0))
 
     def exchange(self, upstream: Upstream, onward: Onward, receiver: Receiver) -> Exchange:
         """Give the exchange of a request, which is to be started."""
@@ -190,6 +192,7 @@ class _Lane:
         self._dials.pop(exchange, None)
         self.lost(connection)
         if isinstance(failure.value, UpstreamFailed):
+            self._pool.undialled[failure.value.kind] += 1
             exchange.failed(failure.value)
         elif not exchange.over:
             exchange.failed(UpstreamFailed(Kind.UNREACHABLE, failure.getErrorMessage()))

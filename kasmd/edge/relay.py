@@ -59,9 +59,14 @@ class Relay:
         self.allowed_origins = frozenset(allowed_origins)
         self.ceilings = ceilings
         self.added = added
+        #: Bytes of the bodies of requests and of answers.
+        self.received = self.sent = 0
+        #: Requests that were cut short because their leave ended.
+        self.revoked = 0
 
     def forward(self, request: Request, allowed: Allowed) -> None:
         """Answer a request that may pass, or raise a `Problem`."""
+        request.taken = allowed.session, allowed.upstream
         if request.method in _REFUSED:
             raise refusal("no-such-method")
         if hops(request.fields) >= MAX_HOPS:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Callable, NamedTuple, Optional, Sequence
-from weakref import WeakKeyDictionary
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import maybeDeferred
 from twisted.python.failure import Failure
 
 from kasmd.edge.asking import Allowed, Authoriser
@@ -46,8 +46,9 @@ class Door(NamedTuple):
 class EdgeSite:
     """Answers the requests of one edge.
 
-    ``authoriser`` is asked for what is below ``<prefix>/desktop/``, ``lobby``
-    for the rest; ``body`` is the room that the relay's route has.
+    ``authoriser`` is asked for what is below ``<prefix>/desktop/``, ``owners``, where it
+    is another guard, for what is below ``<prefix>/__edge/``, and ``lobby`` for the rest;
+    ``body`` is the room that the relay's route has.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class EdgeSite:
         cors: Cors = Cors(()),
         more: Sequence[Route] = (),
         lobby: Optional[Guard] = None,
+        owners: Optional[Guard] = None,
         door: Optional[Door] = None,
         body: Room = 0,
     ) -> None:
@@ -70,8 +72,10 @@ class EdgeSite:
         self._prefix = prefix
         self._cors = cors
         self._lobby = lobby
+        self._owners = owners or lobby
         self._door = door
-        self._allowed: WeakKeyDictionary[Request, Allowed] = WeakKeyDictionary()
+        #: While they are dispatched.
+        self._allowed: dict[Request, Allowed] = {}
         self.routes = Routes(
             (
                 Route(b"GET", prefix + b"/__healthcheck", PUBLIC, healthy),
@@ -93,7 +97,9 @@ class EdgeSite:
             answer = self._respond(request)
         except PermissionDenied:
             raise refusal("not-allowed") from None
-        return answer.addErrback(_denied) if isinstance(answer, Deferred) else answer
+        if answer is None or isinstance(answer, Response):
+            return answer
+        return answer.addErrback(_denied)
 
     def present(self, problem: Problem, request: Request) -> Problem:
         """Say which hop failed, and for which request."""
@@ -104,31 +110,36 @@ class EdgeSite:
             raise _with_slash(request)
         if self.routes.is_public(request):
             return self.routes.dispatch(request)
+        enter: Callable[[Any], Answer] = self.routes.dispatch
         if request.path.startswith(self._below):
             if self._door is None:
                 return self._pass(request)
             authorise: Callable[[Request], Any] = self._authoriser.authorise
-            asked = maybeDeferred(authorise, request).addCallback(self._let_in, request)
+            asked = maybeDeferred(authorise, request)
+            enter = partial(self._let_in, request)
+        elif self._owners is not None and request.path.startswith(self._prefix + b"/__edge/"):
+            asked = maybeDeferred(self._owners.admit, request)
         elif self._lobby is not None and request.path.startswith(self._prefix + b"/"):
             asked = maybeDeferred(self._lobby.admit, request)
         else:
             raise Problem(404, "There is nothing at this address.")
         if self._door is None:
-            return asked.addCallback(self.routes.dispatch)
-        return asked.addCallbacks(
-            self.routes.dispatch, self._door.instead, errbackArgs=(request,)
-        )
+            return asked.addCallback(enter)
+        return asked.addCallbacks(enter, self._door.instead, errbackArgs=(request,))
 
     def _pass(self, request: Request) -> Answer:
         allowed = self._authoriser.authorise(request)
-        if isinstance(allowed, Deferred):
-            return allowed.addCallback(self._let_in, request).addCallback(self.routes.dispatch)
-        return self.routes.dispatch(self._let_in(allowed, request))
+        if isinstance(allowed, Allowed):
+            return self._let_in(request, allowed)
+        return allowed.addCallback(partial(self._let_in, request))
 
-    def _let_in(self, allowed: Allowed, request: Request) -> Request:
+    def _let_in(self, request: Request, allowed: Allowed) -> Answer:
         request.grant, request.principal = allowed.grant, allowed.principal
         self._allowed[request] = allowed
-        return request
+        try:
+            return self.routes.dispatch(request)
+        finally:
+            del self._allowed[request]
 
     def _relay(self, request: Request) -> Answer:
         return self._forward(request, self._allowed[request])
@@ -147,6 +158,8 @@ def make_direct(
     cors: Cors = Cors(()),
     ancestors: str = "'self'",
     body: Room = 0,
+    owners: Optional[Guard] = None,
+    more: Sequence[Route] = (),
 ) -> EdgeSite:
     """Make a direct edge.
 
@@ -164,8 +177,10 @@ def make_direct(
         more=(
             Route(b"GET", below + b"/", Right.ENTER, desktops.show),
             Route(b"GET", below + b"/api/v1/desktops", Right.ENTER, desktops.as_json),
+            *more,
         ),
         lobby=guard,
+        owners=owners,
         door=door,
         body=body,
     )

@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 from typing import Any, Callable, NamedTuple, Optional
 
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import LoopingCall
@@ -96,8 +95,6 @@ class End(Protocol):
 
     def connectionMade(self) -> None:
         transport = self.transport
-        if isinstance(transport.getHost(), (IPv4Address, IPv6Address)):
-            transport.setTcpNoDelay(True)
         self._plain = isinstance(transport, Connection)
         self._regulate()
         self.outlet = Outlet(transport, self, self.splice.splices.clock)
@@ -339,6 +336,7 @@ class Splice:
             if silent == splices.ping_after:
                 end.ping(splices.token)
             elif silent == splices.dead_after:
+                splices.dead += 1
                 self.vanished(end, "it does not answer a ping")
                 end.abort()
 
@@ -356,6 +354,10 @@ class Splices:
         self.dead_after = self.ping_after + max(1, int(timing.dead / timing.beat))
         self._slots: list[set[Splice]] = [set() for _ in range(SLOTS)]
         self._count = 0
+        #: Bytes that the clients and the upstreams sent of those that are over.
+        self._received = self._sent = 0
+        #: How many an end of which did not answer, and how many whose leave ended.
+        self.dead = self.revoked = 0
         self._next = 0
         self._hand = 0
         self._turns = LoopingCall.withCount(self._turn)
@@ -363,6 +365,14 @@ class Splices:
 
     def __len__(self) -> int:
         return self._count
+
+    def relayed(self) -> tuple[int, int]:
+        """Give how many bytes the clients and the upstreams sent since the start."""
+        received, sent = self._received, self._sent
+        for splice in (splice for slot in self._slots for splice in slot):
+            received += splice.client.received
+            sent += splice.upstream.received
+        return received, sent
 
     def close_all(self, code: int, reason: str) -> None:
         """Close them all, a slot at a time."""
@@ -382,6 +392,8 @@ class Splices:
         """A splice is over."""
         self._slots[splice.slot].discard(splice)
         self._count -= 1
+        self._received += splice.client.received
+        self._sent += splice.upstream.received
         if not self._count:
             self._turns.stop()
 

@@ -119,7 +119,8 @@ class UpstreamConnection(Dialled):
                 return
             if isinstance(event, ResponseReceived) and event.head.status >= 200:
                 self._answered = True
-                self._wait(self._owner.timeouts.idle)
+                if not exchange.whole:
+                    self._wait(self._owner.timeouts.idle)
             exchange.received(event)
 
     def _fail_exchange(self, error: UpstreamFailed) -> None:
@@ -133,7 +134,7 @@ class UpstreamConnection(Dialled):
 
     def _timed_out(self) -> None:
         if self._answered:
-            self._fail_exchange(UpstreamFailed(Kind.CUT, "it stopped in the middle"))
+            self._fail_exchange(UpstreamFailed(Kind.CUT, "it stopped in the middle", True))
         else:
             self._fail_exchange(UpstreamFailed(Kind.SILENT))
 

@@ -13,10 +13,10 @@ from __future__ import annotations
 import re
 from typing import Callable, Optional
 
-from kasmd.edge.asking import Allowed, Trust, Upstream
+from kasmd.edge.asking import Trust, Upstream
 from kasmd.edge.failures import refusal
 from kasmd.edge.kasm import Ask, ControlPlane, Question, Timing, Way
-from kasmd.h1.fields import Fields
+from kasmd.h1.fields import Field, Fields
 from kasmd.h1.head import ResponseHead
 from kasmd.http.guard import TICKET_FIELD as TICKET
 from kasmd.permission.leases import Leases
@@ -41,14 +41,13 @@ class WebappHop(ControlPlane):
         self._trust = trust
         self._tickets = tickets
 
-    def _allow(self, way: Way, question: Question) -> Allowed:
-        allowed = super()._allow(way, question)
+    def _fields(self, way: Way, question: Question) -> tuple[Field, ...]:
         if self._tickets is None:
-            return allowed
-        session = question.place.session
-        rights = self._leases.rights_of(question.principal, session)
-        ticket = self._tickets.sign(question.principal.name, session, rights)
-        return allowed._replace(fields=(*allowed.fields, (TICKET, ticket.encode("ascii"))))
+            return way.fields
+        principal, session = question.principal, question.place.session
+        rights = self._leases.rights_of(principal, session)
+        ticket = self._tickets.sign(principal.name, session, rights)
+        return (*way.fields, (TICKET, ticket.encode("ascii")))
 
     def _rights(self, reply: ResponseHead) -> Right:
         letters = _Told(reply.fields).text("rights")

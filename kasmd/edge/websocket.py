@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Mapping, NamedTuple
 
 from twisted.logger import Logger
 
@@ -18,6 +18,8 @@ from kasmd.http.problems import CLOSE
 from kasmd.http.server import Request
 from kasmd.http.upgrade import accept_of
 from kasmd.interfaces import IGrant
+from kasmd.log.lines import publish
+from kasmd.log.text import quoted, word
 from kasmd.rights import Right
 
 if TYPE_CHECKING:
@@ -71,7 +73,6 @@ class Handshake(Passage):
 
     def _splice(self, head: ResponseHead) -> None:
         request, grant = self._request, self._allowed.grant
-        self._answering = True
         request.open(101, self._fields(head), None, None)
         # The socket keeps the grant; with the request it would be released.
         request.grant = None
@@ -80,6 +81,33 @@ class Handshake(Passage):
         socket = Socket(self._relay.splices, extensions, grant, self._allowed.session)
         request.hand_over(socket.splice.client)
         self._exchange.hand_over(socket.splice.upstream)
+
+
+class Left(NamedTuple):
+    """A websocket that is over, as a record of the log."""
+
+    user: str
+    session: str
+    ended: Ended
+
+    @property
+    def writer(self) -> str:
+        return "edge"
+
+    def __str__(self) -> str:
+        by, code, reason, *_ = self.ended
+        who, where = word(self.user), word(self.session)
+        return f'{who} left {where}: {by} ended it with {code} "{quoted(reason)}"'
+
+    @property
+    def fields(self) -> Mapping[str, object]:
+        """Give the same for JSON, and how much came and went."""
+        by, code, reason, received, sent, seconds = self.ended
+        return {
+            "user": quoted(self.user), "session": self.session, "ended_by": by, "code": code,
+            "reason": quoted(reason), "received": received, "sent": sent,
+            "seconds": round(seconds, 1),
+        }
 
 
 class Socket:
@@ -95,18 +123,12 @@ class Socket:
 
     def _grant_changed(self) -> None:
         if not self._grant.holds(Right.ENTER):
+            self.splice.splices.revoked += 1
             self.splice.close(POLICY, "you may not use this desktop any more")
 
     def _ended(self, ended: Ended) -> None:
         self._unwatch()
-        _log.info(
-            "{name} left {session}: {by} ended it with {code} {reason!r}",
-            name=self._grant.name,
-            session=self._session,
-            by=ended.by,
-            code=ended.code,
-            reason=ended.reason,
-        )
+        publish(Left(self._grant.name, self._session, ended), _log)
         self._grant.release()
 
 

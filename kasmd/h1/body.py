@@ -36,7 +36,8 @@ def request_framing(head: RequestHead) -> Framing:
     fields = head.fields
     if b"transfer-encoding" in fields:
         return _transfer_coding(fields, head.version, 501)
-    return Framing(_content_length(fields) or 0)
+    length = _content_length(fields)
+    return Framing(length) if length else EMPTY
 
 
 def response_framing(head: ResponseHead, method: bytes) -> Framing:
@@ -159,7 +160,8 @@ class ChunkedDecoder:
         end = data.find(b"\n", at, at + self._limits.chunk_line)
         if end < 0:
             if len(data) - at >= self._limits.chunk_line:
-                raise HttpError(400, "the line with a chunk's size is too long")
+                text = "the line with a chunk's size is too long"
+                raise HttpError(400, text, "chunk_line")
             return None
         match = _CHUNK.match(data[at : end - 1]) if data[end - 1 : end] == b"\r" else None
         if match is None:
@@ -176,7 +178,8 @@ class ChunkedDecoder:
         end = data.find(b"\r\n\r\n", at, at + self._limits.trailers)
         if end < 0:
             if len(data) - at >= self._limits.trailers:
-                raise HttpError(431, f"the trailers have over {self._limits.trailers} bytes")
+                text = f"the trailers have over {self._limits.trailers} bytes"
+                raise HttpError(431, text, "trailers")
             return None
         lines = data[at:end].split(b"\r\n")
         if len(data[at:end].translate(None, TEXT)) != 2 * (len(lines) - 1):

@@ -16,11 +16,15 @@ TEXT = bytes([9, *range(32, 127), *range(128, 256)])
 
 
 class HttpError(ProtocolError):
-    """A message that is refused, and the status that says so (for a request)."""
+    """A message that is refused, and the status that says so (for a request).
 
-    def __init__(self, status: int, text: str) -> None:
+    ``limit`` names the one that was reached.
+    """
+
+    def __init__(self, status: int, text: str, limit: str = "") -> None:
         super().__init__(text)
         self.status = status
+        self.limit = limit
 
 
 @lru_cache(maxsize=1024)
@@ -44,14 +48,23 @@ class Fields:
     def __init__(self, raw: Iterable[Field] = ()) -> None:
         self.raw = tuple(raw)
         self._values: dict[bytes, list[bytes]] = {}
+        values = self._values
         for name, value in self.raw:
-            self._values.setdefault(_key(name), []).append(value)
+            key = _key(name)
+            if key in values:
+                values[key].append(value)
+            else:
+                values[key] = [value]
 
     def __iter__(self) -> Iterator[Field]:
         return iter(self.raw)
 
     def __contains__(self, name: bytes) -> bool:
         return name in self._values
+
+    def has_any(self, names: Iterable[bytes]) -> bool:
+        """Tell whether a field of one of these names is there."""
+        return not self._values.keys().isdisjoint(names)
 
     def __repr__(self) -> str:
         return f"Fields({self.raw!r})"
@@ -71,7 +84,7 @@ class Fields:
         if values is None:
             return []
         members = b",".join(values).lower().split(b",")
-        return [token for token in (member.strip(b" \t") for member in members) if token]
+        return [token for member in members if (token := member.strip(b" \t"))]
 
     def without(self, names: Iterable[bytes]) -> list[Field]:
         """Give the fields whose names, in lower case, are not among ``names``."""
@@ -82,7 +95,8 @@ class Fields:
 def parse_fields(lines: list[bytes], most: int) -> Fields:
     """Read field lines; none may be folded, and no name may end with a space."""
     if len(lines) > most:
-        raise HttpError(431, f"there are {len(lines)} header fields, and {most} may be")
+        text = f"there are {len(lines)} header fields, and {most} may be"
+        raise HttpError(431, text, "header_count")
     raw = []
     for line in lines:
         name, colon, value = line.partition(b":")
@@ -94,13 +108,9 @@ def parse_fields(lines: list[bytes], most: int) -> Fields:
 
 def render_lines(fields: Iterable[Field]) -> bytes:
     """Give the lines of ``fields``; ValueError where a value would begin a line of its own."""
-    lines = [b"%b: %b\r\n" % field for field in fields]
-    block = b"".join(lines)
-    if len(block.translate(None, TEXT)) != 2 * len(lines):
+    # An empty one for the last line's end.
+    lines = [*map(b": ".join, fields), b""]
+    block = b"\r\n".join(lines)
+    if len(block.translate(None, TEXT)) != 2 * (len(lines) - 1):
         raise ValueError("a header field holds a control character")
     return block
-
-
-def render_fields(fields: Iterable[Field]) -> bytes:
-    """Give the lines of ``fields`` and the empty line after them (ValueError)."""
-    return render_lines(fields) + b"\r\n"

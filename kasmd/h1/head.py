@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, Optional
 
-from kasmd.h1.fields import TEXT, Field, Fields, HttpError, is_token, parse_fields, render_fields
+from kasmd.h1.fields import TEXT, Field, Fields, HttpError, is_token, parse_fields, render_lines
 
 HTTP_1_0, HTTP_1_1 = b"HTTP/1.0", b"HTTP/1.1"
 _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]\Z")
@@ -64,7 +64,8 @@ def parse_request(block: bytes, limits: Limits) -> RequestHead:
     """Read a request's head, without the empty line that ends it (HttpError)."""
     line, *rest = _lines(block)
     if len(line) > limits.request_line:
-        raise HttpError(414, f"the request line has more than {limits.request_line} bytes")
+        text = f"the request line has more than {limits.request_line} bytes"
+        raise HttpError(414, text, "request_line")
     parts = line.split(b" ")
     if len(parts) != 3 or not is_token(parts[0]) or _TARGET.match(parts[1]) is None:
         raise HttpError(400, "the request line is not method, target and version")
@@ -106,7 +107,7 @@ def render_request(method: bytes, target: bytes, fields: list[Field]) -> bytes:
     """Give the bytes of a request's head (ValueError)."""
     if not is_token(method) or _TARGET.match(target) is None:
         raise ValueError("a method or a target that cannot be sent")
-    return b"%b %b HTTP/1.1\r\n%b" % (method, target, render_fields(fields))
+    return b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, render_lines(fields))
 
 
 def render_response(
@@ -119,7 +120,7 @@ def render_response(
     text = REASONS.get(status, b"") if reason is None else reason
     if text.translate(None, TEXT):
         raise ValueError("a reason that cannot be sent")
-    return b"HTTP/1.1 %d %b\r\n%b%b" % (status, text, lines, render_fields(fields))
+    return b"HTTP/1.1 %d %b\r\n%b%b\r\n" % (status, text, lines, render_lines(fields))
 
 
 #: RFC 9110 section 15, and the few others that are sent here.

@@ -116,7 +116,8 @@ class _Session:
             self._check_start(data, self._searched)
             self._searched = len(data)
             if len(data) > self._limits.head:
-                raise HttpError(431, f"the header has more than {self._limits.head} bytes")
+                text = f"the header has more than {self._limits.head} bytes"
+                raise HttpError(431, text, "header_bytes")
             return None
         self._buffer = data[end + 4 :]
         self._searched = 0
@@ -179,7 +180,8 @@ class ServerSession(_Session):
     def _check_start(self, data: bytes, seen: int) -> None:
         super()._check_start(data, seen)
         if len(data) > self._limits.request_line and b"\r\n" not in data:
-            raise HttpError(414, f"the request line has over {self._limits.request_line} bytes")
+            text = f"the request line has over {self._limits.request_line} bytes"
+            raise HttpError(414, text, "request_line")
 
     def _head(self, block: bytes) -> None:
         # A client may send an empty line before a request (RFC 9112 section 2.2).

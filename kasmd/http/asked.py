@@ -33,6 +33,12 @@ class Asked:
         self.path = self.uri.partition(b"?")[0]
         self.request_id = self._request_id()
         self._began = channel.factory.reactor.seconds()
+        #: The Host value, or an empty one; `check` refuses what names no host.
+        self.host = self.fields.get(b"host")
+        proxies, peer = channel.factory.proxies, channel.peer_address
+        #: The client's IP address, or an empty text for a unix socket.
+        #: Behind a trusted proxy it is what the proxy says.
+        self.address = proxies.client(peer, said(self.fields, b"for")) if proxies else peer
 
     def _request_id(self) -> str:
         """Take a trusted proxy's id for this request, or make one."""
@@ -47,7 +53,7 @@ class Asked:
 
     def value(self, name: bytes) -> bytes:
         """Give the only value of a request header, or an empty one."""
-        values = self.values(name)
+        values = self.fields.all(name.lower())
         if len(values) > 1:
             raise Problem(400, f"The request has several {name.decode('ascii')} headers.", [CLOSE])
         return values[0] if values else b""
@@ -56,18 +62,6 @@ class Asked:
     def query(self) -> Query:
         """What follows the question mark (ProtocolError)."""
         return Query(self.uri.partition(b"?")[2])
-
-    @property
-    def address(self) -> str:
-        """The client's IP address, or an empty text for a unix socket.
-
-        Behind a trusted proxy it is what the proxy says.
-        """
-        channel = self.channel
-        proxies = channel.factory.proxies
-        if not proxies:
-            return channel.peer_address
-        return proxies.client(channel.peer_address, said(self.fields, b"for"))
 
     @property
     def secure(self) -> bool:

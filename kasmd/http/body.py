@@ -57,10 +57,11 @@ class KeptBody:
         factory = self._factory
         limit = self._room or factory.limits.body
         if length > limit:
-            raise Problem(413, f"The body is too large: {limit} bytes are taken here.", [CLOSE])
+            text = f"The body is too large: {limit} bytes are taken here."
+            raise Problem(413, text, [CLOSE], "body_bytes")
         if self._room and factory.bodies + length - self._length > factory.limits.bodies:
             text = "Too many bodies are on their way; try again."
-            raise Problem(503, text, [CLOSE, (b"Retry-After", b"1")])
+            raise Problem(503, text, [CLOSE, (b"Retry-After", b"1")], "bodies")
 
     def body_received(self, data: bytes) -> None:
         """Keep or drop a piece (`Problem`)."""

@@ -83,7 +83,7 @@ class Channel(Protocol):
             if ITCPTransport.providedBy(self.transport):
                 self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)
-        if not self.factory.arrived(self.peer_address):
+        if not self.factory.crowd.arrived(self.peer_address):
             self.abort()
             return
         self._deadline.move(self.factory.limits.head_timeout, self._timed_out)
@@ -91,7 +91,7 @@ class Channel(Protocol):
         note(self.number, "using SSL socket" if self.secure else "using plain (not SSL) socket")
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.factory.left(self.peer_address)
+        self.factory.crowd.left(self.peer_address)
         self._closing = True
         self._deadline.stop()
         request, self._request = self._request, None
@@ -184,7 +184,8 @@ class Channel(Protocol):
             request = self._request = Request(self, _UNREAD)
         elif request.intake is not None:
             request.intake.body_lost(Failure(error))
-        request.fail(Problem(error.status, f"The request is not understood: {error}.", [CLOSE]))
+        text = f"The request is not understood: {error}."
+        request.fail(Problem(error.status, text, [CLOSE], error.limit))
 
     @property
     def is_read(self) -> bool:
@@ -200,7 +201,7 @@ class Channel(Protocol):
         """Stop or go on reading the transport."""
         intake = self._request.intake if self._request is not None else None
         held = isinstance(intake, StreamedBody) and intake.holds_back
-        ahead = self.is_read and self._session.unread > MAX_AHEAD
+        ahead = self._session.unread > MAX_AHEAD and self.is_read
         paused = (held or ahead) and not self._closing
         if paused != self._transport_paused:
             self._transport_paused = paused
@@ -299,6 +300,8 @@ class Channel(Protocol):
     def _timed_out(self) -> None:
         """Time is given to a whole request, not to each of its bytes."""
         if self._request is None or not self._request.dispatched:
+            limit = "keep_alive_seconds" if self._resting else "head_seconds"
+            self.factory.counts.reached(limit)
             self._closing = True
             self.transport.unregisterProducer()
             self._hang_up()
@@ -319,6 +322,6 @@ class _Successor(Protocol):
         self._protocol.dataReceived(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._factory.left(self._address)
+        self._factory.crowd.left(self._address)
         self._protocol.connectionLost(reason)
         note(self._number, "handler exit")

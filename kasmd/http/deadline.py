@@ -17,22 +17,25 @@ class Deadline:
     as there are timers.  So one looks now and then whether it was moved.
     """
 
-    __slots__ = ("_clock", "_at", "_then", "_look")
+    __slots__ = ("_clock", "_at", "_then", "_look", "_looks_at")
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self._at = 0.0
         self._then: Optional[Callable[[], None]] = None
         self._look: Optional[IDelayedCall] = None
+        self._looks_at = 0.0
 
     def move(self, seconds: float, then: Callable[[], None]) -> None:
         """Call ``then`` in ``seconds`` from now, and forget what was to be before."""
+        now = self._clock.seconds()
         self._then = then
-        self._at = self._clock.seconds() + seconds
+        self._at = now + seconds
         if self._look is None:
-            self._look = self._clock.callLater(min(seconds, LOOK), self._looked)
-        elif self._look.getTime() > self._at:
+            self._look_in(now, seconds)
+        elif self._looks_at > self._at:
             self._look.reset(seconds)
+            self._looks_at = self._at
 
     def stop(self) -> None:
         """Call nothing."""
@@ -41,10 +44,15 @@ class Deadline:
         if look is not None:
             look.cancel()
 
+    def _look_in(self, now: float, seconds: float) -> None:
+        seconds = min(seconds, LOOK)
+        self._look = self._clock.callLater(seconds, self._looked)
+        self._looks_at = now + seconds
+
     def _looked(self) -> None:
-        left = self._at - self._clock.seconds()
-        if left > 0:
-            self._look = self._clock.callLater(min(left, LOOK), self._looked)
+        now = self._clock.seconds()
+        if self._at > now:
+            self._look_in(now, self._at - now)
             return
         then, self._then, self._look = self._then, None, None
         if then is not None:

@@ -14,6 +14,7 @@ from twisted.internet.interfaces import (
 
 from kasmd.errors import ConfigError
 from kasmd.http.body import Room
+from kasmd.http.counts import Counts
 from kasmd.http.problems import CLOSE, Problem
 from kasmd.http.proxies import Proxies
 from kasmd.http.server import (
@@ -57,20 +58,25 @@ def make_face(
     limits: Limits = Limits(),
     room: Callable[[bytes, bytes], Room] = lambda method, path: 0,
     present: Present = as_it_is,
+    counts: Optional[Counts] = None,
 ) -> IProtocolFactory:
-    """Give what listens; ``headers`` go on every answer, the refusals too (ConfigError)."""
+    """Give what listens; ``headers`` go on every answer, the refusals too (ConfigError).
+
+    What comes of it is counted in ``counts``.
+    """
     extra = [header(name, value) for name, value in headers]
-    served = HttpFactory(reactor, respond, extra, limits, room, carrier.proxies, present)
+    crowd = limits.crowd(counts)
+    served = HttpFactory(reactor, respond, extra, limits, room, carrier.proxies, present, crowd)
     if carrier.tls is None:
         if not carrier.announced:
             return served
-        return SniffingFactory(reactor, served, served, carrier.announced)
+        return SniffingFactory(reactor, served, served, carrier.announced, crowd)
     refusal = {Plain.REDIRECT: _redirect, Plain.REFUSE: _refuse}.get(carrier.plain)
     unsafe = served
     if refusal is not None:
-        unsafe = HttpFactory(reactor, refusal, extra, limits, present=present)
+        unsafe = HttpFactory(reactor, refusal, extra, limits, present=present, crowd=crowd)
     tls = TlsFactory(carrier.tls, served)
-    return SniffingFactory(reactor, tls, unsafe, carrier.announced)
+    return SniffingFactory(reactor, tls, unsafe, carrier.announced, crowd)
 
 
 def header(name: str, value: str) -> tuple[bytes, bytes]:

@@ -179,9 +179,11 @@ def refusal(failure: Failure, challenge: Headers) -> Problem:
             429,
             f"Too many wrong passwords; try again in {wait} seconds.",
             [(b"Retry-After", b"%d" % wait)],
+            "wrong_passwords",
         )
     if isinstance(error, TooManyWaiting):
-        return Problem(503, "Many people are logging in; try again.", [(b"Retry-After", b"1")])
+        again = (b"Retry-After", b"1")
+        return Problem(503, "Many people are logging in; try again.", [again], "logins")
     if isinstance(error, LoginRefused):
         return Problem(401, "The name and the password do not belong together.", challenge)
     failure.raiseException()

@@ -16,14 +16,21 @@ CLOSE = (b"Connection", b"close")
 class Problem(KasmdError):
     """An answer other than the one that was asked for.
 
-    ``detail`` is one sentence for the person; ``headers`` go with the answer.
+    ``detail`` is one sentence for the person; ``headers`` go with the answer;
+    ``limit`` names the one that was reached (`kasmd.http.counts`).
     """
 
-    def __init__(self, status: int, detail: str, headers: Headers = ()) -> None:
+    #: What programs know it by, where it has a word.
+    word = ""
+
+    def __init__(
+        self, status: int, detail: str, headers: Headers = (), limit: str = ""
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.headers = tuple(headers)
+        self.limit = limit
 
     @property
     def title(self) -> str:

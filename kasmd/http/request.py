@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Union
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IProducer
 from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
@@ -51,6 +51,8 @@ class Request(Asked):
     """
 
     grant: Optional[IGrant] = None
+    #: The session and the upstream that an edge takes it to, for the log.
+    taken: tuple[str, object] = ("", "")
     over = gone = dispatched = False
 
     def __init__(self, channel: Channel, head: RequestHead, framing: Framing = EMPTY) -> None:
@@ -60,7 +62,7 @@ class Request(Asked):
         #: A head that waits for the piece that follows it.
         self._unsent = b""
         self._outgoing = Outgoing(self.method, self.version)
-        self._watchers: list[Deferred[None]] = []
+        self._watchers: list[Callable[[Optional[Failure]], object]] = []
 
     # Its body.
 
@@ -102,11 +104,15 @@ class Request(Asked):
     def dispatch(self) -> None:
         """Let the face answer."""
         self.dispatched = True
-        with asked_by(self):
-            asked: Deferred[Any] = maybeDeferred(self.channel.factory.respond, self)
-        done = asked.addCallback(self.answer)
-        done.addErrback(self._failed)
-        done.addErrback(self._broke)
+        try:
+            with asked_by(self):
+                answer = self.channel.factory.respond(self)
+            if answer is None or isinstance(answer, Response):
+                self.answer(answer)
+                return
+        except Exception:
+            answer = fail()
+        answer.addCallback(self.answer).addErrback(self._failed).addErrback(self._broke)
 
     def answer(self, response: Optional[Response]) -> None:
         """Send ``response`` whole; None was taken over by its route."""
@@ -193,10 +199,14 @@ class Request(Asked):
 
     def fail(self, problem: Problem) -> None:
         """Answer with ``problem``; where an answer was begun, cut it short."""
-        if self.status and not self.over:
+        if self.over:
+            return
+        factory, limit = self.channel.factory, problem.limit
+        problem = factory.present(problem, self)
+        factory.counts.failed(limit, problem.word)
+        if self.status:
             self.abort()
             return
-        problem = self.channel.factory.present(problem, self)
         if problem.status == 401:
             self.note(f"Authentication attempt failed, {problem.detail}")
         content_type, body = problem.rendered(b",".join(self.values(b"Accept")))
@@ -218,16 +228,25 @@ class Request(Asked):
 
     # Its end.
 
+    def when_over(self, told: Callable[[Optional[Failure]], object]) -> None:
+        """Call ``told`` when the answer is sent, or with why the connection ended before."""
+        self._watchers.append(told)
+
     def notifyFinish(self) -> Deferred[None]:
         """Fire when the answer is sent; fail when the connection ends before."""
-        watcher: Deferred[None] = Deferred()
-        self._watchers.append(watcher)
+        watcher: Deferred[Any] = Deferred()
+        # A Failure fails it.
+        self.when_over(watcher.callback)
         return watcher
+
+    def _tell(self, reason: Optional[Failure] = None) -> None:
+        watchers, self._watchers = self._watchers, []
+        for told in watchers:
+            told(reason)
 
     def _end(self) -> None:
         self._let_go()
-        for watcher in self._watchers:
-            watcher.callback(None)
+        self._tell()
         self.channel.answered(self._outgoing.keep)
 
     def lost(self, reason: Failure) -> None:
@@ -238,8 +257,7 @@ class Request(Asked):
         if self.intake is not None:
             self.intake.body_lost(reason)
         self._let_go()
-        for watcher in self._watchers:
-            watcher.errback(reason)
+        self._tell(reason)
 
     def hand_over(self, protocol: Protocol) -> None:
         """Give the connection to ``protocol``, with what came after the request.
@@ -255,8 +273,7 @@ class Request(Asked):
             self._outgoing.status = SWITCHING_PROTOCOLS
         self._let_go()
         self.channel.hand_over(protocol)
-        for watcher in self._watchers:
-            watcher.callback(None)
+        self._tell()
 
     def _access(self) -> Access:
         outgoing = self._outgoing
@@ -265,11 +282,13 @@ class Request(Asked):
         channel = self.channel
         took = channel.factory.reactor.seconds() - self._began
         sent = (outgoing.status, outgoing.sent, took)
-        return Access(channel.number, channel.peer_address, self.address, who, *what, *sent)
+        came = (channel.number, channel.peer_address, self.address)
+        return Access(*came, who, *what, *sent, *self.taken)
 
     def _let_go(self) -> None:
         """Log it, and let go of all that it holds."""
         self.over = True
+        self.channel.factory.counts.answered(self._outgoing.status, self._outgoing.sent)
         log_access(self._access(), self.request_id)
         if self.intake is not None:
             self.intake.forget()

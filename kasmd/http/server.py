@@ -8,12 +8,13 @@ from typing import Callable, NamedTuple, Optional
 
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import ServerFactory
-from twisted.logger import Logger
 
 from kasmd.h1.fields import render_lines
 from kasmd.h1.head import Limits as HeadLimits
 from kasmd.http.body import STREAM, BodyReader, Room
 from kasmd.http.channel import Channel
+from kasmd.http.counts import Counts
+from kasmd.http.crowd import Crowd
 from kasmd.http.problems import Headers, Problem
 from kasmd.http.proxies import Proxies
 from kasmd.http.request import Answer, Request, Respond, Response
@@ -22,8 +23,6 @@ __all__ = [
     "STREAM", "Answer", "BodyReader", "HttpFactory", "Limits", "Present", "Request", "Respond",
     "Response",
 ]
-
-_log = Logger(namespace="kasmd.http")
 
 OWN_HEADERS = (
     (b"Server", b"kasmd"),
@@ -54,6 +53,10 @@ class Limits(NamedTuple):
     #: What a request's head may be.
     head: HeadLimits = HeadLimits()
 
+    def crowd(self, counts: Optional[Counts] = None) -> Crowd:
+        """Give what counts the connections, into ``counts``."""
+        return Crowd(self.connections, self.connections_per_address, counts)
+
 
 #: Gives the problem that is shown in place of one.
 Present = Callable[[Problem, Request], Problem]
@@ -69,7 +72,7 @@ class HttpFactory(ServerFactory[Channel]):
 
     ``headers`` go with every answer; ``room`` tells what becomes of the body of a
     request for a method and a path; ``present`` gives the words for what went wrong,
-    be it before the request could be read.
+    be it before the request could be read.  Faces of one port have one ``crowd``.
     """
 
     noisy = False
@@ -83,6 +86,7 @@ class HttpFactory(ServerFactory[Channel]):
         room: Callable[[bytes, bytes], Room] = lambda method, path: 0,
         proxies: Proxies = Proxies(),
         present: Present = as_it_is,
+        crowd: Optional[Crowd] = None,
     ) -> None:
         self.reactor = reactor
         self.present = present
@@ -90,37 +94,15 @@ class HttpFactory(ServerFactory[Channel]):
         self.room = room
         self.proxies = proxies
         self.limits = limits
-        self.connections = 0
-        self._by_address: dict[str, int] = {}
+        self.crowd = limits.crowd() if crowd is None else crowd
+        self.counts = self.crowd.counts
         #: Bytes of the bodies that are kept.
         self.bodies = 0
         self._fields = (*OWN_HEADERS, *headers)
         self._block = (0, b"")
 
     def buildProtocol(self, addr: Optional[IAddress]) -> Optional[Channel]:
-        if self.connections >= self.limits.connections:
-            _log.warn("Refused a connection: there are {count}", count=self.connections)
-            return None
-        return Channel(self, addr)
-
-    def arrived(self, address: str) -> bool:
-        """Count a connection; tell whether it may stay."""
-        self.connections += 1
-        most = self.limits.connections_per_address
-        if not most or not address:
-            return True
-        count = self._by_address[address] = self._by_address.get(address, 0) + 1
-        if count == most + 1:
-            _log.warn("{address} has {most} connections and gets no more", address=address,
-                      most=most)
-        return count <= most
-
-    def left(self, address: str) -> None:
-        """Count a connection that is gone."""
-        self.connections -= 1
-        count = self._by_address.pop(address, 0) - 1
-        if count > 0:
-            self._by_address[address] = count
+        return Channel(self, addr) if self.crowd.has_room() else None
 
     @property
     def lines(self) -> bytes:

@@ -20,6 +20,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from kasmd.errors import ProtocolError
+from kasmd.http.crowd import Crowd
 from kasmd.http.proxied import read_announcement
 from kasmd.http.proxies import Proxies
 
@@ -39,11 +40,17 @@ class Sniffer(Protocol):
     _timeout: Optional[IDelayedCall] = None
     _announces = False
     _early = b""
+    #: Whose connection it counts as; None once it is another protocol's to count.
+    _address: Optional[str] = None
 
     def connectionMade(self) -> None:
         self._peer: IAddress = self.transport.getPeer()
-        if isinstance(self._peer, (IPv4Address, IPv6Address)):
-            self._announces = self.factory.announced.trusts(self._peer.host)
+        host = _host(self._peer)
+        self._announces = bool(host) and self.factory.announced.trusts(host)
+        self._address = "" if self._announces else host
+        if not self.factory.crowd.arrived(self._address):
+            self.transport.abortConnection()
+            return
         self._timeout = self.factory.reactor.callLater(FIRST_BYTE_TIMEOUT, self._silent)
 
     def dataReceived(self, data: bytes) -> None:
@@ -69,7 +76,7 @@ class Sniffer(Protocol):
         return announced.rest
 
     def _make_way(self, data: bytes) -> None:
-        self._end_wait()
+        self._leave()
         factory = self.factory
         chosen = factory.tls if data[0] == TLS_HANDSHAKE else factory.plain
         successor = chosen.buildProtocol(self._peer)
@@ -81,13 +88,17 @@ class Sniffer(Protocol):
         successor.dataReceived(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._end_wait()
+        self._leave()
 
-    def _end_wait(self) -> None:
+    def _leave(self) -> None:
+        address, self._address = self._address, None
+        if address is not None:
+            self.factory.crowd.left(address)
         if self._timeout is not None and self._timeout.active():
             self._timeout.cancel()
 
     def _silent(self) -> None:
+        self.factory.crowd.counts.reached("first_byte_seconds")
         self.transport.abortConnection()
 
 
@@ -102,7 +113,10 @@ class SniffingFactory(ServerFactory[Sniffer]):
         tls: IProtocolFactory,
         plain: IProtocolFactory,
         announced: Proxies = Proxies(),
+        crowd: Optional[Crowd] = None,
     ) -> None:
+        #: Those who said nothing yet among it.
+        self.crowd = Crowd() if crowd is None else crowd
         self.reactor = reactor
         #: Peers that begin with the PROXY protocol.
         self.announced = announced
@@ -110,6 +124,12 @@ class SniffingFactory(ServerFactory[Sniffer]):
         self.plain = plain
 
     def buildProtocol(self, addr: Optional[IAddress]) -> Optional[Sniffer]:
+        if not self.crowd.has_room():
+            return None
         sniffer = Sniffer()
         sniffer.factory = self
         return sniffer
+
+
+def _host(address: IAddress) -> str:
+    return address.host if isinstance(address, (IPv4Address, IPv6Address)) else ""

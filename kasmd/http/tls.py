@@ -43,6 +43,11 @@ class CertificateFiles:
         self._identity = self._look()
         self._context = self._load()
 
+    @property
+    def files(self) -> tuple[str, str]:
+        """The certificate's and the key's, for another process."""
+        return self._certificate, self._key
+
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         """Give a connection with the present certificate."""
         now = self._reactor.seconds()

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Callable, Iterator, Mapping, NamedTuple, Protocol
+from typing import Callable, Iterator, Mapping, NamedTuple, Optional, Protocol
 
-from twisted.logger import LogEvent, LogLevel, formatEvent
+from twisted.logger import LogEvent, Logger, LogLevel, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
 from kasmd.log.asking import now_asking
@@ -48,7 +48,24 @@ class Record(Protocol):
 
     @property
     def fields(self) -> Mapping[str, object]:
-        """Give its parts, as JSON has them."""
+        """Give its parts, as JSON has them in place of the text."""
+
+
+def publish(record: Record, logger: Logger, request_id: str = "") -> None:
+    """Write ``record``, at the level INFO.
+
+    Not by Logger.info, which takes as long again to look for its level and its caller.
+    """
+    globalLogPublisher({
+        "log_level": LogLevel.info,
+        "log_namespace": logger.namespace,
+        "log_time": time.time(),
+        "log_format": "{record}",
+        "log_logger": logger,
+        "log_source": None,
+        "record": record,
+        "request_id": request_id,
+    })
 
 
 class Told(NamedTuple):
@@ -58,7 +75,7 @@ class Told(NamedTuple):
     level: int
     writer: str
     text: str
-    fields: Mapping[str, object]
+    record: Optional[Record]
     request_id: str
     traceback: tuple[str, ...]
 
@@ -72,16 +89,19 @@ def level_of(event: LogEvent) -> int:
 
 
 def tell(event: LogEvent) -> Told:
-    """Take from an event what is written of it."""
+    """Take from an event what is written of it; another process may have done so."""
+    told = event.get("told")
+    if isinstance(told, Told):
+        return told
     record = event.get("record")
     if record is not None:
-        writer, text, fields = record.writer, str(record), record.fields
+        writer, text = record.writer, str(record)
     else:
         writer = _writer(event.get("log_namespace") or "")
-        text, fields = neutral(formatEvent(event)), {}
+        text = neutral(formatEvent(event))
     request_id = event.get("request_id") or _asking_id()
     traceback = _traceback(event.get("log_failure"))
-    return Told(event["log_time"], level_of(event), writer, text, fields, request_id, traceback)
+    return Told(event["log_time"], level_of(event), writer, text, record, request_id, traceback)
 
 
 def _asking_id() -> str:
@@ -111,15 +131,15 @@ class Kasmvnc:
 
     def __call__(self, told: Told) -> str:
         """Give one line, or with a traceback several, each with its end."""
-        second = int(told.time)
+        at, level, writer, text, _, request_id, traceback = told
+        second = int(at)
         if second != self._second:
             self._stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
             self._second = second
-        milliseconds = int((told.time - second) * 1000)
-        head = f" {self._stamp},{milliseconds:03d} [{_KASMVNC[told.level]}] {told.writer}:"
-        mark = f" id={told.request_id}" if told.request_id else ""
-        line = f"{head} {told.text}{mark}\n"
-        return line + "".join(f"{head} | {more}\n" for more in told.traceback)
+        milliseconds = int((at - second) * 1000)
+        head = f" {self._stamp},{milliseconds:03d} [{_KASMVNC[level]}] {writer}:"
+        mark = f" id={request_id}" if request_id else ""
+        return "".join([f"{head} {text}{mark}\n", *[f"{head} | {more}\n" for more in traceback]])
 
 
 def as_json(told: Told) -> str:
@@ -135,8 +155,8 @@ def _members(told: Told) -> Iterator[tuple[str, object]]:
     yield "writer", told.writer
     if told.request_id:
         yield "request", told.request_id
-    if told.fields:
-        yield from told.fields.items()
+    if told.record is not None:
+        yield from told.record.fields.items()
     else:
         yield "text", told.text
     if told.traceback:

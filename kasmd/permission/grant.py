@@ -30,14 +30,15 @@ class Grant:
         self.principal = principal
         self.target = target
         self.name = principal.name
-        self._held = rights.value
+        # Not by `value`, which is a function of Python's and is asked for with every event.
+        self._held = rights._value_
         self._forget = forget
         self._released = False
         self._callbacks = Callbacks()
 
     def holds(self, right: Right) -> bool:
         """Tell whether all of ``right`` is held now."""
-        wanted: int = right.value
+        wanted: int = right._value_
         return wanted != 0 and self._held & wanted == wanted
 
     def require(self, right: Right) -> None:
@@ -52,15 +53,15 @@ class Grant:
     def release(self) -> None:
         """The person left: hold nothing from now on and tell nobody."""
         self._released = True
-        self._held = NOTHING.value
+        self._held = NOTHING._value_
         self._callbacks.clear()
         self._forget(self)
 
     def update(self, rights: Right) -> bool:
         """Hold ``rights`` instead, unless released; tell whether that is a change."""
-        if self._released or rights.value == self._held:
+        if self._released or rights._value_ == self._held:
             return False
-        self._held = rights.value
+        self._held = rights._value_
         return True
 
     def tell(self) -> None:

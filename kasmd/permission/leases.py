@@ -87,6 +87,11 @@ class Leases:
         lease = self._leases.get((principal.ident, target))
         return NOTHING if lease is None else lease.rights
 
+    def left(self, principal: Principal, target: str) -> float:
+        """Give the seconds for which that is used without asking again."""
+        lease = self._leases.get((principal.ident, target))
+        return 0.0 if lease is None else max(0.0, lease.ends - self._clock())
+
     def over(self) -> Iterator[Lease]:
         """Forget the leases that are over and unused; give those over and in use."""
         now = self._clock()

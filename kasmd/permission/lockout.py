@@ -36,6 +36,8 @@ class Lockout:
         self.timeout = timeout
         self._capacity = capacity
         self._records: OrderedDict[str, _Record] = OrderedDict()
+        #: How often somebody was locked out.
+        self.locks = 0
 
     def __len__(self) -> int:
         """The number of addresses that are remembered."""
@@ -57,6 +59,7 @@ class Lockout:
         served = record.locked_at is not None
         failures = 1 if served else record.failures + 1
         locks = failures >= self.threshold
+        self.locks += locks
         self._records[subscriber] = _Record(failures, now if locks else None)
         if len(self._records) > self._capacity:
             self._records.popitem(last=False)
@@ -90,6 +93,11 @@ class AccountLockout:
         """Slow them by other numbers from now on."""
         self._names.threshold = threshold * ACCOUNT_FACTOR
         self._names.timeout = timeout
+
+    @property
+    def locks(self) -> int:
+        """How often an account was locked."""
+        return self._names.locks
 
     def seconds_left(self, name: str, address: str, now: float) -> float:
         """Give how long ``address`` is kept from ``name``, 0.0 if it is not."""

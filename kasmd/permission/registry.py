@@ -7,7 +7,7 @@ another of the same name.
 
 from __future__ import annotations
 
-from typing import Callable, Mapping, Optional, Protocol
+from typing import Callable, Mapping, Optional, Protocol, Sequence
 from weakref import WeakSet
 
 from zope.interface import implementer
@@ -95,7 +95,9 @@ class LiveGrants:
         All of them, or those that were proven by ``kind``: only a token ends by
         itself, without a word of its keeper.
         """
-        live = [grant for grant in list(self._live) if kind in ("", grant.principal.kind)]
+        self._renew([grant for grant in list(self._live) if kind in ("", grant.principal.kind)])
+
+    def _renew(self, live: Sequence[Grant]) -> None:
         changed = [grant for grant in live if self._refresh(grant)]
         for grant in changed:
             grant.tell()

@@ -32,6 +32,7 @@ from kasmd.screen.region import Region
 NEEDS: Mapping[str, Right] = {
     # Told to everyone who was admitted (ServerInit), or the seat's own.
     "size": NOTHING,
+    "screens": NOTHING,
     "name": NOTHING,
     "grant": NOTHING,
     "leave": NOTHING,
@@ -107,6 +108,12 @@ class Seat:
         """The display's (width, height) in pixels."""
         width, height = self._display.size
         return width, height
+
+    @property
+    def screens(self) -> Sequence[Screen]:
+        """The display's layout."""
+        screens: Sequence[Screen] = self._display.screens
+        return screens
 
     @property
     def name(self) -> str:
@@ -269,8 +276,7 @@ class _Outlet:
     def refresh(self) -> None:
         """Tell the size, the cursor, the lock keys and that every pixel changed."""
         width, height = self._display.size
-        _, _, screens = self._state.get("resized", (0, 0, [Screen(0, 0, 0, width, height)]))
-        self.resized(width, height, screens)
+        self.resized(width, height, self._display.screens)
         for event in ("cursor_changed", "leds_changed"):
             if event in self._state:
                 self._tell(event, *self._state[event])
@@ -286,7 +292,7 @@ class _Outlet:
 
     def resized(self, width: int, height: int, screens: Sequence[Screen]) -> None:
         """Pass on a new size or layout."""
-        self._keep("resized", width, height, screens)
+        self._tell("resized", width, height, screens)
 
     def cursor_changed(self, cursor: Cursor) -> None:
         """Pass on a new shape of the pointer."""

@@ -43,7 +43,7 @@ class Shares(Protocol):
 
 class _Entered(NamedTuple):
     rights: Right
-    bond: object
+    share: Share
 
 
 @implementer(IPermissionRegistry)
@@ -62,7 +62,7 @@ class SessionRegistry(LiveGrants):
         self._shares = shares
         self._entered: WeakKeyDictionary[Grant, _Entered] = WeakKeyDictionary()
         accounts.when_changed(self.recompute)
-        shares.when_changed(self.recompute)
+        shares.when_changed(self._shares_changed)
 
     def account_rights(self, name: str) -> Optional[Right]:
         """Give everything to whoever has an account: the session says what of it."""
@@ -90,8 +90,17 @@ class SessionRegistry(LiveGrants):
         grant = super().admit(principal, target)
         share = self._shares.share(target)
         if share is not None and rights is not None:
-            self._entered[grant] = _Entered(rights, share.bond)
+            self._entered[grant] = _Entered(rights, share)
         return grant
+
+    def _shares_changed(self) -> None:
+        """Look at the grants whose session's share is another one than they were given on."""
+        self._renew([
+            grant
+            for grant in list(self._live)
+            if (entered := self._entered.get(grant)) is not None
+            and self._shares.share(grant.target) is not entered.share
+        ])
 
     def rights_now(self, grant: Grant) -> Optional[Right]:
         """Give what a grant that is out is to hold, or None where it has ended."""
@@ -100,5 +109,5 @@ class SessionRegistry(LiveGrants):
         if rights is None or entered is None:
             return rights
         share = self._shares.share(grant.target)
-        same = share is not None and share.bond == entered.bond
+        same = share is not None and share.bond == entered.share.bond
         return rights if same and entered.rights in rights else None

@@ -11,21 +11,19 @@ sessions of one upstream.
 from __future__ import annotations
 
 import json
-import os
 import re
-import stat
 from functools import lru_cache
 from secrets import token_hex
-from typing import Any, Callable, NamedTuple, Sequence
+from typing import Any, Callable, NamedTuple, Optional, Sequence, Union
 
 import jwt
 from jwt.api_jws import PyJWS
 from jwt.utils import base64url_decode
 
-from kasmd.errors import AccountsError, LoginRefused
+from kasmd.errors import LoginRefused
 from kasmd.interfaces import Principal
-from kasmd.permission import durable
 from kasmd.permission.kasmpasswd import is_one_line
+from kasmd.permission.keyfile import KeyFile
 from kasmd.permission.registry import TICKET
 from kasmd.rights import Right, feature_names, rights_from_features
 
@@ -46,9 +44,6 @@ AGENT_HOP = "agent"
 
 _HEADER = {"alg": "HS256", "typ": "JWT"}
 _TICKET = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{43}\Z")
-_KEY = re.compile(rb"[0-9a-f]{64}\Z")
-#: Keys in one file: the one in use, and those that are on their way in or out.
-_MAX_KEYS = 4
 _TEXTS = ("aud", "sub", "sid", "jti")
 _TIMES = ("iat", "nbf", "exp")
 _CLAIMS = frozenset((*_TEXTS, *_TIMES, "rights"))
@@ -80,14 +75,21 @@ class _Signed(NamedTuple):
 class Tickets:
     """Signs and reads the tickets for one hop, ``audience``.
 
-    The first of ``keys`` signs, every one is good for reading.  ``clock`` is the
-    wall clock (``time.time``), for the other hop has another.
+    The first of ``keys`` signs, every one is good for reading; those of a file are
+    always what is in it, and two that have the same file are equal.  ``clock`` is
+    the wall clock (``time.time``), for the other hop has another.
     """
 
-    def __init__(self, keys: Sequence[bytes], audience: str, clock: Callable[[], float]) -> None:
-        if not keys or any(len(key) < 32 for key in keys):
+    def __init__(
+        self,
+        keys: Union[Sequence[bytes], KeyFile],
+        audience: str,
+        clock: Callable[[], float],
+    ) -> None:
+        self._file: Optional[KeyFile] = keys if isinstance(keys, KeyFile) else None
+        self._keys = keys.keys() if isinstance(keys, KeyFile) else tuple(keys)
+        if not self._keys or any(len(key) < 32 for key in self._keys):
             raise ValueError("a ticket needs a key of 32 bytes")
-        self._keys = tuple(keys)
         self._audience = audience
         self._clock = clock
         self._signer = PyJWS(algorithms=["HS256"])
@@ -98,13 +100,26 @@ class Tickets:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Tickets):
             return NotImplemented
-        return (self._keys, self._audience) == (other._keys, other._audience)
+        return self._identity == other._identity
 
     def __hash__(self) -> int:
-        return hash((self._keys, self._audience))
+        return hash(self._identity)
+
+    @property
+    def _identity(self) -> tuple[object, str]:
+        return self._keys if self._file is None else self._file.path, self._audience
+
+    def _look(self) -> None:
+        """Forget what was made by other keys than the present ones."""
+        keys = self._keys if self._file is None else self._file.keys()
+        if keys is not self._keys:
+            self._keys = keys
+            self._made.cache_clear()
+            self._verified.cache_clear()
 
     def sign(self, name: str, session: str, rights: Right) -> str:
         """Give a ticket for ``name`` in ``session`` with these rights."""
+        self._look()
         now = int(self._clock())
         return self._made(name, session, rights, now - now % REUSE)
 
@@ -120,6 +135,7 @@ class Tickets:
         """Give what a ticket says (LoginRefused says why it is none)."""
         if len(text) > MAX_TICKET or _TICKET.match(text) is None:
             raise LoginRefused("this is no ticket")
+        self._look()
         signed = self._verified(text)
         self._check_times(signed)
         return signed.ticket
@@ -207,24 +223,3 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_number(text: str) -> float:
     raise ValueError(f"{text} is no number")
-
-
-def load_keys(path: str) -> tuple[bytes, ...]:
-    """Read a file of keys, 0600, one of 64 hexadecimal digits a line (AccountsError).
-
-    It is made with one key where there is none.
-    """
-    try:
-        content = durable.read(path)
-        if content is None:
-            content = token_hex(32).encode("ascii") + b"\n"
-            durable.replace(path, content)
-        mode = stat.S_IMODE(os.stat(path).st_mode)
-    except OSError as error:
-        raise AccountsError(f"{path}: {error.strerror or error}") from error
-    if mode & 0o077:
-        raise AccountsError(f"{path}: is open to others (mode {mode:04o}); make it 0600")
-    lines = content.split()
-    if not 0 < len(lines) <= _MAX_KEYS or not all(map(_KEY.match, lines)):
-        raise AccountsError(f"{path}: must hold 64 hexadecimal digits a line, {_MAX_KEYS} at most")
-    return tuple(bytes.fromhex(line.decode("ascii")) for line in lines)

@@ -1,9 +1,12 @@
 """Tells when a file was edited, in whatever way, and is likely to be whole again.
 
 Editors truncate and write, rename over, delete and create.  So the folder is
-watched (inotify), not the file, and the file is left alone until its writer
-seems to be done.  Where the file is a link its target's folder is watched too,
-and every sign in either counts, since a link on the way may have changed.
+watched (inotify), and the file is left alone until its writer seems to be done.
+Where the file is a link its target's folder is watched too, and every sign in
+either counts, since a link on the way may have changed.
+
+That something is written is watched for the file alone: a log in the same folder
+is written to all the time, and each line would wake us.
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ from twisted.python.filepath import FilePath
 _FINISHED = IN_CLOSE_WRITE | IN_MOVED_TO | IN_ATTRIB
 _MISSING = IN_DELETE | IN_MOVED_FROM
 _FOLDER_GONE = IN_DELETE_SELF | IN_MOVE_SELF
-_ALL = _FINISHED | _MISSING | _FOLDER_GONE | IN_CREATE | IN_MODIFY
+_OF_FOLDER = _FINISHED | _MISSING | _FOLDER_GONE | IN_CREATE
 
 #: Seconds from the last sign of an edit to the call: after the writer closed
 #: the file; while he may be busy, or has deleted it to make it anew.
@@ -52,6 +55,8 @@ class FileWatch:
         self._path = path
         self._edited = edited
         self._folders: dict[str, INotify] = {}
+        #: Watches the file that has the name now.
+        self._file: Optional[INotify] = None
         self._pending: Optional[IDelayedCall] = None
         self._first = 0.0
 
@@ -66,6 +71,7 @@ class FileWatch:
             self._pending = None
         for folder in list(self._folders):
             self._leave(folder)
+        self._leave_file()
 
     def _follow(self) -> None:
         """Watch the folders that matter now; look again where one is missing."""
@@ -76,17 +82,33 @@ class FileWatch:
             if not self._watch(folder) and self._pending is None:
                 self._first = self._reactor.seconds()
                 self._pending = self._reactor.callLater(RETRY, self._settle)
+        self._follow_file()
 
-    def _watch(self, folder: str) -> bool:
+    def _follow_file(self) -> None:
+        self._leave_file()
+        self._file = self._notify(self._path, IN_MODIFY, self._written)
+
+    def _leave_file(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            file.connectionLost(Failure(ConnectionDone()))
+
+    def _notify(self, path: str, mask: int, heard: Callable[..., None]) -> Optional[INotify]:
+        """Watch something; None where it is not there."""
         notify = INotify(self._reactor)
         try:
-            notify.watch(FilePath(folder), _ALL, callbacks=[self._stirred])
+            notify.watch(FilePath(path), mask, callbacks=[heard])
         except INotifyError:
             notify.connectionLost(Failure(ConnectionDone()))
-            return False
+            return None
         notify.startReading()
-        self._folders[folder] = notify
-        return True
+        return notify
+
+    def _watch(self, folder: str) -> bool:
+        notify = self._notify(folder, _OF_FOLDER, self._stirred)
+        if notify is not None:
+            self._folders[folder] = notify
+        return notify is not None
 
     def _leave(self, folder: str) -> None:
         self._folders.pop(folder).connectionLost(Failure(ConnectionDone()))
@@ -99,6 +121,18 @@ class FileWatch:
             self._leave(where)
         elif where != self._path and not self._is_link():
             return
+        if mask & (IN_CREATE | IN_MOVED_TO):
+            self._follow_file()
+        self._expect(mask)
+
+    def _written(self, _watch: object, path: FilePath[bytes], mask: int) -> None:
+        if mask & IN_DELETE_SELF:
+            self._file = None  # Twisted closes this one itself, and the folder tells the rest
+        else:
+            self._expect(mask)
+
+    def _expect(self, mask: int) -> None:
+        """Tell of an edit once its writer seems to be done."""
         now = self._reactor.seconds()
         due = now + (SETTLED if mask & _FINISHED else UNSETTLED)
         if self._pending is None:

@@ -25,6 +25,8 @@ _GAP = 8
 
 #: A picture of so many pixels is judged by as many rows as a band has first.
 _LARGE = 1 << 16
+#: A picture of so few is not searched: all of it changed, if anything did.
+_SMALL = 1 << 12
 
 #: Both sides of a scrolled area must be at least this long.
 LEAST_SCROLL = 48
@@ -47,8 +49,11 @@ def differences(old: Values, new: Values) -> Region:
     Where nearly all of the bounds changed, the bounds: one rectangle of a
     video is worth more than its exact outline, and than the time to find it.
     """
-    if _wholly_different(old, new):
-        return Region([Rect(0, 0, old.shape[1], old.shape[0])])
+    whole = Region([Rect(0, 0, old.shape[1], old.shape[0])])
+    if old.size <= _SMALL:
+        return whole if ((new & COLOUR) != old).any() else Region()
+    if old.size >= _LARGE and _unlike(old, new) >= 15 / 16:
+        return whole
     rects: list[Rect] = []
     for top, unequal in _unequal_groups(old, new):
         rects += _rects_around(unequal, top, old.shape[1])
@@ -59,13 +64,11 @@ def differences(old: Values, new: Values) -> Region:
     return region
 
 
-def _wholly_different(old: Values, new: Values) -> bool:
-    """Tell, by a few rows, whether a large picture is another one, as in a video."""
-    if old.size < _LARGE:
-        return False
+def _unlike(old: Values, new: Values) -> float:
+    """Give how much of a picture is another one, 0.0 to 1.0, by a few rows of it."""
     step = -(-len(old) // _BAND)
     _, unequal = next(_unequal_groups(old[::step], new[::step]))
-    return int(np.count_nonzero(unequal)) * 16 >= unequal.size * 15
+    return float(np.count_nonzero(unequal)) / unequal.size
 
 
 def _rects_around(unequal: NDArray[np.uint64], top: int, width: int) -> Iterator[Rect]:
@@ -115,6 +118,13 @@ def scrolled_by(old: Values, new: Values) -> int:
     votes = np.bincount(sought[1][found] - was + height, minlength=2 * height)
     dy = int(votes.argmax())
     return dy - height if votes[dy] >= _LEAST_VOTES else 0
+
+
+def scrolls_on(old: Values, new: Values, dy: int) -> bool:
+    """Tell, by a few rows, whether most of the picture went ``dy`` rows down, as it did before."""
+    top, height = max(dy, 0), new.shape[0] - abs(dy)
+    here, there = slice(top, top + height), slice(top - dy, top - dy + height)
+    return _unlike(old[there], new[here]) < 1 / 4 and _unlike(old[here], new[here]) > 1 / 8
 
 
 def _row_hashes(picture: Values) -> NDArray[np.uint64]:

@@ -6,7 +6,14 @@ from typing import NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from kasmd.screen.damage import COLOUR, LEAST_SCROLL, differences, moved_rows, scrolled_by
+from kasmd.screen.damage import (
+    COLOUR,
+    LEAST_SCROLL,
+    differences,
+    moved_rows,
+    scrolled_by,
+    scrolls_on,
+)
 from kasmd.screen.geometry import Move, Rect
 from kasmd.screen.pixels import Pixels, Values, as_values
 from kasmd.screen.region import Region
@@ -18,6 +25,8 @@ _MOVE_SHARE = 8
 #: Where an area was all new so many times, it is searched for scrolls only now and then.
 _FILM = 3
 _FILM_SEARCH = 8
+#: The pixels of what is kept apart from the rest of the picture: it saves a copy.
+_ABOVE = 1 << 16, 1 << 22
 
 
 class Identity(NamedTuple):
@@ -52,46 +61,136 @@ class Framebuffer:
 
     def __init__(self, width: int, height: int) -> None:
         self.bounds = Rect(0, 0, width, height)
-        self.pixels: Pixels = np.zeros((height, width, 4), np.uint8)
+        self._below: Pixels = np.zeros((height, width, 4), np.uint8)
+        #: What is drawn over and over lies on the rest, for whoever wants just that.
+        self._above: Optional[tuple[Rect, Pixels]] = None
+        self._drawn: Optional[Rect] = None
+        #: What scrolled last, and by how many rows.
+        self._scroll: Optional[tuple[Rect, int]] = None
         self._film: Optional[Rect] = None
         self._frames = 0
 
+    @property
+    def pixels(self) -> Pixels:
+        """The whole picture."""
+        return self._part(self.bounds)
+
     def copy(self, rect: Rect) -> Pixels:
-        """Give a contiguous copy of ``rect`` that nobody can write to (ValueError outside)."""
-        pixels = self._part(rect).copy()
-        pixels.flags.writeable = False
+        """Give contiguous pixels of ``rect`` that nobody will write to (ValueError outside)."""
+        pixels = self._part(rect)
+        if pixels.flags.writeable or not pixels.flags.c_contiguous:
+            pixels = pixels.copy()
+            pixels.flags.writeable = False
         return pixels
 
-    def update(self, patches: Sequence[tuple[Rect, Pixels]]) -> Change:
+    def update(self, patches: Sequence[tuple[Rect, Pixels]], hints: Sequence[Move] = ()
+               ) -> Change:
         """Put ``patches`` in, the later over the earlier, and tell what truly changed.
 
+        ``hints`` are moves that may have been made, such as those of windows.
         A patch outside the picture, or not of its rectangle's shape, is a
         ValueError, and nothing is changed.
         """
         for rect, pixels in patches:
-            if pixels.shape != self._part(rect).shape:
+            self._check(rect)
+            if pixels.shape != (rect.height, rect.width, 4):
                 raise ValueError(f"pixels of shape {pixels.shape} for {rect}")
         news = [(rect, as_values(pixels)) for rect, pixels in patches if rect.area]
+        change = self._scrolled_on(news) or self._compared(news, hints)
+        if change.region or change.moves:
+            for rect, new in news:
+                self._draw(rect, new)
+        return change
+
+    def move(self, move: Move) -> None:
+        """Copy pixels from one place to another, which may overlap (ValueError outside)."""
+        source = as_values(self._part(move.source).copy())
+        self._check(move.target)
+        self._draw(move.target, source)
+
+    def _check(self, rect: Rect) -> None:
+        if not self.bounds.contains(rect) or rect.width < 0 or rect.height < 0:
+            raise ValueError(f"{rect} is not inside {self.bounds}")
+
+    def _part(self, rect: Rect) -> Pixels:
+        """Give a view of ``rect`` to be read (ValueError outside)."""
+        self._check(rect)
+        if self._above is not None:
+            place, pixels = self._above
+            if place.contains(rect):
+                return pixels[_slices(rect.moved(-place.x, -place.y))]
+            if place.intersection(rect):
+                self._flatten()
+        return self._below[_slices(rect)]
+
+    def _flatten(self) -> None:
+        if self._above is not None:
+            place, pixels = self._above
+            self._below[_slices(place)] = pixels
+            self._above = None
+
+    def _draw(self, rect: Rect, new: Values) -> None:
+        if self._above is not None and rect.contains(self._above[0]):
+            self._above = None
+        if self._put_above(rect):
+            self._flatten()
+            above = np.bitwise_and(new, COLOUR)
+            above.flags.writeable = False
+            self._above = rect, above.view(np.uint8).reshape(rect.height, rect.width, 4)
+        else:
+            if self._above is not None and rect.intersection(self._above[0]):
+                self._flatten()
+            np.bitwise_and(new, COLOUR, out=as_values(self._below[_slices(rect)]))
+
+    def _put_above(self, rect: Rect) -> bool:
+        """Tell whether to keep ``rect`` apart: it is large, and so was drawn before."""
+        least, most = _ABOVE
+        if not least <= rect.area <= most:
+            return False
+        again, self._drawn = rect == self._drawn, rect
+        return again
+
+    def _scrolled_on(self, news: Sequence[tuple[Rect, Values]]) -> Optional[Change]:
+        """Tell how what scrolled before did so again, if it did: that is found out quickly."""
+        if self._scroll is None or len(news) != 1 or news[0][0] != self._scroll[0]:
+            return None
+        (rect, new), dy = news[0], self._scroll[1]
+        old = as_values(self._part(rect))
+        if not scrolls_on(old, new, dy):
+            return None
+        moves = moved_rows(old, new, dy)
+        whole = Region([Rect(0, 0, rect.width, rect.height)])
+        region = Region()
+        for part in whole.subtract(Region(move.target for move in moves)).rects:
+            changed = differences(old[_slices(part)], new[_slices(part)])
+            region = region.union(changed.translate(rect.x + part.x, rect.y + part.y))
+        return Change(region, tuple(_moved(moves, rect)))
+
+    def _compared(self, news: Sequence[tuple[Rect, Values]], hints: Sequence[Move]) -> Change:
         region = Region()
         for rect, new in news:
             changed = differences(as_values(self._part(rect)), new)
             region = region.union(changed.translate(rect.x, rect.y))
-        if not region:
-            return Change(region, ())
-        moves = self._moves(region, news)
-        for rect, new in news:
-            np.bitwise_and(new, COLOUR, out=as_values(self._part(rect)))
+        moves = self._hinted(region, news, hints)
+        if not moves:
+            moves = self._moves(region, news)
+            self._scroll = (news[0][0], moves[0].dy) if moves else None
         return Change(region.subtract(Region(move.target for move in moves)), moves)
 
-    def move(self, move: Move) -> None:
-        """Copy pixels from one place to another, which may overlap (ValueError outside)."""
-        source = self._part(move.source).copy()
-        self._part(move.target)[...] = source
-
-    def _part(self, rect: Rect) -> Pixels:
-        if not self.bounds.contains(rect) or rect.width < 0 or rect.height < 0:
-            raise ValueError(f"{rect} is not inside {self.bounds}")
-        return self.pixels[_slices(rect)]
+    def _hinted(self, region: Region, news: Sequence[tuple[Rect, Values]],
+                hints: Sequence[Move]) -> tuple[Move, ...]:
+        """Give what truly moved as the first hint says that is worth it."""
+        for hint in hints:
+            target = hint.target.intersection(self.bounds)
+            target = target and target.intersection(self.bounds.moved(hint.dx, hint.dy))
+            if target is None or not _is_worth(target, region):
+                continue
+            old = as_values(self._part(target.moved(-hint.dx, -hint.dy)))
+            moved = _moved(moved_rows(old, self._patched(target, news), 0), target)
+            if moved:
+                widest = max(moved, key=lambda move: move.target.area)
+                return (hint._replace(target=widest.target),)
+        return ()
 
     def _moves(self, region: Region, news: Sequence[tuple[Rect, Values]]) -> tuple[Move, ...]:
         """Find what scrolled, before the new pixels are put in."""
@@ -103,14 +202,8 @@ class Framebuffer:
         old = as_values(self._part(bounds))
         new = self._patched(bounds, news)
         dy = scrolled_by(old, new)
-        moves = [
-            Move(move.target.moved(bounds.x, bounds.y), 0, dy)
-            for move in (moved_rows(old, new, dy) if dy else [])
-        ]
-        kept = tuple(
-            move for move in moves
-            if region.intersect(Region([move.target])).area * _MOVE_SHARE >= move.target.area
-        )
+        moves = _moved(moved_rows(old, new, dy) if dy else [], bounds)
+        kept = tuple(move for move in moves if _is_worth(move.target, region))
         if kept:
             self._film = None
         return kept
@@ -139,6 +232,17 @@ class Framebuffer:
                 source = new[_slices(part.moved(-rect.x, -rect.y))]
                 patched[_slices(part.moved(-bounds.x, -bounds.y))] = source
         return patched
+
+
+def _is_worth(target: Rect, region: Region) -> bool:
+    """Tell whether enough of ``target`` changed for a move to be worth its rectangle."""
+    return region.intersect(Region([target])).area * _MOVE_SHARE >= target.area
+
+
+def _moved(moves: Sequence[Move], place: Rect) -> list[Move]:
+    return [
+        move._replace(target=move.target.moved(place.x, place.y)) for move in moves
+    ]
 
 
 def _slices(rect: Rect) -> tuple[slice, slice]:

@@ -49,6 +49,15 @@ class Rect(NamedTuple):
         return Rect(self.x + dx, self.y + dy, self.width, self.height)
 
 
+def bounding(first: Optional[Rect], second: Rect) -> Rect:
+    """Give the smallest rectangle that covers both."""
+    if first is None:
+        return second
+    x, y = min(first.x, second.x), min(first.y, second.y)
+    right, bottom = max(first.right, second.right), max(first.bottom, second.bottom)
+    return Rect(x, y, right - x, bottom - y)
+
+
 class Move(NamedTuple):
     """Pixels that moved: ``target`` now shows what was ``(dx, dy)`` before it.
 
@@ -74,3 +83,8 @@ class Screen(NamedTuple):
     width: int
     height: int
     flags: int = 0
+
+    @property
+    def rect(self) -> Rect:
+        """Where it is on the desktop."""
+        return Rect(self.x, self.y, self.width, self.height)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
+from operator import attrgetter
 from typing import Callable, Iterable, NamedTuple, Optional
 
 from kasmd.screen.geometry import Rect
@@ -28,6 +30,8 @@ def _combine_edges(one: Edges, other: Edges, keep: Keep) -> Edges:
     """Combine two rows."""
     if one == other:
         return one if keep(True, True) else ()
+    if not one or not other:
+        return (one or other) if keep(bool(one), bool(other)) else ()
     edges: list[int] = []
     in_one = in_other = inside = False
     i = j = 0
@@ -44,6 +48,34 @@ def _combine_edges(one: Edges, other: Edges, keep: Keep) -> Edges:
 
 
 def _combine(one: Bands, other: Bands, keep: Keep) -> Bands:
+    """Combine two regions: row by row only where both have some."""
+    if not one or not other:
+        return (one or other) if keep(bool(one), bool(other)) else ()
+    top, bottom = max(one[0].top, other[0].top), min(one[-1].bottom, other[-1].bottom)
+    above, both, below = _split(one, top, bottom)
+    other_above, other_both, other_below = _split(other, top, bottom)
+    if not keep(True, False):
+        above = below = ()
+    if keep(False, True):
+        above, below = above + other_above, below + other_below
+    return _join(_join(above, _combine_rows(both, other_both, keep)), below)
+
+
+def _split(bands: Bands, top: int, bottom: int) -> tuple[Bands, Bands, Bands]:
+    """Give the bands above ``top``, those below ``bottom`` last, and the others between."""
+    first = bisect_right(bands, top, key=attrgetter("bottom"))
+    last = max(first, bisect_left(bands, bottom, key=attrgetter("top")))
+    return bands[:first], bands[first:last], bands[last:]
+
+
+def _join(above: Bands, below: Bands) -> Bands:
+    """Put bands below others."""
+    if above and below and (above[-1].bottom, above[-1].edges) == (below[0].top, below[0].edges):
+        return above[:-1] + (_Band(above[-1].top, *below[0][1:]),) + below[1:]
+    return above + below
+
+
+def _combine_rows(one: Bands, other: Bands, keep: Keep) -> Bands:
     """Combine two regions, row by row of equal rows."""
     rows = sorted({y for band in one + other for y in band[:2]})
     bands: list[_Band] = []
@@ -185,7 +217,7 @@ class Region:
             _Band(row * height, (row + 1) * height, _without_gaps(spans, height))
             for row, spans in sorted(rows.items())
         )
-        return self._from_bands(_combine(bands, (), _either))
+        return self._from_bands(_combine_rows(bands, (), _either))
 
     def __bool__(self) -> bool:
         return bool(self._bands)

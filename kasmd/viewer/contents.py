@@ -101,11 +101,11 @@ class Contents:
         if lossy:
             self.refinement.sent(lossy, lossy)
 
-    def cost(self, size: int) -> None:
-        """What was planned last took so many bytes."""
+    def cost(self, size: int, share: float = 1.0) -> None:
+        """This ``share`` of what was planned last took so many bytes."""
         if self._planned is not None:
             kind, way, area = self._planned
-            self.quality.learn(kind, way, area, size)
+            self.quality.learn(kind, way, round(area * share), size)
 
     def plan(self, owed: Region, budget: Optional[int], rate: float, now: float) -> list[Piece]:
         """Give what to send of what is ``owed``, in about ``budget`` bytes (None: any number).
@@ -140,7 +140,8 @@ class Contents:
             return []
         way = self.quality.way(Kind.REFINED, ripe.area, budget, rate)
         most = self.quality.pixels(Kind.REFINED, way, budget) or _REFINED_AT_ONCE
-        return self._cut(Kind.REFINED, way, ripe, min(most, _REFINED_AT_ONCE))
+        part, self._row = rows_of(ripe, self._row, min(most, _REFINED_AT_ONCE))
+        return self._cut(Kind.REFINED, way, part, budget)
 
     def ripen(self, now: float, half: float) -> Optional[float]:
         """Let time go by; give the seconds until more may be refined, None if no more will."""
@@ -181,15 +182,17 @@ class Contents:
         way = self.quality.way(kind, region.area, budget, rate)
         most = self.quality.pixels(kind, way, budget)
         if most is not None and region.area > _TOO_MUCH * most:
-            return self._cut(kind, way, region, most)
-        self._planned = kind, way, region.area
-        return [Piece(rect, way.parameters) for rect in choose.pieces(region, way.parameters)]
+            region, self._row = rows_of(region, self._row, most)
+        return self._cut(kind, way, region, budget)
 
-    def _cut(self, kind: Kind, way: Way, region: Region, most: int) -> list[Piece]:
-        """Give pieces of about ``most`` pixels, from where the last ones ended."""
-        part, self._row = rows_of(region, self._row, most)
-        self._planned = kind, way, part.area
-        return [Piece(rect, way.parameters) for rect in choose.pieces(part, way.parameters)]
+    def _cut(self, kind: Kind, way: Way, region: Region, budget: Optional[int]) -> list[Piece]:
+        """Give the pieces of ``region``."""
+        self._planned = kind, way, region.area
+        finest = self.quality.finest(way, budget)
+        return [
+            Piece(rect, way.parameters, alone=finest is not None)
+            for rect in choose.pieces(region, way.parameters, finest)
+        ]
 
     def _shrunk(self, owed: Region, budget: Optional[int], rate: float) -> list[Piece]:
         """Give what changed, all of it, as KasmVNC's video mode has it."""

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from kasmd.interfaces import ISeat
 from kasmd.rfb import messages as said
 from kasmd.rfb.dialect import Dialect
-from kasmd.rfb.numbers import DesktopSizeReason, DesktopSizeResult, FenceFlag
+from kasmd.rfb.numbers import DesktopSizeResult, FenceFlag
 from kasmd.rfb.server import ServerSession
 from kasmd.rights import Right
 from kasmd.viewer.painter import Painter
@@ -62,6 +62,10 @@ class Conversation:
         """Wait so long for the viewer to take what it is sent."""
         self._painter.set_patience(seconds)
 
+    def set_bandwidth(self, most: Optional[float]) -> None:
+        """Send at most so many bytes a second."""
+        self._painter.set_bandwidth(most)
+
     def close(self) -> None:
         """Say and do nothing more, and leave the seat."""
         self._painter.close()
@@ -94,18 +98,21 @@ class Conversation:
     def _resize(self, event: said.DesktopSizeRequested) -> None:
         if self._session.dialect is Dialect.KASM and not self._seat.grant.holds(Right.RESIZE):
             # Told "prohibited", Kasm's client gives up scaling as well.
-            self._tell_size(DesktopSizeResult.DONE)
+            self._painter.size_answered(DesktopSizeResult.DONE)
             return
-        done = self._seat.resize(event.width, event.height, event.screens)
+        if not event.screens:
+            # To a display these would be one; the protocol knows no layout without.
+            self._painter.size_answered(DesktopSizeResult.INVALID_LAYOUT)
+            return
+        done = self._painter.resize(
+            partial(self._seat.resize, event.width, event.height, event.screens)
+        )
         done.addErrback(self._not_resized)
-        done.addCallback(self._tell_size)
+        done.addCallback(self._painter.size_answered)
 
     def _not_resized(self, failure: Failure) -> int:
         self._log.failure("a resize failed", failure)
         return DesktopSizeResult.NO_RESOURCES
-
-    def _tell_size(self, result: int) -> None:
-        self._painter.tell_size(DesktopSizeReason.THIS_CLIENT, result)
 
     # Keys, pointer, clipboard.
 

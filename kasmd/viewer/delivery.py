@@ -24,9 +24,11 @@ from kasmd.screen.framebuffer import Snapshot
 from kasmd.screen.geometry import Rect
 from kasmd.screen.pixels import BGRX
 from kasmd.screen.region import Region
+from kasmd.viewer.cap import Cap
 from kasmd.viewer.contents import Contents
 from kasmd.viewer.measures import Measures
 from kasmd.viewer.outbox import Outbox
+from kasmd.viewer.pacing import SLOT
 from kasmd.viewer.pseudo import PseudoRectangles
 from kasmd.viewer.refine import rest
 from kasmd.viewer.rhythm import Rhythm
@@ -39,6 +41,8 @@ from kasmd.viewer.updates import Wish
 PROBE = b"\x01"
 #: To one so near, in seconds, a picture that is encoded while it waits is not old.
 _NEAR = 0.05
+#: An update that takes the cap for so many seconds more is ended, where it can be.
+_DEAR = 2 * SLOT
 _BROKEN = "internal error; the log has more"
 
 
@@ -54,12 +58,12 @@ class Delivery:
                  around: Surroundings, measures: Measures,
                  failed: Callable[[str], None]) -> None:
         self.contents = Contents(around.rules, around.motion, *seat.size)
-        self.pseudo = PseudoRectangles(session, seat.size)
+        self.pseudo = PseudoRectangles(session, seat.size, seat.screens)
         self.streaming = Streaming(
-            around.streams, around.motion, self.look, self.pump, around.clock, seat.size
+            around.streams, around.motion, self.look, self.pump, around.clock, seat.screens
         )
         self.wish = Wish()
-        self.rhythm = Rhythm(around.clock, self.pump, around.rules.max_bandwidth)
+        self.rhythm = Rhythm(around.clock, self.pump)
         self.format = BGRX
         self.patience = around.patience
         self.clipboard: Optional[ClipboardContent] = None
@@ -70,13 +74,16 @@ class Delivery:
         self._session = session
         self._outbox = outbox
         self._encodings = around.encodings
+        self._totals = around.totals
         self._turns = around.turns
         self._clock = around.clock
         self._failed = failed
         self._update: Optional[Update] = None
         self._counting = True
-        self._begun_at = 0
+        self._begun_at = self._charged = 0
+        self._share = 1.0
         self._streams: dict[int, ZlibStream] = {}
+        self.set_bandwidth(around.rules.max_bandwidth)
 
     @property
     def under_way(self) -> bool:
@@ -86,6 +93,11 @@ class Delivery:
     def start_over(self) -> None:
         """What is under way is owed all the same: more than it shows was asked for anew."""
         self._counting = False
+
+    def set_bandwidth(self, most: Optional[float]) -> None:
+        """Send at most so many bytes a second; None: what the link carries."""
+        self._cap.most = most
+        self.contents.quality.capped = most is not None
 
     def close(self) -> None:
         """Send nothing more."""
@@ -135,6 +147,10 @@ class Delivery:
         self._outbox.put(self._session.data_to_send())
 
     @property
+    def _cap(self) -> Cap:
+        return self.rhythm.pacing.cap
+
+    @property
     def screen(self) -> Rect:
         return Rect(0, 0, *self.pseudo.size)
 
@@ -165,6 +181,7 @@ class Delivery:
         streamed = self.streaming.take(owed.region) if area == self.screen else NOTHING
         self.contents.streamed(streamed.shown, streamed.drawn)
         pictures += streamed.rectangles
+        self.measures.encoded(streamed.took)
         pieces = self._pieces(area, streamed.held)
         if not (rectangles or pictures or pieces):
             return False
@@ -183,6 +200,7 @@ class Delivery:
         if self.rhythm.may_begin():
             return True
         if self.rhythm.pacing.waiting_since(self._clock.seconds()) > self.patience:
+            self._totals.limits["stalled_viewer_seconds"] += 1
             self._failed(f"took nothing for {self.patience:.0f} s")
         return False
 
@@ -193,6 +211,7 @@ class Delivery:
         count = None if last_rect else len(rectangles) + len(pieces)
         head = b"".join((wire.update_header(count), *rectangles))
         self._begun_at = self._outbox.sent
+        self._share = 1.0
         self._counting = True
         self.wish.answered()
         self.rhythm.begun()
@@ -222,8 +241,16 @@ class Delivery:
         last = self._update.done
         self._update = None if last else self._update
         self._outbox.put_slice(data, last)
+        self._charge()
         if last:
             self._updated()
+        elif self._cap.wait(self._clock.seconds()) > _DEAR:
+            self._share = self._update.cut() if self._update else 1.0
+
+    def _charge(self) -> None:
+        """Have the cap know of all that left, between pictures, too."""
+        self._cap.sent(self._outbox.sent - self._charged, self._clock.seconds())
+        self._charged = self._outbox.sent
 
     def _updated(self) -> None:
         """An update is complete: ask for an echo of it."""
@@ -232,9 +259,11 @@ class Delivery:
             self._session.send_latency(self.latency_probe)
             self.latency_probe = None
         size = self._outbox.sent - self._begun_at
+        self._totals.updates += 1
+        self._totals.sent += size
         wanted = self.rhythm.pacing.wants_echo(size, self._clock.seconds())
         echoing = wanted and self._session.capabilities.fence
-        self.contents.cost(size)
+        self.contents.cost(size, self._share)
         self.rhythm.sent(size, echoing)
         if echoing:
             self._session.send_fence(PROBE)

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from twisted.internet.interfaces import IReactorTime
 
 from kasmd.screen.framebuffer import Identity
-from kasmd.screen.geometry import Rect
+from kasmd.screen.geometry import Rect, bounding
 from kasmd.screen.region import Region
-from kasmd.viewer.updates import bounding
 
 #: The side of a cell, in pixels.
 CELL = 32

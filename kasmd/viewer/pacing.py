@@ -10,7 +10,7 @@ can do, not for what was asked of it.
 An update begins only when those before it have nearly left the queue: the newest
 picture wins, and what happens on the screen is seen within the round trip, the
 rest of one update, and its own.  A viewer that cannot echo is paced by its own
-requests, and by a bandwidth that it may not exceed.
+requests.  Nobody is sent more than his cap allows.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from __future__ import annotations
 from collections import deque
 from math import inf
 from typing import NamedTuple, Optional
+
+from kasmd.viewer.cap import Cap
 
 #: Bytes that may be under way before anything is known of the link.
 INITIAL = 16 * 1024
@@ -56,13 +58,10 @@ class _Flight(NamedTuple):
 
 
 class Pacing:
-    """Bytes under way, counted from fence to echo; times are seconds, any origin.
+    """Bytes under way, counted from fence to echo; times are seconds, any origin."""
 
-    ``most`` is the bytes a second that the viewer may be sent, whatever its link.
-    """
-
-    def __init__(self, most: Optional[float] = None) -> None:
-        self.most = most
+    def __init__(self) -> None:
+        self.cap = Cap()
         #: Bytes sent whose echo is outstanding.
         self.under_way = 0
         #: How much round trips differ from one to the next, in seconds, smoothed
@@ -87,10 +86,14 @@ class Pacing:
     @property
     def rate(self) -> float:
         """Bytes a second that may be counted on; 0 while nothing is known."""
-        measured = 1 / self._seconds_a_byte if self._seconds_a_byte else 0.0
-        if self.most is None:
-            return measured
-        return min(measured, self.most) or self.most
+        if self.cap.most is None:
+            return self._carried
+        return min(self._carried or inf, self.cap.most)
+
+    @property
+    def _carried(self) -> float:
+        """Bytes a second that the link carries; 0 while that is not known."""
+        return 1 / self._seconds_a_byte if self._seconds_a_byte else 0.0
 
     @property
     def budget(self) -> Optional[int]:
@@ -102,14 +105,14 @@ class Pacing:
         """Bytes that may be under way."""
         if not self._seconds_a_byte:
             return INITIAL
-        return max(FLOOR, int(self.rate * (self.round_trip + QUEUE)))
+        return max(FLOOR, int(self._carried * (self.round_trip + QUEUE)))
 
     def wait(self, now: float) -> float:
         """Give the seconds until another update may begin; infinity: until an echo."""
         if self.under_way >= self.window or self._overdue(now):
             return inf
         ahead = -DRAIN if self.probe_due(now) else AHEAD
-        return max(0.0, self._drained_at - ahead - now)
+        return max(0.0, self._drained_at - ahead - now, self.cap.wait(now))
 
     def waiting_since(self, now: float) -> float:
         """Give how long the oldest echo is outstanding, in seconds."""
@@ -130,8 +133,8 @@ class Pacing:
     def sent(self, size: int, begun_at: float, now: float, echoing: bool = True) -> None:
         """``size`` bytes left, and if ``echoing`` a fence behind them."""
         self._drained_at = max(begun_at, self._drained_at)
-        if self.rate:
-            self._drained_at += size / self.rate
+        if self._seconds_a_byte:
+            self._drained_at += size * self._seconds_a_byte
         if size <= LIGHT or not echoing:
             self._light_at = now
         if not echoing:
@@ -164,11 +167,10 @@ class Pacing:
 
     def _correct(self, late: float) -> None:
         """The last update left the queue so much later than was thought."""
-        if self.most is None:
-            self._drained_at += late
-            self._flights = deque(
-                flight._replace(drained_at=flight.drained_at + late) for flight in self._flights
-            )
+        self._drained_at += late
+        self._flights = deque(
+            flight._replace(drained_at=flight.drained_at + late) for flight in self._flights
+        )
 
     def _note_trip(self, trip: float, now: float) -> None:
         if now - self._span_begins > SPAN:

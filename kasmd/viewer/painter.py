@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Callable, Optional, Sequence
 
+from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from kasmd.interfaces import ClipboardContent, IDisplayObserver, ISeat
@@ -48,6 +49,9 @@ class Painter:
         self._first_size = seat.size
         self._asked = False
         self._motion = around.motion
+        self._resizes = around.resizes
+        #: Whether the viewer was told of the size that it asked for before the answer came.
+        self._obeyed = False
         self._delivery = Delivery(seat, session, outbox, around, measures, failed)
         self._contents = self._delivery.contents
         self._streaming = self._delivery.streaming
@@ -78,7 +82,9 @@ class Painter:
         if self._asked and (width, height) != self._pseudo.size and not self._pseudo.followed:
             self._failed(_LEFT_BEHIND)
             return
-        self._pseudo.resized(width, height, screens)
+        reason = self._resizes.reason(self)
+        self._obeyed |= reason is DesktopSizeReason.THIS_CLIENT
+        self._pseudo.resized(width, height, screens, reason)
         self._streaming.resized(width, height, screens)
         self._wish.resized(width, height)
         self._contents.everything(width, height)
@@ -188,10 +194,16 @@ class Painter:
         """Say ``ident`` back behind the next update."""
         self._delivery.latency_probe = ident
 
-    def tell_size(self, reason: DesktopSizeReason, result: int) -> None:
-        """Say the size and layout, and why."""
-        self._pseudo.tell_size(reason, result)
-        self.pump()
+    def resize(self, asking: Callable[[], Deferred[int]]) -> Deferred[int]:
+        """Have ``asking`` ask for the size that this viewer wants."""
+        return self._resizes.ask(self, asking)
+
+    def size_answered(self, result: int) -> None:
+        """Say what came of it, and the size and layout as they are now."""
+        obeyed, self._obeyed = self._obeyed, False
+        if result != DesktopSizeResult.DONE or not obeyed:
+            self._pseudo.tell_size(DesktopSizeReason.THIS_CLIENT, result)
+            self.pump()
 
     # What the grant says.
 
@@ -209,6 +221,11 @@ class Painter:
         """Wait so long for a viewer to take what it is sent."""
         self._delivery.patience = seconds
         self._outbox.set_patience(seconds)
+
+    def set_bandwidth(self, most: Optional[float]) -> None:
+        """Send at most so many bytes a second, None: what the link carries."""
+        self._delivery.set_bandwidth(most)
+        self.pump()
 
     def close(self) -> None:
         """Send nothing more."""

@@ -54,17 +54,16 @@ class Viewer:
         self.connected_at = time.time()
         self.measures = Measures(around.frame)
         self.grant: Optional[IGrant] = None
+        self.max_bandwidth: Optional[float] = None
         self._transport = transport
         self._around = around
         self._session = ServerSession([security], around.limits)
         self._outbox = Outbox(
-            transport, around.clock, around.patience, self._resumed, self._hopeless
+            transport, around.clock, around.patience, self._resumed, self._stalled
         )
         self._conversation: Optional[Conversation] = None
         self._over = False
-        self._deadline = around.clock.callLater(
-            around.handshake_time, self._hopeless, "did not finish the handshake"
-        )
+        self._deadline = around.clock.callLater(around.handshake_time, self._too_slow)
         self._flush()
 
     @property
@@ -85,7 +84,14 @@ class Viewer:
         self._outbox.set_patience(around.patience)
         self.measures.frame = around.frame
         if self._conversation is not None:
+            own, common = self.max_bandwidth, around.rules.max_bandwidth
             self._conversation.set_patience(around.patience)
+            self._conversation.set_bandwidth(common if own is None else own)
+
+    def limit_bandwidth(self, most: Optional[float]) -> None:
+        """Send at most so many bytes a second; None: as many as the surroundings say."""
+        self.max_bandwidth = most
+        self.serve_anew()
 
     def other_joined(self, name: str) -> None:
         """Somebody else came."""
@@ -153,6 +159,14 @@ class Viewer:
             self._end()
             self._transport.abort()
 
+    def _stalled(self, reason: str) -> None:
+        self._around.totals.limits["stalled_viewer_seconds"] += 1
+        self._hopeless(reason)
+
+    def _too_slow(self) -> None:
+        self._around.totals.limits["handshake_seconds"] += 1
+        self._hopeless("did not finish the handshake")
+
     def _resumed(self) -> None:
         if self._conversation is not None:
             self._conversation.resumed()
@@ -212,6 +226,7 @@ class Viewer:
     def _enter(self, event: said.SharedRequested) -> None:
         around = self._around
         if len(around.roster.viewers()) >= around.max_viewers:
+            around.totals.limits["viewers"] += 1
             self.disconnect(TRY_AGAIN_LATER, f"there are {around.max_viewers} viewers already")
             return
         seat = around.admit(self._principal)

@@ -16,10 +16,11 @@ from kasmd.screen.pixels import PixelFormat
 class PseudoRectangles:
     """What is to be told to one viewer besides pixels."""
 
-    def __init__(self, session: ServerSession, size: tuple[int, int]) -> None:
+    def __init__(self, session: ServerSession, size: tuple[int, int],
+                 screens: Sequence[Screen]) -> None:
         self._session = session
         self.size = size
-        self._screens: tuple[Screen, ...] = (Screen(0, 0, 0, *size),)
+        self._screens = tuple(screens)
         self._sizes: dict[DesktopSizeReason, int] = {}
         self._cursor: Optional[Cursor] = None
         self._cursor_due = False
@@ -43,10 +44,11 @@ class PseudoRectangles:
         """Tell whether there may be something to tell; what it is depends on the viewer."""
         return bool(self._sizes) or self._cursor_due or self._leds_due or self._name is not None
 
-    def resized(self, width: int, height: int, screens: Sequence[Screen]) -> None:
-        """The display has this size and layout."""
+    def resized(self, width: int, height: int, screens: Sequence[Screen],
+                reason: DesktopSizeReason = DesktopSizeReason.SERVER) -> None:
+        """The display has this size and layout, and why."""
         self.size, self._screens = (width, height), tuple(screens)
-        self.tell_size(DesktopSizeReason.SERVER, DesktopSizeResult.DONE)
+        self.tell_size(reason, DesktopSizeResult.DONE)
 
     def tell_size(self, reason: DesktopSizeReason, result: int) -> None:
         """Tell the size again, and why."""

@@ -26,6 +26,8 @@ _THIN = 1_000_000
 _SHARE = 0.3
 #: Smaller areas tell nothing of what a pixel costs.
 _TELLING = 4096
+#: Where there is a cap, what a pixel is taken to cost until a small part told it.
+_DEAREST = 4
 
 
 class Kind(Enum):
@@ -68,6 +70,8 @@ class Quality:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
+        #: Whether not even the first picture may be larger than is known to be allowed.
+        self.capped = False
         #: Bytes a pixel of each kind takes, at level 6 where there are levels.
         self._costs: dict[Kind, float] = {}
         self._ways: dict[tuple[Kind, int, bool], Way] = {}
@@ -118,9 +122,19 @@ class Quality:
     def pixels(self, kind: Kind, way: Way, budget: Optional[int]) -> Optional[int]:
         """Give how many pixels ``budget`` bytes are good for; None: any number."""
         cost = self._costs.get(kind)
-        if budget is None or not cost:
+        if budget is None or not (cost or self.capped):
             return None
+        if not cost:
+            return max(2 * _TELLING, budget // _DEAREST)
         return max(_TELLING, int(budget / (cost * way.weight)))
+
+    def finest(self, way: Way, budget: Optional[int]) -> Optional[int]:
+        """Give how many pixels may go, whatever they cost, under a cap; None: any number.
+
+        What loses nothing can cost a thousand times what the last picture did.
+        """
+        lossy = way.parameters.jpeg_quality is not None
+        return None if lossy or budget is None or not self.capped else max(2 * _TELLING, budget)
 
     def learn(self, kind: Kind, way: Way, area: int, size: int) -> None:
         """``area`` pixels took ``size`` bytes."""

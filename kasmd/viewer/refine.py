@@ -6,7 +6,7 @@ from typing import Iterable, Optional, Sequence
 
 from kasmd.codec.base import JPEG, TIGHT, Rectangle
 from kasmd.screen.geometry import Move, Rect
-from kasmd.screen.region import Region
+from kasmd.screen.region import EMPTY, Region
 from kasmd.viewer.updates import MAX_RECTANGLES
 
 #: The kinds of a Tight rectangle, the upper half of its first byte, that lose something.
@@ -69,7 +69,7 @@ class Refinement:
         if not self:
             return
         for move in moves:
-            lost = self._all().intersect(Region([move.source])).translate(move.dx, move.dy)
+            lost = self._lost(Region([move.source])).translate(move.dx, move.dy)
             self._forget(Region([move.target]))
             self._new = self._new.union(lost)
         self._forget(region)
@@ -83,15 +83,20 @@ class Refinement:
 
     def clear(self) -> None:
         """All is sent anew."""
-        self._forget(self._all())
+        self.ripe = self._new = EMPTY
+        self._resting = [EMPTY, EMPTY]
 
     def _grow_older(self) -> None:
         self.ripe = self.ripe.union(self._resting.pop()).coarsened(MAX_RECTANGLES)
         self._resting.insert(0, self._new)
         self._new = Region()
 
-    def _all(self) -> Region:
-        return self.ripe.union(self._new).union(self._resting[0]).union(self._resting[1])
+    def _lost(self, part: Region) -> Region:
+        """Give what of ``part`` shows with loss."""
+        lost = EMPTY
+        for region in (self.ripe, self._new, *self._resting):
+            lost = lost.union(region.intersect(part))
+        return lost
 
     def _forget(self, region: Region) -> None:
         self.ripe = self.ripe.subtract(region)

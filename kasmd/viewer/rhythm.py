@@ -16,9 +16,8 @@ class Rhythm:
     There is a timer only while something waits for it.
     """
 
-    def __init__(self, clock: IReactorTime, wake: Callable[[], None],
-                 most: Optional[float] = None) -> None:
-        self.pacing = Pacing(most)
+    def __init__(self, clock: IReactorTime, wake: Callable[[], None]) -> None:
+        self.pacing = Pacing()
         #: Seconds from one update to the next, as the viewer asked for.
         self.interval = 0.0
         self._clock = clock

@@ -31,6 +31,8 @@ ASIDE = 30.0
 #: An area rests when in so many seconds never one in so many of its pixels changed at once.
 RESTS_AFTER = 1.0
 _MUCH = 16
+#: A smaller screen comes as images: not every encoder takes it.
+SMALLEST_SIDE = 16
 
 
 class Area(NamedTuple):
@@ -52,13 +54,14 @@ class Taken(NamedTuple):
     """What may be sent: ``rectangles`` of the parts ``drawn``, all of them with loss.
 
     Of these, ``shown`` are then as new as the display.  What is owed in ``held``
-    is no image's.
+    is no image's.  ``took`` is the seconds that encoding them took.
     """
 
     rectangles: list[bytes]
     drawn: list[Rect]
     shown: list[Rect]
     held: Region
+    took: float = 0.0
 
 
 #: Where nothing is video.
@@ -103,7 +106,8 @@ class Streaming:
     _log = Logger()
 
     def __init__(self, streams: Streams, motion: Motion, look: Look,
-                 ready: Callable[[], None], clock: IReactorTime, size: tuple[int, int]) -> None:
+                 ready: Callable[[], None], clock: IReactorTime,
+                 screens: Sequence[Screen]) -> None:
         self._streams = streams
         self._motion = motion
         self._look = look
@@ -111,7 +115,7 @@ class Streaming:
         self._clock = clock
         self._can = Capabilities()
         self._jpeg_quality: Optional[int] = None
-        self._screens: Sequence[Screen] = (Screen(0, 0, 0, *size),)
+        self._screens = screens
         self._places: dict[Area, _Place] = {}
 
     def __bool__(self) -> bool:
@@ -162,20 +166,22 @@ class Streaming:
         drawn: list[Rect] = []
         shown: list[Rect] = []
         held: list[Rect] = []
+        took = 0.0
         for place in list(self._places.values()):
             if place.follower.stream.failed:
                 self._drop(place.area)
             elif not self._rests(place) and owed.intersect(Region([place.rect])):
                 held.append(place.rect)
                 self._keep_pace(place)
-                pictures = self._pictures(place)
+                pictures, seconds = self._pictures(place)
                 rectangles += pictures
+                took += seconds
                 drawn += [place.rect] if pictures else []
                 if as_new(place.newest, place.wanted):
                     shown.append(place.rect)
                 else:
                     place.follower.ask(self._look)
-        return Taken(rectangles, drawn, shown, Region(held))
+        return Taken(rectangles, drawn, shown, Region(held), took)
 
     def close(self) -> None:
         """Follow no more streams."""
@@ -216,8 +222,8 @@ class Streaming:
                 place.move_to(back)
                 place.aside_until = None
 
-    def _pictures(self, place: _Place) -> list[bytes]:
-        """Give the rectangles of what is there for this viewer."""
+    def _pictures(self, place: _Place) -> tuple[list[bytes], float]:
+        """Give the rectangles of what is there for this viewer, and what encoding them took."""
         now = self._now(place.rect)
         place.wanted = place.wanted or now
         units = [] if now is None else place.follower.take(now)
@@ -226,10 +232,10 @@ class Streaming:
         except TooLong as error:
             self._log.warn("a picture is left out: {error}", error=error)
             place.follower.start_anew()
-            return []
+            return [], 0.0
         if units:
             place.newest = units[-1].identity
-        return drawn
+        return drawn, sum(shown.took for shown in units)
 
     def _rests(self, place: _Place) -> bool:
         return self._clock.seconds() - place.moved_at > RESTS_AFTER
@@ -252,8 +258,9 @@ def areas_of(can: Capabilities, jpeg_quality: Optional[int], screens: Sequence[S
         quality = kasmvideo.quality_of(mode, streams.quality if asked is None else asked)
         gop = streams.gop if can.kasm.gop is None else can.kasm.gop
         return [
-            Area(Kind(even(Rect(*screen[1:5])), MODES[mode].codec, quality, gop), mode, number)
+            Area(Kind(even(screen.rect), MODES[mode].codec, quality, gop), mode, number)
             for number, screen in enumerate(screens)
+            if min(screen.width, screen.height) >= SMALLEST_SIDE
         ]
     if film is None or jpeg_quality is None or not can.open_h264:
         return []

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from functools import partial
+from time import perf_counter
 from typing import Callable, Collection, Mapping, NamedTuple, Optional
 
 from twisted.internet.defer import Deferred, succeed
@@ -65,11 +66,12 @@ class Kind(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """One picture of a stream, and where it came from."""
+    """One picture of a stream, where it came from, and the seconds that encoding it took."""
 
     number: int
     identity: Identity
     unit: Unit
+    took: float = 0.0
 
 
 class Stream:
@@ -92,6 +94,7 @@ class Stream:
         self._key_due = True
         self._key_at = 0
         self._seen: Optional[Identity] = None
+        self._took = 0.0
 
     def encode(self, look: Look, key: bool) -> None:
         """Have the newest picture encoded, unless one is being encoded.
@@ -124,7 +127,7 @@ class Stream:
         if unit.key:
             self.units.clear()
             self._key_at = self._number
-        self.units.append(Shown(self._number, identity, unit))
+        self.units.append(Shown(self._number, identity, unit, self._took))
         self._number += 1
         self._tell()
 
@@ -144,12 +147,14 @@ class Stream:
     # On the worker.
 
     def _encode(self, pixels: Pixels, key: bool) -> Unit:
-        kind = self.kind
+        kind, began = self.kind, perf_counter()
         if self._encoder is None:
             self._encoder = VideoEncoder(
                 kind.rect.width, kind.rect.height, self._encoding, kind.quality
             )
-        return self._encoder.encode(pixels, key)
+        unit = self._encoder.encode(pixels, key)
+        self._took = perf_counter() - began
+        return unit
 
     def _close(self) -> None:
         encoder, self._encoder = self._encoder, None

@@ -12,8 +12,10 @@ from kasmd.interfaces import IRoster, ISeat, Principal
 from kasmd.rfb.limits import Limits
 from kasmd.viewer.motion import Motion
 from kasmd.viewer.quality import Rules
+from kasmd.viewer.resizes import Resizes
 from kasmd.viewer.sharing import Encodings
 from kasmd.viewer.streams import Streams
+from kasmd.viewer.totals import Totals
 from kasmd.viewer.turns import Turns
 
 Authenticate = Callable[[str, str, str], Deferred[str]]
@@ -43,6 +45,8 @@ class Surroundings:
     system_stats: Optional[Callable[[], Deferred[str]]] = None
     rules: Rules = Rules()
     streams: Streams = field(default_factory=Streams)
+    resizes: Resizes = field(default_factory=Resizes)
+    totals: Totals = field(default_factory=Totals)
     motion: Motion = field(init=False)
 
     def __post_init__(self) -> None:

@@ -21,6 +21,8 @@ ROUND = 0.002
 class Turns:
     """Calls work in the order in which it was asked for, a little in each round.
 
+    A round is that of the reactor while somebody waits.  Else nobody asks the reactor:
+    work may take as much time as has passed without any, up to a round's.
     ``elapsed`` is a clock for short times, in seconds.
     """
 
@@ -32,6 +34,7 @@ class Turns:
         self._waiting: OrderedDict[Hashable, Callable[[], None]] = OrderedDict()
         self._next_round: Optional[IDelayedCall] = None
         self._left = ROUND
+        self._rests_since = elapsed()
         self._busy = False
 
     def ask(self, who: Hashable, work: Callable[[], None]) -> None:
@@ -42,14 +45,14 @@ class Turns:
         """
         if who in self._waiting:
             return
+        if not self._busy and self._next_round is None:
+            self._left = min(ROUND, self._left + self._elapsed() - self._rests_since)
+            if self._left > 0:
+                self._do(work)
+                return
+        self._waiting[who] = work
         if self._next_round is None:
-            # Whatever this costs is booked on the round that begins here.
-            self._left = ROUND
             self._next_round = self._clock.callLater(0, self._begin_round)
-        if self._left > 0 and not self._waiting and not self._busy:
-            self._do(work)
-        else:
-            self._waiting[who] = work
 
     def leave(self, who: Hashable) -> None:
         """Want no turn any more."""
@@ -61,14 +64,15 @@ class Turns:
             work()
         finally:
             self._busy = False
-            self._left -= self._elapsed() - began
+            self._rests_since = self._elapsed()
+            self._left -= self._rests_since - began
 
     def _begin_round(self) -> None:
-        self._next_round = None
-        if not self._waiting:
-            return
         self._left = ROUND
-        self._next_round = self._clock.callLater(0, self._begin_round)
-        while self._waiting and self._left > 0:
-            _, work = self._waiting.popitem(last=False)
-            self._do(work)
+        try:
+            while self._waiting and self._left > 0:
+                _, work = self._waiting.popitem(last=False)
+                self._do(work)
+        finally:
+            waits = bool(self._waiting)
+            self._next_round = self._clock.callLater(0, self._begin_round) if waits else None

@@ -32,11 +32,16 @@ _NOTHING = Identity(-1, -1)
 
 
 class Piece(NamedTuple):
-    """A rectangle and how it goes: ``shrunk`` is by what its sides are multiplied, and how."""
+    """A rectangle and how it goes.
+
+    ``shrunk`` is by what its sides are multiplied, and how; one that goes ``alone``
+    has a slice of its own.
+    """
 
     rect: Rect
     parameters: Parameters
     shrunk: Optional[tuple[float, int]] = None
+    alone: bool = False
 
 
 class Slice(NamedTuple):
@@ -57,11 +62,22 @@ class Update:
         self._last_rect = last_rect
         self._encodings = encodings
         self._stream = stream
+        self._area = sum(piece.rect.area for piece in pieces)
+        self._cut = False
 
     @property
     def done(self) -> bool:
         """Tell whether all was given out."""
-        return not self._left and not self._head
+        return not (self._left or self._head or self._cut)
+
+    def cut(self) -> float:
+        """Leave out what was not given out, where LastRect may end it; give what share was."""
+        left = sum(piece.rect.area for piece in self._left)
+        if not self._last_rect or not left:
+            return 1.0
+        self._left.clear()
+        self._cut = True
+        return 1 - left / self._area
 
     def next_slice(self, look: Look) -> Slice:
         """Give the next part."""
@@ -77,6 +93,7 @@ class Update:
         ]
         head, self._head = self._head, b""
         tail = wire.last_rect() if self._last_rect and not self._left else b""
+        self._cut = False
         data, lossy = self._encoded(head, pieces, snapshots, tail)
         return Slice(data, shown, lossy)
 
@@ -86,7 +103,7 @@ class Update:
         while self._left:
             piece = self._left[0]
             work += piece.rect.area / choose.most_pixels(piece.parameters)
-            if taken and work > 1:
+            if taken and (work > 1 or piece.alone):
                 break
             taken.append(self._left.popleft())
         return taken

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Optional, Sequence
 
-from kasmd.screen.geometry import Move, Rect
+from kasmd.screen.geometry import Move, Rect, bounding
 from kasmd.screen.region import Region
 
 #: Moves kept before more of them are owed as pixels instead.
@@ -112,12 +112,3 @@ class Wish:
     def answered(self) -> None:
         """An update is begun: the request is spent."""
         self._asked = None
-
-
-def bounding(first: Optional[Rect], second: Rect) -> Rect:
-    """Give the smallest rectangle that covers both."""
-    if first is None:
-        return second
-    x, y = min(first.x, second.x), min(first.y, second.y)
-    right, bottom = max(first.right, second.right), max(first.bottom, second.bottom)
-    return Rect(x, y, right - x, bottom - y)

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import (
 )
 
 from kasmd.errors import ConfigError, ProtocolError
+from kasmd.http.counts import Counts
 from kasmd.http.face import Carrier, Plain, make_face
 from kasmd.http.guard import Authenticates, Guard
 from kasmd.http.headers import Origin, parse_origin
@@ -122,6 +123,7 @@ def make_site(
     plain: Plain = Plain.SERVE,
     limits: Limits = Limits(),
     timing: Timing = Timing(),
+    counts: Optional[Counts] = None,
 ) -> IProtocolFactory:
     """Give what listens on the site's port.
 
@@ -148,5 +150,6 @@ def make_site(
         return admitted.addCallbacks(routes.dispatch, entrance.instead, errbackArgs=(request,))
 
     return make_face(
-        reactor, respond, Carrier(tls, plain, proxies), headers, limits, routes.room
+        reactor, respond, Carrier(tls, plain, proxies), headers, limits, routes.room,
+        counts=counts,
     )

@@ -16,7 +16,7 @@ from twisted.web.client import Agent
 from kasmd.client.api import Client
 from kasmd.client.errors import Refused
 from kasmd.client.events import Changed, Joined, Left, Present
-from kasmd.client.values import File
+from kasmd.client.values import File, Layout, Screen
 from kasmd.log import output
 from tests.web.api.site import PASSWORD, Served
 
@@ -55,6 +55,8 @@ class Tests(Served, TestCase):
         session, = await client.list_sessions()
         self.assertEqual(await client.get_session(session.id), session)
         self.assertEqual((await client.get_statistics())[0].id, session.id)
+        capped = await client.patch_session(session.id, 2000)
+        self.assertEqual(capped, session._replace(max_bandwidth=2000))
         self.assertFalse(await client.message_session(session.id, "tea?"))
         await client.delete_session(session.id, "a+b & c")
         self.assertEqual(here.ended, [(1008, "a+b & c")])
@@ -80,6 +82,9 @@ class Tests(Served, TestCase):
         client = self.client()
         self.addCleanup(output.set_level, output.level())
         self.assertEqual((await client.get_screenshot(10, 10))[:2], b"\xff\xd8")
+        width, height = self.display.size
+        whole = Screen(0, 0, 0, width, height)
+        self.assertEqual(await client.get_screens(), Layout(width, height, (whole,)))
         await client.put_clipboard("text")
         await client.delete_clipboard()
         self.display.copy({"text/plain": "é".encode()})

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kasmd.codec.palette import _MULTIPLIERS, palette_of
+from kasmd.screen.geometry import Rect
 
 
 @given(st.integers(1, 300), st.integers(1, 70), st.integers(1, 70), st.integers(0, 99))
@@ -59,3 +60,14 @@ def test_colours_that_defeat_every_hash_are_found_nevertheless():
     pixels = np.array([colours, colours[::-1]], "<u4").view(np.uint8).reshape(2, -1, 4)
     palette = palette_of(pixels)
     assert (palette.colours[0][palette.indices] == pixels).all()
+
+
+def test_a_part_has_the_colours_that_are_in_it() -> None:
+    pixels = np.zeros((8, 12, 4), np.uint8)
+    pixels[:, 4:8, 0], pixels[:, 8:, 0], pixels[0, 8:, 0] = 1, 2, 3
+    palette = palette_of(pixels)
+    assert palette is not None
+    part = palette.part(Rect(8, 0, 4, 8))
+    assert part.colours[0, :, 0].tolist() == [2, 3]
+    assert (part.colours[0][part.indices] == pixels[:, 8:]).all()
+    assert palette.part(Rect(0, 0, 4, 8)).size == 1

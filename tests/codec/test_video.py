@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kasmd.codec import video
+from bench.pictures import film
+from kasmd.codec import jpeg, video
+from kasmd.codec.quality import video_quality
 from kasmd.codec.video import (
     ENCODINGS,
     Codec,
@@ -80,6 +82,18 @@ def test_a_still_picture_costs_nothing_and_a_worse_one_is_smaller(codec, encodin
         assert len(others[-1].data) < len(first.data) / 10
         sizes.append(len(first.data))
     assert sizes[1] < sizes[0]
+
+
+def test_a_film_takes_a_quarter_of_its_jpeg():
+    frames = film(640, 360, 30)[:8]
+    encoder = VideoEncoder(640, 360, X264, video_quality(79))
+    decoder = VideoDecoder(640, 360, Codec.H264)
+    for frame in frames:
+        unit = encoder.encode(frame)
+        seen = decoder.decode(unit.data)
+    encoder.close()
+    assert len(unit.data) < 0.27 * len(jpeg.encode(frames[-1], 84, "420"))
+    assert psnr(seen, frames[-1]) > 35.5
 
 
 def test_h264_is_annex_b_with_its_parameter_sets():

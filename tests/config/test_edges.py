@@ -44,6 +44,14 @@ def test_any_number(edges: Edges) -> None:
     assert (two.auth_path, two.limits.body_bytes) == ("/api/kasm_connect/", 1 << 30)
 
 
+def test_processes(edges: Edges) -> None:
+    assert [edge.processes for edge in edges(f"edge:\n- {{{DIRECT}}}\n")] == [1]
+    assert [edge.processes for edge in edges(f"edge:\n- {{{DIRECT}, processes: 64}}\n")] == [64]
+    for bad in ("0", "65", "-1", "1.5", "auto", "true"):
+        (found,) = said(edges, f"edge:\n- {{{DIRECT}, processes: {bad}}}\n")
+        assert found.startswith("2: edge[0].processes: ") and "from 1 to 64" in found, found
+
+
 def test_values(edges: Edges) -> None:
     (edge,) = edges("""
 desktop: {enabled: false}

@@ -115,6 +115,41 @@ class Contract:
         self.assertEqual(self.display.snapshot(Rect(799, 599, 1, 1)).pixels.shape, (1, 1, 4))
         self.assertNotEqual(self.display.snapshot(Rect(0, 0, 9, 9)).identity, before)
 
+    async def test_several_screens(self) -> None:
+        """They are told sorted, with their flags; they may overlap and leave room."""
+        layouts = (
+            (Screen(5, 400, 0, 400, 600, 6), Screen(2, 0, 0, 400, 600)),
+            (Screen(2, 0, 0, 500, 300), Screen(0xFFFFFFFF, 100, 100, 700, 500),
+             Screen(5, 0, 0, 9, 9)),
+            tuple(Screen(number, number, 0, 200, 480) for number in range(4)),
+            (Screen(3, 10, 10, 100, 100, 1),),
+        )
+        for layout in layouts:
+            told = self.told("resized")
+            self.assertEqual(await self.display.resize(800, 600, layout), 0)
+            self.assertEqual(tuple(self.display.screens), tuple(sorted(layout)))
+            self.assertEqual(await told, (800, 600, tuple(sorted(layout))))
+            before = len(self.recorder.named("resized"))
+            self.assertEqual(await self.display.resize(800, 600, layout[::-1]), 0)
+            self.assertEqual(len(self.recorder.named("resized")), before)
+        self.assertEqual(await self.display.resize(640, 480, ()), 0)
+        self.assertEqual(tuple(self.display.screens), (Screen(3, 0, 0, 640, 480, 1),))
+
+    async def test_layouts_that_cannot_be(self) -> None:
+        """3 where rfbproto has no such layout, 2 for too many; nothing changes."""
+        whole = Screen(1, 0, 0, 640, 480)
+        invalid = (
+            [whole, whole], [whole, Screen(2, 0, 0, 0, 480)], [whole, Screen(2, 0, 1, 640, 480)],
+            [whole, Screen(2, 640, 0, 1, 480)], [Screen(n, 0, 0, 0, 0) for n in range(255)],
+        )
+        for layout in invalid:
+            self.assertEqual(await self.display.resize(640, 480, layout), 3)
+        several = [whole._replace(ident=number) for number in range(255)]
+        self.assertEqual(await self.display.resize(640, 480, several), 2)
+        self.assertEqual(await self.display.resize(640, 480, several[:5]), 2)
+        self.assertEqual(tuple(self.display.screens), (Screen(0, 0, 0, 640, 480),))
+        self.assertEqual(self.recorder.named("resized"), [])
+
     async def test_resize_to_what_it_is(self) -> None:
         """Is done, and nobody is told."""
         self.assertEqual(await self.display.resize(640, 480, ()), 0)

@@ -4,29 +4,40 @@ from __future__ import annotations
 
 import datetime
 import shutil
+import socket
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Iterator, NamedTuple, Optional
 
 from twisted.application.service import MultiService
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from kasmd.carriage import Carriage
+from kasmd.config.edges import Edge
 from kasmd.config.load import load
+from kasmd.edge.deciding import Decider, Endings
+from kasmd.edge.delegate import Delegate
+from kasmd.edge.messages import Wire
 from kasmd.edge.site import EdgeSite
-from kasmd.edges import Edges
+from kasmd.edges import Composed, Edges
 from kasmd.http.routes import ANY, PUBLIC, Route
-from kasmd.http.sniff import SniffingFactory
+from kasmd.http.server import HttpFactory
 from kasmd.http.tls import CertificateFiles
 from kasmd.identity import compose_identity
+from kasmd.metrics import Metrics
+from kasmd.permission.keyfile import load_keys
 from kasmd.permission.registry import EVERYTHING
-from kasmd.permission.tickets import AGENT_HOP, DESKTOP_HOP, Tickets, load_keys
+from kasmd.permission.tickets import AGENT_HOP, DESKTOP_HOP, Tickets
 from kasmd.viewer.worker import ThreadWorker
 from kasmd.web.certificate import self_signed
+from kasmd.worker import adopt
 from tests.live.daemon import SECRET
 from tests.live.kasm_api import Desk, KasmApi
 from tests.live.raw_upstream import RawUpstream, exchange, statuses
@@ -142,6 +153,8 @@ class Site:
 class MatrixTests(TestCase):
     """Three edges before two desktops, which are one upstream that counts."""
 
+    processes = 1
+
     def setUp(self) -> None:
         self.folder = Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.folder)
@@ -173,17 +186,23 @@ class MatrixTests(TestCase):
         self.identity = compose_identity(configuration, self.folder / "state", reactor, daemon)
         certificate = self_signed(self.folder, datetime.datetime.now(datetime.timezone.utc))
         tls = CertificateFiles(reactor, str(certificate), str(certificate))
-        edges = Edges(self.identity, tls, ThreadWorker(reactor), False, False, reactor, daemon)
+        edges = Edges(
+            self.identity, tls, ThreadWorker(reactor), False, False, Metrics(), reactor, daemon
+        )
         sites = {}
         for edge in configuration.edge:
-            face = edges.compose(edge)
-            assert isinstance(face, SniffingFactory)
+            composed = edges.compose(replace(edge, processes=self.processes))
+            face = self._face(edge, composed, tls)
             port = reactor.listenTCP(0, face, interface="127.0.0.1")
             self.addCleanup(port.stopListening)
-            sites[edge.name] = Site(face.plain.respond.__self__, port.getHost().port)
+            sites[edge.name] = Site(composed.site, port.getHost().port)
         daemon.startService()
         self.addCleanup(daemon.stopService)
         return sites
+
+    def _face(self, edge: Edge, composed: Composed, tls: CertificateFiles) -> IProtocolFactory:
+        """Give what listens."""
+        return composed.face
 
     # Credentials that are not enough.
 
@@ -312,3 +331,26 @@ class MatrixTests(TestCase):
         await self._allowed("webapp", cookies("ann", "ann-token"))
         await self._allowed("agent", cookies("ann", "ann-token"))
         await self._allowed("agent", (f"Kasmd-Ticket: {self._ticket(ANN)}",))
+
+
+class DelegatedMatrixTests(MatrixTests):
+    """The same, asked of those who carry for one that decides."""
+
+    processes = 2
+
+    def _face(self, edge: Edge, composed: Composed, tls: CertificateFiles) -> IProtocolFactory:
+        assert isinstance(composed.face, HttpFactory)
+        decider = Decider(
+            composed.face, edge.lease_seconds, self.fail, lambda message: None, Endings()
+        )
+        wire = Wire(lambda message: delegate.received(message), lambda: delegate.lost())
+        carriage = Carriage(reactor, edge)
+        delegate = Delegate(
+            reactor, wire, name=edge.name.encode("ascii"), forward=carriage.relay.forward,
+            prefix=edge.prefix.encode("ascii"),
+        )
+        for pair, end in zip(socket.socketpair(), (decider.wire, wire)):
+            adopt(reactor, pair, end)
+            self.addCleanup(end.close)
+        self.addCleanup(carriage.pool.close)
+        return carriage.face(delegate.respond, delegate.room, delegate.present, tls)

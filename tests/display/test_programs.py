@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
+from typing import Iterator
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -92,6 +94,33 @@ class ProgramTests(TestCase):
         await said.addTimeout(SECONDS, reactor)
         await program.stop().addTimeout(SECONDS, reactor)
         self.assertIsNone(program.pid)
+
+    async def test_it_has_what_it_is_lent(self) -> None:
+        """At each start anew, and one that is killed is started again."""
+        lent = 0
+        said: list[Deferred[bytes]] = [Deferred(), Deferred()]
+
+        @contextmanager
+        def lend() -> Iterator[dict[int, int]]:
+            nonlocal lent
+            lent += 1
+            reading, writing = os.pipe()
+            os.write(writing, b"%d" % lent)
+            os.close(writing)
+            try:
+                yield {4: reading}
+            finally:
+                os.close(reading)
+
+        program = Program(
+            reactor, ("sh", "-c", "cat <&4 >&3; sleep 1000"), self.ended,
+            lambda data: said[lent - 1].callback(data), Pace(first=0.01), lend,
+        )
+        self.addCleanup(program.stop)
+        program.start(os.environ)
+        self.assertEqual(await said[0].addTimeout(SECONDS, reactor), b"1")
+        program.kill()
+        self.assertEqual(await said[1].addTimeout(SECONDS, reactor), b"2")
 
     async def test_what_it_started_ends_with_it(self) -> None:
         """Even what holds its pipes open."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Sequence
 
 import numpy as np
 import simplejpeg
@@ -14,16 +14,20 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from kasmd.codec.compact import counted
+from kasmd.codec.decode import Streams
 from kasmd.display.memory import KeyTyped, MemoryDisplay, PointerPut
 from kasmd.display.recorder import Recorder
 from kasmd.display.upstream import Place, Terms, UpstreamDisplay
+from kasmd.display.upstream_picture import BAND, decoded
 from kasmd.errors import DisplayLost
 from kasmd.rfb import clipboard, update
 from kasmd.rfb.client_handshake import Credentials
 from kasmd.rfb.numbers import Encoding
+from kasmd.rfb.said import Received
 from kasmd.rfb.standard import server_cut_text
 from kasmd.screen.cursor import Cursor
 from kasmd.screen.geometry import Rect, Screen
+from kasmd.screen.pixels import BGRX
 from tests.display.upstreams import (
     NO_LOGIN,
     QUICK,
@@ -147,6 +151,13 @@ GREETINGS = {
 }
 
 
+def layout(screens: Sequence[Screen]) -> bytes:
+    """Give the rectangle that tells them, in this order."""
+    parts = b"".join(update.SCREEN.pack(*screen) for screen in screens)
+    payload = update.SCREENS.pack(len(screens)) + parts
+    return update.rectangle(WHOLE._replace(x=0, y=0), Encoding.EXTENDED_DESKTOP_SIZE, payload)
+
+
 def pixel(display: UpstreamDisplay, x: int = 0, y: int = 0) -> int:
     return int(display.snapshot(Rect(x, y, 1, 1)).pixels[0, 0, 0])
 
@@ -235,6 +246,50 @@ for _name in GREETINGS:
     setattr(GreetingTests, f"test_{_name}", _greet(_name))
 
 
+class LargeTests(Case):
+    """Nothing large is done at once, and nobody is told of half a picture."""
+
+    async def test_all_of_a_large_picture_is_told_at_once(self) -> None:
+        large = Rect(0, 0, 1920, 1080)
+        whole = [one(large, 0, bytes([grey, grey, grey, 0]) * large.area) for grey in (50, 60)]
+        liar = self.lie(VERSION + NO_LOGIN + init(*large[2:]) + whole[0])
+        display = self.display(liar.place)
+        recorder = self.watch(display)
+        await display.connect().addTimeout(SECONDS, reactor)
+        recorder.events.clear()
+        changed = recorder.next("changed").addTimeout(SECONDS, reactor)
+        liar.talkers[0].say(whole[1])
+        region, moves = await changed
+        self.assertEqual((region.rects, moves), ((large,), ()))
+        self.assertEqual([pixel(display, x, y) for x, y in ((0, 0), (1919, 1079))], [60, 60])
+
+    async def test_what_came_of_a_picture_that_ends_in_the_middle_is_told(self) -> None:
+        two = update.update_header(2) + update.rectangle(WHOLE, 0, picture(60)[16:])
+        liar = self.lie(greeting(50))
+        display = self.display(liar.place)
+        recorder = self.watch(display)
+        await display.connect().addTimeout(SECONDS, reactor)
+        for rest in (b"", update.rectangle(Rect(0, 0, 1, 1), Encoding.TIGHT, b"\xf0")):
+            recorder.events.clear()
+            lost = recorder.next("display_lost").addTimeout(SECONDS, reactor)
+            liar.talkers[-1].say(two + rest)
+            if not rest:
+                liar.talkers[-1].transport.loseConnection()
+            back = recorder.next("resized").addTimeout(SECONDS, reactor)
+            await lost
+            told = sum(region.area for region, _ in recorder.named("changed"))
+            self.assertEqual(told, WHOLE.area if pixel(display) == 60 else 0)
+            await back
+
+    def test_it_is_put_in_by_parts(self) -> None:
+        large, stripe = Rect(0, 0, 3840, 2160), Rect(0, 0, 3840, 9)
+        noise = [Received(rect, 0, bytes(4 * rect.area)) for rect in (large, *[stripe] * 99)]
+        parts = decoded(noise, BGRX, Streams(), large)
+        areas = [sum(rect.area for rect, _ in part) for part in parts if isinstance(part, list)]
+        self.assertEqual(sum(areas), large.area + 99 * stripe.area)
+        self.assertLessEqual(max(areas), BAND)
+
+
 class FaultTests(Case):
     async def test_nobody_listens(self) -> None:
         """It is tried again until somebody does."""
@@ -271,6 +326,46 @@ class FaultTests(Case):
             liar.talkers[0].say(one(Rect(0, 0, 40, height), Encoding.DESKTOP_SIZE))
         await last.addTimeout(SECONDS, reactor)
         self.assertLess(len(recorder.named("resized")) - before, 100)
+
+    async def test_layouts_that_cannot_be_are_made_to_fit(self) -> None:
+        """Whatever it says of its screens, viewers are told a layout."""
+        liar = self.lie(greeting(50))
+        display = self.display(liar.place)
+        recorder = self.watch(display)
+        await display.connect().addTimeout(SECONDS, reactor)
+        good = Screen(9, 3, 4, 10, 20, 7)
+        for screens, shown in (
+            ([good], (good,)),
+            ([Screen(n, n, n, 65535, 65535) for n in range(255)],
+             tuple(Screen(n, n, n, 40 - n, 30 - n) for n in range(4))),
+            ([good, good, Screen(3, 40, 0, 1, 1), Screen(4, 0, 0, 0, 0)], (good,)),
+            ([Screen(3, 65535, 65535, 65535, 65535)], (Screen(0, 0, 0, 40, 30),)),
+            ([Screen(4, 0, 0, 40, 30)], (Screen(4, 0, 0, 40, 30),)),
+            ([], (Screen(0, 0, 0, 40, 30),)),
+        ):
+            told = recorder.next("resized").addTimeout(SECONDS, reactor)
+            liar.talkers[0].say(update.update_header(1) + layout(screens))
+            self.assertEqual(await told, (40, 30, shown))
+            self.assertEqual(display.screens, shown)
+        self.assertEqual(pixel(display), 50)
+
+    async def test_a_size_that_is_told_again_is_not_asked_for_again(self) -> None:
+        """An upstream that tells it with each whole picture would never come to rest."""
+        liar = self.lie(greeting(50))
+        display = self.display(liar.place)
+        recorder = self.watch(display)
+        await display.connect().addTimeout(SECONDS, reactor)
+        talker = liar.talkers[0]
+        whole = b"\x03\x00" + struct.pack(">4H", *WHOLE)
+        await talker.hears(whole)
+        before = talker.heard.count(whole)
+        last = recorder.next("resized", lambda width, height, screens: screens[0].ident == 9)
+        for ident in range(10):
+            talker.say(update.update_header(1) + layout([Screen(ident, *WHOLE)]))
+        await last.addTimeout(SECONDS, reactor)
+        talker.say(b"\xf8\0\0\0\x80\0\0\x01\x02hi")
+        await talker.hears(b"\0\0\0\x01\x02hi")
+        self.assertEqual(talker.heard.count(whole), before)
 
     async def test_pixels_wait_for_their_size(self) -> None:
         liar = self.lie(greeting(50))
@@ -429,3 +524,16 @@ class TrueUpstreamTests(Case):
         resized = self.next("resized")
         self.far.resize(320, 200, ())
         self.assertEqual((await resized)[:2], (320, 200))
+
+    async def test_screens_go_both_ways(self) -> None:
+        """With their idents and flags, and with what the upstream says of them."""
+        two = (Screen(3, 0, 0, 320, 480, 6), Screen(5, 320, 0, 320, 480))
+        self.assertEqual(await self.near.resize(640, 480, two[::-1]), 0)
+        self.assertEqual((self.near.screens, self.far.screens), (two, two))
+        self.assertEqual(await self.near.resize(500, 480, two), 3)
+        self.assertEqual(await self.near.resize(5000, 480, two), 2)
+        resized = self.next("resized", lambda width, height, screens: width == 700)
+        self.far.resize(700, 480, two)
+        self.assertEqual(await resized, (700, 480, two))
+        self.assertEqual(await self.near.resize(640, 480, ()), 0)
+        self.assertEqual(self.far.screens, (Screen(3, 0, 0, 640, 480, 6),))

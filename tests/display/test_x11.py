@@ -14,17 +14,19 @@ from typing import Any, Optional
 import numpy as np
 import xcffib.xproto
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, DeferredQueue, gatherResults
 from twisted.internet.task import LoopingCall
 from twisted.trial.unittest import TestCase
 
 from kasmd.display.recorder import Recorder
 from kasmd.display.service import DesktopService, DesktopSettings
 from kasmd.display.x11 import X11Display
+from kasmd.display.x11_capture import Capture
 from kasmd.display.x11_connect import open_connection
 from kasmd.display.x11_connection import XConnection
+from kasmd.display.x11_server import prepare
 from kasmd.errors import DisplayLost
-from kasmd.screen.geometry import Rect, Screen
+from kasmd.screen.geometry import Move, Rect, Screen, bounding
 from kasmd.screen.region import Region
 
 SECONDS = 10
@@ -50,11 +52,33 @@ class Painter:
         self.core.PolyFillRectangle(self.root, self.gc, 1, [where])
         self.connection.flush()
 
-    def put(self, rect: Rect, pixels: Any) -> None:
-        """Draw pixels."""
+    def window(self, rect: Rect) -> int:
+        """Show a window there."""
+        window: int = self.xcb.generate_id()
+        self.core.CreateWindow(
+            0, window, self.root, *rect, 0, xcffib.xproto.WindowClass.InputOutput, 0, 0, []
+        )
+        self.core.MapWindow(window)
+        return window
+
+    def move(self, window: int, x: int, y: int) -> None:
+        """Put a window elsewhere."""
+        place = xcffib.xproto.ConfigWindow.X | xcffib.xproto.ConfigWindow.Y
+        self.core.ConfigureWindow(window, place, [x, y])
+        self.connection.flush()
+
+    async def grab(self) -> Any:
+        """Give what the X server shows, 640 x 480."""
+        reply = await self.connection.request_raw(self.core.GetImage(
+            xcffib.xproto.ImageFormat.ZPixmap, self.root, 0, 0, 640, 480, 0xFFFFFFFF
+        ))
+        return np.frombuffer(reply, np.uint8, 4 * 640 * 480, 32).reshape(480, 640, 4)
+
+    def put(self, rect: Rect, pixels: Any, window: Optional[int] = None) -> None:
+        """Draw pixels, on the root window unless another is named."""
         data = pixels.tobytes()
         self.core.PutImage(
-            xcffib.xproto.ImageFormat.ZPixmap, self.root, self.gc,
+            xcffib.xproto.ImageFormat.ZPixmap, window or self.root, self.gc,
             rect.width, rect.height, rect.x, rect.y, 0, 24, len(data), data,
         )
         self.connection.flush()
@@ -171,6 +195,62 @@ class X11DisplayTests(TestCase):
         shown = self.display.snapshot(Rect(0, 32, 512, 384)).pixels
         np.testing.assert_array_equal(shown[..., :3], noise[..., :3])
 
+    async def test_a_window_that_moves_is_told_as_a_move(self) -> None:
+        """What was under it, and only that, comes as pixels."""
+        window = self.painter.window(Rect(100, 80, 160, 120))
+        noise = np.random.default_rng(3).integers(0, 256, (120, 160, 4), np.uint8)
+        changed = self.told("changed", self.covers(Rect(259, 199, 1, 1)))
+        self.painter.put(Rect(0, 0, 160, 120), noise, window)
+        await changed
+        changed = self.told("changed", self.covers(Rect(110, 90, 1, 1)))
+        self.painter.move(window, 110, 90)
+        await changed
+        moved = self.told("changed", lambda region, moves: moves)
+        self.painter.move(window, 117, 85)
+        region, moves = await moved
+        self.assertEqual(moves, (Move(Rect(117, 85, 160, 120), 7, -5),))
+        self.assertFalse(region.intersect(Region([moves[0].target])))
+        shown = self.display.snapshot(Rect(117, 85, 160, 120)).pixels
+        np.testing.assert_array_equal(shown[..., :3], noise[..., :3])
+
+    async def test_nothing_is_lost_of_what_is_drawn_while_the_screen_is_read(self) -> None:
+        """Boxes that grow, that are read whole or in part: the picture ends exact."""
+        rng = np.random.default_rng(4)
+        for _ in range(40):
+            self.painter.scroll(Rect(0, 16, 512, 384), -16)
+            self.painter.fill(Rect(0, 384, 512, 16), 0)
+            for _ in range(rng.integers(1, 6)):
+                where = Rect(*map(int, rng.integers(0, 440, 2)), *map(int, rng.integers(1, 40, 2)))
+                self.painter.fill(where, int(rng.integers(0, 1 << 24)))
+            await self.painter.connection.sync()
+        await self.display.screenshot()
+        shown = self.display.snapshot(Rect(0, 0, 640, 480)).pixels
+        np.testing.assert_array_equal(shown[..., :3], (await self.painter.grab())[..., :3])
+
+    async def test_damage_beside_the_box_that_is_read_is_read_later(self) -> None:
+        """An event may come before what else was drawn at the same time."""
+        xcb, server = await open_connection(
+            reactor, self.display.where, self.service.authority, prepare
+        )
+        connection = XConnection(reactor, xcb)
+        self.addCleanup(connection.close)
+        read: DeferredQueue[list[Rect]] = DeferredQueue()
+        capture = Capture(
+            reactor, connection, server, 0.0,
+            lambda size, patches: read.put([rect for rect, _ in patches]),
+        )
+        self.addCleanup(capture.close)
+        capture.want(True)
+        await read.get()
+        small, beside = Rect(10, 10, 40, 30), Rect(200, 300, 400, 100)
+        self.painter.fill(small, 0x112233)
+        self.painter.fill(beside, 0x445566)
+        await self.painter.connection.sync()
+        for box, wanted in ((small, small), (bounding(small, beside), beside)):
+            capture.damaged(box)
+            capture.consider()
+            self.assertEqual(await read.get(), [wanted])
+
     async def test_who_comes_later_catches_up(self) -> None:
         """Nothing is read for nobody; then all that was missed."""
         self.end()
@@ -254,11 +334,11 @@ class X11DisplayTests(TestCase):
         self.assertEqual(self.colour_at(799, 599), 0xFF00FF)
 
     async def test_sizes_that_cannot_be(self) -> None:
-        """Too large is 2; layouts that do not cover the screen are 3; nothing changes."""
+        """Too large is 2; layouts that stick out are 3; nothing changes."""
         answers = [
             await self.display.resize(5000, 400, ()),
             await self.display.resize(0, 400, ()),
-            await self.display.resize(600, 400, [Screen(1, 0, 0, 300, 400)]),
+            await self.display.resize(600, 400, [Screen(1, 0, 0, 601, 400)]),
         ]
         self.assertEqual(answers, [2, 3, 3])
         self.assertEqual(self.display.size, (640, 480))

@@ -18,7 +18,7 @@ from twisted.trial.unittest import TestCase
 from kasmd.edge.asking import Allowed, Upstream
 from kasmd.edge.cors import Cors
 from kasmd.edge.directory import Credential, Directory, Session
-from kasmd.edge.site import Door, make_direct
+from kasmd.edge.site import Door, Forward, make_direct
 from kasmd.errors import LoginRefused
 from kasmd.http.cookies import SessionCookie
 from kasmd.http.guard import Sessions
@@ -68,13 +68,14 @@ class Answer:
         return json.loads(self.body)
 
 
-def talk(port: int, method: str, path: str, headers: Sequence[tuple[str, str]]) -> Answer:
+def talk(port: int, method: str, path: str, headers: Sequence[tuple[str, str]],
+         body: bytes = b"") -> Answer:
     connection = HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         connection.putrequest(method, path)
         for header in headers:
             connection.putheader(*header)
-        connection.endheaders()
+        connection.endheaders(body or None)
         return Answer(connection.getresponse())
     finally:
         connection.close()
@@ -109,6 +110,7 @@ class DirectCase(TestCase):
     """Accounts ann, bob and eve, an account that is gone, and the sessions above."""
 
     prefix = ""
+    forward: Forward = staticmethod(told)
 
     def setUp(self) -> None:
         folder = tempfile.mkdtemp()
@@ -143,19 +145,23 @@ class DirectCase(TestCase):
             authenticator=Passwords(),
             sessions=sessions,
             door=Door(entrance.routes(), entrance.instead),
-            forward=told,
+            forward=self.forward,
             prefix=self.prefix,
             cors=Cors(origins),
         )
-        factory = HttpFactory(reactor, self.site.respond, (), Limits(), self.site.room,
-                              present=self.site.present)
+        self.serve(HttpFactory(reactor, self.site.respond, (), Limits(), self.site.room,
+                               present=self.site.present))
+
+    def serve(self, factory: HttpFactory) -> None:
+        """Listen for the site."""
         port = reactor.listenTCP(0, factory, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         self.number = port.getHost().port
 
-    def ask(self, path: str, *headers: tuple[str, str], method: str = "GET") -> Deferred[Answer]:
+    def ask(self, path: str, *headers: tuple[str, str], method: str = "GET",
+            body: bytes = b"") -> Deferred[Answer]:
         """Ask for a path below the edge's prefix."""
-        return deferToThread(talk, self.number, method, self.prefix + path, headers)
+        return deferToThread(talk, self.number, method, self.prefix + path, headers, body)
 
     def cookie(self, name: str, secret: Optional[str] = None) -> tuple[str, str]:
         """Log in, and give what a browser sends from then on."""

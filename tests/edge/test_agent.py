@@ -37,7 +37,8 @@ class Asking:
     def __init__(self, uri: str, ticket: str = "", host: bytes = b"kasm.test:8443") -> None:
         self.uri = uri.encode()
         self.path = self.uri.partition(b"?")[0]
-        fields = [(b"Host", host), (b"Cookie", COOKIE)]
+        self.host = host
+        fields = [(b"Cookie", COOKIE)]
         self._fields = Fields(fields + ([(b"Kasmd-Ticket", ticket.encode())] if ticket else []))
 
     def values(self, name: bytes) -> list[bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kasmd.edge.asking import Allowed, Upstream
+from kasmd.edge.asking import Allowed, Reach, Upstream
 from kasmd.interfaces import Principal
 from kasmd.permission.grant import Grant
 from kasmd.rights import READ
@@ -32,3 +32,21 @@ def test_leave_brings_no_field_unless_it_is_said() -> None:
     grant = Grant(principal, READ, lambda grant: None)
     allowed = Allowed(grant, principal, "1", Upstream("a", 1), b"/")
     assert allowed.fields == ()
+
+
+@pytest.mark.parametrize("uri, target", [
+    (b"/desktop/a/", b"/desk/"),
+    (b"/desktop/a/x?y=1", b"/desk/x?y=1"),
+    (b"/desktop/a", None),
+    (b"/desktop/a?x", None),
+    (b"/desktop/ab/", None),
+    (b"/other/a/", None),
+])
+def test_leave_reaches_what_is_below_its_scope(uri: bytes, target: bytes) -> None:
+    assert Reach(b"/desktop/a/", b"/desktop/a", b"/desk").target(uri) == target
+
+
+def test_a_beginning_ends_where_a_part_of_the_path_does() -> None:
+    reach = Reach(b"/desktop/a/vnc/", b"/desktop/a/vnc/one", b"/two")
+    ends = (b"one/x", b"one", b"ones", b"")
+    assert [reach.target(reach.scope + end) for end in ends] == [b"/two/x", b"/two", None, None]

@@ -104,6 +104,8 @@ class DialTests(TestCase):
         ):
             await self.dial(upstream)
         await far.until(lambda: len(far.lines) == 3)
+        at_once = [protocol.transport.getTcpNoDelay() for protocol in self.dialled[:2]]
+        self.assertTrue(all(at_once), "small writes wait for nobody")
 
     async def test_what_is_not_there(self):
         with socket.socket() as taken:

@@ -9,6 +9,7 @@ from pathlib import Path
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import TestCase
 
@@ -123,6 +124,14 @@ class RelayTests(TestCase):
         self.assertEqual(fields[b"x-forwarded-for"], [b"127.0.0.1"])
         self.assertNotIn(b"connection", fields)
         self.assertEqual(fields[b"x-request-id"], [self.request.request_id.encode()])
+
+    async def test_the_log_says_where_a_request_was_taken(self):
+        logged = []
+        globalLogPublisher.addObserver(logged.append)
+        self.addCleanup(globalLogPublisher.removeObserver, logged.append)
+        await self.one(b"GET /desktop/one/a?b=c HTTP/1.1")
+        [line] = [line for line in map(formatEvent, logged) if "GET /desktop/one/a" in line]
+        self.assertRegex(line, rf'" 200 \d+ one {self.upstream}$')
 
     async def test_requests_share_connections(self):
         for _ in range(5):
@@ -372,10 +381,13 @@ class RelayTests(TestCase):
 
         with self.assertRaises(ConnectionResetError):
             await deferToThread(client)
+        self.assertEqual((self.relay.revoked, self.relay.sent), (1, 3))
+        self.assertEqual(self.factory.counts.failures["not-allowed"], 1)
 
     async def test_who_loses_the_right_while_waiting_is_told(self):
         self.far.answer = lambda line, request: self.registry.remove("ann")
         self.assertEqual(await self.problem(), (403, "not-allowed"))
+        self.assertEqual(self.relay.revoked, 1)
 
     async def test_a_stalled_reader_stops_the_upstream(self):
         blob = b"x" * (1 << 26)
@@ -477,6 +489,7 @@ class RelayTests(TestCase):
         close = answer.partition(b"\r\n\r\n")[2]
         self.assertEqual(close[:1] + close[2:4], b"\x88\x03\xf0")
         await self.until_released()
+        self.assertEqual(self.splices.revoked, 1)
 
     async def test_a_refused_handshake_is_the_last_request(self):
         self.far.answer = says(b"HTTP/1.1 404 None\r\nContent-Length: 2\r\n\r\nno")

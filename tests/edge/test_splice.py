@@ -217,6 +217,9 @@ class SilenceTests(TestCase):
         case.upstream.lose()
         [ended] = case.ended
         self.assertEqual(ended[:3], ("client", 1006, "it does not answer a ping"))
+        self.assertEqual(case.splices.dead, 1)
+        received, sent = case.splices.relayed()
+        self.assertEqual((received, sent > 2 * len(TEXT)), (0, True))
 
     def test_a_dead_upstream(self) -> None:
         case = Case()

@@ -28,13 +28,12 @@ class Asking:
 
     request_id = "id-1"
     address = "192.0.2.7"
+    host = b"kasm.test"
 
     def __init__(self, uri: str, cookie: bytes = COOKIE) -> None:
         self.uri = uri.encode()
         self.path = self.uri.partition(b"?")[0]
-        self._fields = Fields(
-            [(b"Host", b"kasm.test"), (b"User-Agent", b"UA"), (b"Cookie", cookie)]
-        )
+        self._fields = Fields([(b"User-Agent", b"UA"), (b"Cookie", cookie)])
 
     def values(self, name: bytes) -> list[bytes]:
         return self._fields.all(name.lower())

@@ -388,9 +388,9 @@ class ChannelTests(TestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.receive(b" late")
         self.assertEqual(taken.data, b"early late")
-        self.assertEqual(self.factory.connections, 1)
+        self.assertEqual(self.factory.counts.connections, 1)
         self.lose()
-        self.assertEqual((taken.gone, self.factory.connections), (True, 0))
+        self.assertEqual((taken.gone, self.factory.counts.connections), (True, 0))
 
     def test_the_protocol_is_not_changed_inside_a_body(self):
         self.room = STREAM

@@ -218,7 +218,7 @@ class ServerTests(TestCase):
         self.assertEqual(answer, b"EARLY")
         await self.echo.lost
         self.assertEqual(len(self.registry), 0)
-        self.assertEqual(self.factory.connections, 0)
+        self.assertEqual(self.factory.counts.connections, 0)
 
     async def test_the_grant_ends_with_the_answer(self):
         await self.one(b"GET /grant HTTP/1.1")
@@ -261,7 +261,7 @@ class ServerTests(TestCase):
                 answer = await deferToThread(talk_tls, port.getHost().port, request)
                 self.assertTrue(answer.endswith(end), answer)
             await port.stopListening()
-        while self.factory.connections:
+        while self.factory.counts.connections:
             await deferLater(reactor, 0)
 
 

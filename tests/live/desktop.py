@@ -20,16 +20,19 @@ def terminal(daemon: Daemon) -> Iterator[Path]:
     path = daemon.folder / "typed"
     path.write_text("")
     environment = {**daemon.x_environment, "LC_ALL": "C.UTF-8"}
-    eventually(lambda: _is_managed(environment), "the window manager runs")
+    wait_managed(environment)
     with Program("xterm", "-u8", "-bg", "#123456", "-geometry", "40x12+60+360",
                  "-e", "sh", "-c", f"cat > {path}", env=environment):
         yield path
 
 
-def _is_managed(environment: dict[str, str]) -> bool:
-    """Tell whether the window manager is there: openbox loses windows while it starts."""
-    said = run("xprop", "-root", "_NET_SUPPORTING_WM_CHECK", env=environment).stdout
-    return "window id #" in said
+def wait_managed(environment: dict[str, str]) -> None:
+    """Wait until the window manager is there: openbox loses windows while it starts."""
+    def is_managed() -> bool:
+        said = run("xprop", "-root", "_NET_SUPPORTING_WM_CHECK", env=environment).stdout
+        return "window id #" in said
+
+    eventually(is_managed, "the window manager runs")
 
 
 def wait_typed(path: Path, text: str) -> None:

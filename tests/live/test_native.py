@@ -22,7 +22,7 @@ from kasmd.screen.pixels import Pixels
 from tests.live.daemon import Daemon
 from tests.live.desktop import BLUE, IN_TERMINAL, terminal, wait_typed
 from tests.live.painter import Painter
-from tests.live.pictures import difference, known_picture
+from tests.live.pictures import WIDTH, difference, known_picture
 from tests.live.programs import PATIENCE, Program, eventually, run
 from tests.live.rawviewer import RawViewer, unix_socket
 
@@ -42,6 +42,16 @@ security:
 VERSION = b"RFB 003.008\n"
 #: What JPEG may change, on average, in levels of 255.
 LOSS = 4.0
+#: All of it would have a graph in the window.
+LOG = "-Log=*:stderr:30,CConnection:stderr:100"
+#: What TigerVNC's viewer is told to ask for.
+TIGERVNC = {
+    "Tight, JPEG": "-QualityLevel=2",
+    "Tight": "-NoJPEG",
+    "ZRLE": "-PreferredEncoding=ZRLE",
+    "Hextile": "-PreferredEncoding=hextile",
+    "Raw": "-PreferredEncoding=raw",
+}
 PLAINS = {"TLSPlain": VeNCryptSubtype.TLS_PLAIN, "X509Plain": VeNCryptSubtype.X509_PLAIN}
 
 
@@ -137,14 +147,14 @@ def monitor() -> Iterator[str]:
         yield ":" + xvfb.wait_for(r"^(\d+)$")[1]
 
 
-def tigervnc(daemon: Daemon, monitor: str, port: int, kind: str) -> Program:
+def tigervnc(daemon: Daemon, monitor: str, port: int, kind: str, *options: str) -> Program:
     """Start TigerVNC's viewer, which knows no security but ``kind``."""
     certificate = str(daemon.folder / "state" / "self-signed.pem")
     (home := daemon.folder / "viewer").mkdir(exist_ok=True)
     environment = {"HOME": str(home), "VNC_USERNAME": "writer", "VNC_PASSWORD": "password"}
     return Program(
         "xtigervncviewer", "-display", monitor, "-SecurityTypes", kind, "-X509CA", certificate,
-        "-AutoSelect=0", f"127.0.0.1::{port}", env=environment,
+        "-AutoSelect=0", *options, f"127.0.0.1::{port}", env=environment,
     )
 
 
@@ -175,6 +185,32 @@ def test_tigervnc(daemon: Daemon, monitor: str, port: int, picture: Pixels, kind
         viewer.wait_for(rf"Choosing security type {kind}")
         window = window_of(monitor)
         eventually(lambda: difference(content(monitor, window), picture) < LOSS, "the picture")
+
+
+@pytest.mark.parametrize("option", TIGERVNC.values(), ids=TIGERVNC.keys())
+def test_tigervnc_ends_exact(daemon: Daemon, monitor: str, port: int, tmp_path: Path,
+                             option: str) -> None:
+    """Its window shows a still desktop to the pixel, after a film and where it scrolled."""
+    with Painter(daemon.x_environment) as painter, watch(daemon) as seen, \
+            tigervnc(daemon, monitor, port, "X509Plain", LOG, option) as viewer:
+        window, picture = window_of(monitor), known_picture()
+
+        def same() -> bool:
+            seen.settle()
+            return np.array_equal(content(monitor, window), seen.screen[..., 2::-1])
+
+        viewer.wait_for("Enabling continuous updates")
+        painter.play(np.stack([picture, picture[::-1]]), tmp_path / "film.npy")
+        seen.wait_until(lambda: len(seen.updates) > 20, "a film")
+        for y in (0, 3, 40):
+            painter.show(picture, tmp_path / "picture.npy", 0, y)
+            height = min(len(picture), len(seen.screen) - y)
+            seen.wait_until(
+                lambda: np.array_equal(seen.screen[y:y + height, :WIDTH, :3],
+                                       picture[:height, :, :3]),
+                "the picture",
+            )
+            eventually(same, "the same picture in the viewer")
 
 
 @pytest.mark.parametrize("kind", PLAINS)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any, Iterator
 
+import numpy as np
 import pytest
 
 from kasmd.client.values import Settings
@@ -104,6 +106,41 @@ def test_max_frame_rate(daemon: Daemon, writer: RawViewer) -> None:
         began, wanted = time.monotonic(), len(writer.updates) + 10
         writer.wait_until(lambda: len(writer.updates) >= wanted, "ten updates")
         assert time.monotonic() - began > 1.5
+
+
+def carried(viewer: RawViewer, seconds: float) -> float:
+    """Give the bytes a second that come."""
+    began = time.monotonic()
+    viewer.wait_until(lambda: time.monotonic() - began > seconds, "time goes by")
+    chunks = [chunk for chunk in viewer.chunks if chunk.at > began]
+    return sum(len(chunk.data) for chunk in chunks) / (chunks[-1].at - began)
+
+
+def test_max_bandwidth(daemon: Daemon, writer: RawViewer, tmp_path: Path) -> None:
+    random = np.random.default_rng(5)
+    noise = random.integers(0, 256, (4, 300, 400, 4), np.uint8)
+    with Painter(daemon.x_environment) as painter:
+        painter.play(noise, tmp_path / "noise.npy")
+        assert carried(writer, 1) > 1_500_000
+        change(daemon, max_bandwidth=1600)
+        writer.settle()
+        assert 0.5 < carried(writer, 3) / 200_000 < 1.2
+        session = get(daemon.port, "/api/v1/sessions", "owner").json[-1]
+        path = f"/api/v1/sessions/{session['id']}"
+        answer = patch(daemon.port, path, {"max_bandwidth": 400}, "owner")
+        assert (answer.status, answer.json) == (200, {**session, "max_bandwidth": 400})
+        assert patch(daemon.port, path, {"max_bandwidth": 7}, "owner").status == 422
+        assert patch(daemon.port, path, {"max_bandwidth": 400}, "writer").status == 403
+        writer.settle()
+        assert 0.4 < carried(writer, 3) / 50_000 < 1.3
+        # What is painted last is not behind what was painted before.
+        flat = np.full((300, 400, 4), (40, 80, 200, 0), np.uint8)
+        painter.show(flat, tmp_path / "flat.npy")
+        began = time.monotonic()
+        writer.wait_until(lambda: (writer.screen[:300, :400] == flat).all(), "the last picture")
+        assert time.monotonic() - began < 2
+        assert patch(daemon.port, path, {"max_bandwidth": None}, "owner").json == session
+        daemon.wait_for('session "writer": max_bandwidth 400 -> None, by "owner"')
 
 
 def test_viewers(daemon: Daemon, writer: RawViewer) -> None:

@@ -8,13 +8,16 @@ from typing import Iterator
 import numpy as np
 import pytest
 
+from kasmd.rfb.numbers import DesktopSizeReason, DesktopSizeResult
+from kasmd.screen.geometry import Screen
 from tests.live.chromium import Chromium
 from tests.live.daemon import Daemon
 from tests.live.desktop import BLUE, IN_TERMINAL, copying, pasted, terminal, wait_typed
 from tests.live.far_desktop import PASSWORD, FarDesktop, X11vnc
+from tests.live.layouts import arrange, hear, listed
 from tests.live.painter import Painter
 from tests.live.pictures import difference, known_picture
-from tests.live.programs import Program, eventually
+from tests.live.programs import Program, eventually, run
 from tests.live.rawviewer import RawViewer, unix_socket
 
 UPSTREAM = """\
@@ -101,6 +104,30 @@ def test_the_size_follows_the_browser(page: Chromium, far: FarDesktop) -> None:
     with Painter(far.x_environment) as painter:
         page.do("resize", viewport=(1000, 700))
         eventually(lambda: painter.size == (1000, 700), "the desktop there has that size")
+
+
+def test_several_screens_go_both_ways(
+    daemon: Daemon, far: FarDesktop, tmp_path: Path
+) -> None:
+    """What a viewer here asks for is there, and what becomes of it there is told here."""
+    wait_shown(daemon, far, tmp_path)
+    layout = (Screen(3, 0, 0, 700, 600), Screen(7, 700, 0, 300, 600))
+    with RawViewer(unix_socket(f"{daemon.folder}/viewers")) as viewer:
+        assert arrange(viewer, 1000, 600, *layout)[-1] == (
+            DesktopSizeReason.THIS_CLIENT, DesktopSizeResult.DONE, 1000, 600, layout)
+        assert sorted(listed(far.x_environment)) == [screen.rect for screen in layout]
+        with RawViewer(unix_socket(f"{daemon.folder}/viewers")) as other:
+            hear(other, DesktopSizeReason.SERVER, layout)
+        viewer.events.clear()
+        run("xrandr", "--output", "VNC-1", "--off", env=far.x_environment)
+        hear(viewer, DesktopSizeReason.SERVER, layout[:1])
+        too_many = [Screen(number, 0, 0, 9, 9) for number in range(5)]
+        for status, screens in (
+            (DesktopSizeResult.NO_RESOURCES, too_many),
+            (DesktopSizeResult.DONE, [Screen(3, 0, 0, 1280, 800)]),
+        ):
+            answers = [each[:2] for each in arrange(viewer, 1280, 800, *screens)]
+            assert (DesktopSizeReason.THIS_CLIENT, status) in answers
 
 
 @pytest.mark.parametrize("more", ["", "  rfb_tls:\n    unchecked: true"])

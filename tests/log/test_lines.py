@@ -4,13 +4,24 @@ import json
 import time
 
 import pytest
-from twisted.logger import LogLevel
+from twisted.logger import Logger, LogLevel, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
+from kasmd.edge.asking import Upstream
 from kasmd.http.log import Access
 from kasmd.log.asking import asked_by
 from kasmd.log.audit import Change, Source
-from kasmd.log.lines import DEBUG, ERROR, INFO, STATUS, Kasmvnc, as_json, level_of, tell
+from kasmd.log.lines import (
+    DEBUG,
+    ERROR,
+    INFO,
+    STATUS,
+    Kasmvnc,
+    as_json,
+    level_of,
+    publish,
+    tell,
+)
 
 NOON = 1_700_000_000.25
 
@@ -106,6 +117,20 @@ def test_a_record_gives_its_parts_to_json():
     }
 
 
+def test_a_record_is_published_as_a_logger_s_event_is():
+    said = []
+    globalLogPublisher.addObserver(said.append)
+    try:
+        record = Change("account", "bob", "made", "", "", Source("file"))
+        publish(record, Logger(namespace="kasmd.edge"), "p-2")
+    finally:
+        globalLogPublisher.removeObserver(said.append)
+    event, = (event for event in said if event.get("record") is record)
+    told = tell(event)
+    assert (told.level, told.request_id, told.text) == (INFO, "p-2", str(record))
+    assert (event["log_namespace"], formatEvent(event)) == ("kasmd.edge", str(record))
+
+
 def test_an_access_line_of_kasmvnc_s(zone):
     access = Access(7, "127.0.0.1", "10.0.0.9", "ann", b"GET", b"/x", b"", b"HTTP/1.1", 200, 512, 1)
     told = tell({"log_level": LogLevel.info, "log_time": NOON, "record": access})
@@ -113,3 +138,12 @@ def test_an_access_line_of_kasmvnc_s(zone):
         ' 2023-11-15 03:43:20,250 [INFO] websocket 7: 127.0.0.1 10.0.0.9 ann'
         ' "GET /x HTTP/1.1" 200 512\n'
     )
+
+
+def test_an_access_line_says_where_an_edge_took_it(zone):
+    access = Access(7, "127.0.0.1", "10.0.0.9", "ann", b"GET", b"/x", b"", b"HTTP/1.1", 200, 512, 1,
+                    "desk", Upstream("::1", 6901))
+    told = tell({"log_level": LogLevel.info, "log_time": NOON, "record": access})
+    assert Kasmvnc()(told).endswith(' "GET /x HTTP/1.1" 200 512 desk http://[::1]:6901\n')
+    said = json.loads(as_json(told))
+    assert (said["session"], said["upstream"]) == ("desk", "http://[::1]:6901")

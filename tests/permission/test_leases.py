@@ -35,6 +35,16 @@ def test_an_answer_counts_until_its_lease_is_over(leases: Leases, clock: Clock) 
     assert leases.current(ADA.ident, "desk") is None
 
 
+def test_it_is_known_how_long_it_counts(leases: Leases, clock: Clock) -> None:
+    assert leases.left(ADA, "desk") == 0
+    leases.put(ADA, "desk", Right.ENTER, 5.0)
+    clock.advance(2)
+    assert leases.left(ADA, "desk") == 3
+    assert leases.left(ADA, "other") == leases.left(BOB, "desk") == 0
+    clock.advance(60)
+    assert leases.left(ADA, "desk") == 0
+
+
 def test_a_lease_of_no_seconds_is_never_current_but_admits_who_asked(leases: Leases) -> None:
     leases.put(ADA, "desk", Right.ENTER, 0)
     assert leases.current(ADA.ident, "desk") is None

@@ -42,6 +42,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.size = (4, 3)
+        self.screens = SCREENS
         self.told: list[tuple[Any, ...]] = []
         self.observers: list[Any] = []
 
@@ -180,7 +181,7 @@ def test_every_member_and_event_has_a_declared_right() -> None:
     members = {name for face in (ISeat, IDisplayObserver) for name in face.names(all=True)}
     assert members == set(NEEDS)
     named = set(INWARD) | set(OWNERS) | set(OUTWARD)
-    assert named | {"size", "name", "grant", "leave", "observe"} == members
+    assert named | {"size", "screens", "name", "grant", "leave", "observe"} == members
     assert all(NEEDS[name] for name in (*INWARD, *OWNERS, *OUTWARD))
 
 
@@ -264,7 +265,7 @@ def test_what_is_answered_without_the_right() -> None:
     answers: list[int] = []
     seat.resize(8, 6, SCREENS).addCallback(answers.append)
     assert answers == [PROHIBITED]
-    assert seat.size == (4, 3) and seat.name == "desk"
+    assert (seat.size, seat.screens, seat.name) == ((4, 3), SCREENS, "desk")
 
 
 def test_what_passes_is_passed_unchanged() -> None:
@@ -437,7 +438,7 @@ def test_observed_without_view() -> None:
     room.seat.observe(room.eye)
     assert room.eye.heard == []
     room.registry.set("ann", READ)
-    assert room.eye.heard == [("resized", 4, 3, (Screen(0, 0, 0, 4, 3),)), *AGAIN]
+    assert room.eye.heard == [("resized", 4, 3, SCREENS), *AGAIN]
 
 
 def test_the_latest_state_is_told_when_view_is_regained() -> None:
@@ -445,8 +446,8 @@ def test_the_latest_state_is_told_when_view_is_regained() -> None:
     room.look()
     (outlet,) = room.desk.observers
     outlet.leds_changed(4)
-    room.desk.size = (2, 2)
-    outlet.resized(2, 2, (Screen(9, 0, 0, 2, 2),))
+    room.desk.size, room.desk.screens = (2, 2), (Screen(9, 0, 0, 2, 2),)
+    outlet.resized(2, 2, room.desk.screens)
     room.registry.set("ann", READ)
     assert ("leds_changed", 4) in room.eye.heard
     assert room.eye.heard[0] == ("resized", 2, 2, (Screen(9, 0, 0, 2, 2),))

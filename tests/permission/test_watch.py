@@ -11,6 +11,7 @@ from typing import Generator
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.internet.testing import MemoryReactorClock
+from twisted.python.filepath import FilePath
 from twisted.trial.unittest import TestCase
 
 from kasmd.permission.watch import LATEST, SETTLED, FileWatch
@@ -97,6 +98,45 @@ class FolderTests(TestCase):
             yield self.next()
             yield self.next()
             writing.cancel()
+
+    @inlineCallbacks
+    def test_who_writes_and_goes_on_holding_it_is_noticed(self) -> Waiting:
+        self.folder.mkdir()
+        self.path.touch()
+        self.watch.start()
+        for _ in range(2):
+            with self.path.open("a") as file:
+                file.write("more")
+                file.flush()
+                yield self.next()
+            yield self.next()
+            # Another file of the same name is watched as the first one was.
+            other = self.folder / "other"
+            other.touch()
+            other.rename(self.path)
+            yield self.next()
+
+    @inlineCallbacks
+    def test_a_log_in_the_same_folder_wakes_nobody(self) -> Waiting:
+        self.folder.mkdir()
+        self.path.touch()
+        woken: list[bytes] = []
+
+        class Counted(FileWatch):
+            def _stirred(self, watch: object, path: FilePath[bytes], mask: int) -> None:
+                woken.append(path.path)
+                super()._stirred(watch, path, mask)
+
+        self.watch = Counted(reactor, str(self.path), self.edited)
+        self.addCleanup(self.watch.stop)
+        with (self.folder / "log").open("a") as log:
+            self.watch.start()
+            for _ in range(100):
+                log.write("line\n")
+                log.flush()
+            self.path.write_text("edit")
+            yield self.next()
+        self.assertEqual(set(woken), {bytes(self.path)})
 
     @inlineCallbacks
     def test_no_descriptor_is_left(self) -> Waiting:

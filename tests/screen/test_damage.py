@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kasmd.screen.damage import differences, moved_rows, runs, scrolled_by
+from kasmd.screen.damage import differences, moved_rows, runs, scrolled_by, scrolls_on
 from kasmd.screen.geometry import Rect
 from kasmd.screen.region import Region
 
@@ -111,6 +111,16 @@ def test_moves_are_in_the_order_in_which_they_can_be_applied(dy):
         ].copy()
         at = np.s_[target.y:target.bottom, target.x:target.right]
         assert (picture[at] == new[at]).all()
+
+
+@pytest.mark.parametrize("dy", [-16, 16])
+def test_a_scroll_that_goes_on_is_known_from_one_that_does_not(dy):
+    page = lines_of_text(1000, 640)
+    old, new = page[300:700], page[300 - dy:700 - dy]
+    assert scrolls_on(old, new, dy)
+    assert not scrolls_on(old, new, -dy)
+    assert not scrolls_on(old, old, dy)
+    assert not scrolls_on(np.zeros_like(old), np.zeros_like(old), dy)
 
 
 @pytest.mark.parametrize(

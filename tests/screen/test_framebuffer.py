@@ -152,6 +152,65 @@ def test_a_copy_is_alone_and_cannot_be_written_to():
         framebuffer.copy(Rect(190, 0, 30, 10))
 
 
+@pytest.mark.parametrize("dx, dy", [(7, -5), (-60, 0), (3, 64)])
+def test_a_hint_that_is_true_is_a_move_and_the_rest(dx, dy):
+    framebuffer = Framebuffer(400, 300)
+    framebuffer.update([(framebuffer.bounds, pixels(300, 400, 1))])
+    old, new = framebuffer.pixels.copy(), framebuffer.pixels.copy()
+    source, target = Rect(120, 90, 150, 120), Rect(120 + dx, 90 + dy, 150, 120)
+    new[at(source)] = 9
+    new[at(target)] = old[at(source)]
+    change = framebuffer.update([(framebuffer.bounds, new)], [Move(target, dx, dy)])
+    assert change.moves == (Move(target, dx, dy),)
+    assert not change.region.intersect(Region([target]))
+    assert (applied(old, change, new)[..., :3] == new[..., :3]).all()
+
+
+@given(st.integers(-90, 90), st.integers(-90, 90), st.integers(0, 99))
+def test_a_hint_that_is_wrong_does_no_harm(dx, dy, seed):
+    framebuffer = Framebuffer(WIDTH, HEIGHT)
+    framebuffer.update([(framebuffer.bounds, pixels(HEIGHT, WIDTH, 0, colours=2))])
+    old, new = framebuffer.pixels.copy(), np.roll(framebuffer.pixels, 7, axis=1)
+    new[20:25, 30:90] = seed
+    hint = Move(Rect(60 + dx, 40 + dy, 100, 90), dx, dy)
+    change = framebuffer.update([(framebuffer.bounds, new)], [hint])
+    assert (applied(old, change, framebuffer.pixels)[..., :3] == new[..., :3]).all()
+
+
+def test_a_scroll_goes_on_is_disturbed_turns_and_ends():
+    page = pixels(HEIGHT + 200, WIDTH, 5, colours=2) * 255
+    framebuffer = Framebuffer(WIDTH, HEIGHT)
+    framebuffer.update([(framebuffer.bounds, page[:HEIGHT])])
+    top = 0
+    for step in (10, 10, 10, 10, -10, -10, 7, 7, 0, 7):
+        old, top = framebuffer.pixels.copy(), top + step
+        new = page[top:top + HEIGHT].copy()
+        new[40:50, 40 + top:50 + top] = 77
+        change = framebuffer.update([(framebuffer.bounds, new)])
+        assert (framebuffer.pixels[..., :3] == new[..., :3]).all()
+        assert (applied(old, change, framebuffer.pixels) == framebuffer.pixels).all()
+        assert [move.dy for move in change.moves][:1] == ([-step] if step else [])
+
+
+def test_what_is_drawn_over_and_over_lies_exactly_among_the_rest():
+    framebuffer = Framebuffer(400, 300)
+    film, clock = Rect(20, 10, 320, 240), Rect(300, 200, 80, 60)
+    wanted = framebuffer.pixels.copy()
+    held = []
+    for number in range(40):
+        drawn_ = [film, film, clock, film, Rect(0, 0, 400, 300)][number * 7 % 5]
+        new = pixels(drawn_.height, drawn_.width, number)
+        framebuffer.update([(drawn_, new)])
+        wanted[at(drawn_)] = new
+        wanted[..., 3] = 0
+        for rect in (film, clock, Rect(20, 40, 320, 99), Rect(100, 0, 77, 300)):
+            copy = framebuffer.copy(rect)
+            assert copy.flags.c_contiguous and not copy.flags.writeable
+            held.append((copy, wanted[at(rect)].copy()))
+        assert all((copy == then).all() for copy, then in held)
+    assert (framebuffer.pixels == wanted).all()
+
+
 def test_a_film_is_searched_for_scrolls_only_now_and_then_and_a_scroll_is_found_again() -> None:
     rng = np.random.default_rng(1)
     frames = rng.integers(0, 256, (20, 128, 128, 4), np.uint8)

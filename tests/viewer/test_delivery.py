@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from twisted.internet.task import Clock
@@ -11,6 +13,7 @@ from bench.pictures import film
 from kasmd.rfb.client import UpdateReceived
 from kasmd.rfb.numbers import Encoding
 from kasmd.screen.geometry import Rect
+from kasmd.viewer.measures import Network, Scores
 from kasmd.viewer.quality import Rules
 from tests.viewer.link import Faraway, percentile
 from tests.viewer.scene import Scene, Watcher
@@ -89,7 +92,8 @@ def test_a_still_screen_is_exact(encodings: tuple[int, ...], kasm: bool, seconds
     play.pass_time(0.02)
     play.play(seconds)
     assert not play.exact(play.watcher), "nothing was lost"
-    play.pass_time(8)
+    for _ in range(8):
+        play.pass_time(1)
     assert play.exact(play.watcher)
     assert play.scene.clock.getDelayedCalls() == [], "awake for nothing"
 
@@ -211,13 +215,72 @@ class LinkTests(TestCase):
         self.assertGreater(min(near), 2 * max(thin))
         self.assertGreater(len(play.watcher.told(UpdateReceived)), 147)
 
-    def test_a_cap_holds(self) -> None:
+    def test_a_cap_holds_from_the_first_byte_on(self) -> None:
+        for encodings in ((*TIGHT, QUALITY[6]), TIGHT, (Encoding.RAW, *TIGHT[1:])):
+            play = Play(*encodings, rules=Rules(max_bandwidth=100_000))
+            sent = []
+            for _ in range(5):
+                play.play(1.0)
+                sent.append(sum(len(rectangle.payload) for rectangle in play.watcher.rectangles))
+            for seconds, size in enumerate(sent, 1):
+                self.assertLess(size, (seconds + 0.15) * 100_000, encodings)
+            self.assertGreater(sent[-1], 3.5 * 100_000, encodings)
+
+    def test_a_cap_counts_what_is_said_between_pictures(self) -> None:
         play = Play(*TIGHT, QUALITY[6], rules=Rules(max_bandwidth=100_000))
         play.play(1.0)
         play.watcher.heard.clear()
-        play.play(4.0)
-        sizes = [len(rectangle.payload) for rectangle in play.watcher.rectangles]
-        self.assertTrue(250_000 < sum(sizes) < 420_000, sum(sizes))
+        play.scene.display.copy({"text/plain": b"x" * 300_000})
+        play.play(2.0)
+        self.assertLess(len(play.watcher.rectangles), 5)
+
+    def test_with_a_cap_the_newest_picture_wins(self) -> None:
+        ages, updates = keys_over(12_500_000, 0.02, 10, 720, Rules(max_bandwidth=250_000))
+        self.assertGreater(len(ages), 10)
+        self.assertLessEqual(percentile(ages, 0.95), 0.25)
+        self.assertGreater(updates, 10 * 10 * 0.9)
+
+
+class StatisticsTests(TestCase):
+    """What is told of the link and the processor is what they are."""
+
+    KASM = *TIGHT, QUALITY[6]
+
+    def played(self, rate: float, trip: float, frame: float = 1 / 30) -> tuple[Scores, Network]:
+        """Play a film over a link, and ask as Kasm's client does (178, 190)."""
+        scene = Scene(640, 480)
+        scene.around.frame = frame
+        watcher = scene.watch(*self.KASM, kasm=True)
+        far = Faraway(watcher, scene.clock, rate, trip / 2)
+        watcher.client.send_continuous_updates(True, Rect(0, 0, 640, 480))
+        frames = film(640, 480, 6)
+        for number in range(1000):
+            if number % 8 == 0:
+                scene.display.paint(Rect(0, 0, 640, 480), frames[number // 8 % len(frames)])
+            scene.clock.advance(0.004)
+            far.carry()
+        for number in (178, 190):
+            watcher.client.send(bytes([number, 0, 0, 0]))
+        watcher.exchange()
+        told = [json.loads(watcher.kasm_told(number)[-1][3:]) for number in (178, 190)]
+        return Scores(*told[0]), Network(*told[1])
+
+    def test_the_link(self) -> None:
+        for rate, trip in ((250_000, 0.1), (120_000, 0.2), (500_000, 0.04)):
+            scores, network = self.played(rate, trip)
+            self.assertTrue(0.8 < network.bandwidth / rate < 1.2, (rate, network))
+            self.assertTrue(trip <= network.ping / 1000 < trip + 0.03, (trip, network))
+            self.assertLess(scores.network, 9.5)
+        scores, network = self.played(50e6, 0.01)
+        self.assertGreater(scores.network, 9)
+        self.assertGreater(network.bandwidth, 2_000_000)
+
+    def test_the_processor(self) -> None:
+        """Of a frame that lasts for ever encoding takes no part, and all of one of a moment."""
+        for frame, least, most in ((60.0, 10, 10), (1e-5, 0, 1)):
+            scores, _ = self.played(50e6, 0.01, frame)
+            self.assertTrue(least <= scores.cpu <= most, scores)
+            self.assertTrue(least <= scores.cpu_recent <= most, scores)
 
 
 def _sampling(payload: bytes) -> int:
@@ -226,12 +289,14 @@ def _sampling(payload: bytes) -> int:
     return payload[frame + 11]
 
 
-def keys_over(rate: float, trip: float, seconds: float, height: int) -> tuple[list[float], int]:
+def keys_over(rate: float, trip: float, seconds: float, height: int, rules: Rules = Rules()
+              ) -> tuple[list[float], int]:
     """Give how long key presses took to show, and how many updates came.
 
     A key paints a square of 20 x 20, over the film where that has all of the 720 rows.
     """
     scene = Scene(1280, 720)
+    scene.around.rules = rules
     watcher = scene.watch(*TIGHT, QUALITY[6])
     far = Faraway(watcher, scene.clock, rate, trip / 2)
     watcher.client.send_continuous_updates(True, Rect(0, 0, 1280, 720))

@@ -203,6 +203,7 @@ class UnixTests(Case):
         self.assertLess(self.scene.encodings.made, 10)
         self.scene.clock.advance(PATIENCE + 1)
         await self.hang_up(peer)
+        self.assertEqual(self.scene.around.totals.limits["stalled_viewer_seconds"], 1)
 
     async def test_all_that_was_sent_arrives_before_the_end(self) -> None:
         peer = await self.connect()

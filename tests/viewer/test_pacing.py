@@ -27,8 +27,10 @@ class Film:
     """A film over a simulated link, and what came of it from second ``settled`` on."""
 
     def __init__(self, rate: float, trip: float, seconds: float = 20.0,
-                 change: Optional[Callable[[float, Link, Link], None]] = None) -> None:
+                 change: Optional[Callable[[float, Link, Link], None]] = None,
+                 most: Optional[float] = None) -> None:
         self.clock, self.pacing = Clock(), Pacing()
+        self.pacing.cap.most = most
         self.there, self.back = Link(self.clock, rate, trip / 2), Link(self.clock, 1e9, trip / 2)
         self.arrived: list[Arrived] = []
         drawn, next_frame = inf, 0.0
@@ -59,6 +61,7 @@ class Film:
             self._echo()
 
         self.pacing.sent(size, now, now)
+        self.pacing.cap.sent(size, now)
         self.there.enter(size, arrive)
 
     def _echo(self) -> None:
@@ -191,7 +194,8 @@ def test_the_trip_is_asked_for_where_it_is_not_known() -> None:
 
 def test_a_cap_holds_whatever_the_link_does() -> None:
     for echoing in (True, False):
-        pacing, now, sent = Pacing(most=100_000), 0.0, 0
+        pacing, now, sent = Pacing(), 0.0, 0
+        pacing.cap.most = 100_000
         while now < 10:
             wait = pacing.wait(now)
             assert wait < inf
@@ -200,10 +204,23 @@ def test_a_cap_holds_whatever_the_link_does() -> None:
                 pacing.sent(0, now, now)
                 pacing.echoed(now)
             pacing.sent(5_000, now, now, echoing)
+            pacing.cap.sent(5_000, now)
             sent += 5_000
             pacing.echoed(now)
         assert 900_000 < sent <= 1_010_000
         assert pacing.window >= FLOOR
+
+
+def test_a_cap_above_what_the_link_carries_changes_nothing() -> None:
+    free, capped = Film(250_000, 0.1), Film(250_000, 0.1, most=2_500_000)
+    assert capped.carried(3, 20) > 0.97 * free.carried(3, 20)
+    assert capped.age(3) < free.age(3) + 0.01
+
+
+def test_a_cap_below_what_the_link_carries_is_the_rate() -> None:
+    film = Film(12_500_000, 0.1, most=450_000)
+    assert 0.95 * 450_000 < film.carried(3, 20) < 1.02 * 450_000
+    assert film.pacing.rate == 450_000 and film.age(3) < 0.05 + 0.1
 
 
 def test_letters_typed_ask_for_few_echoes_and_are_bounded() -> None:

@@ -388,6 +388,7 @@ class StalledTests(TestCase):
         self.scene.clock.advance(PATIENCE)
         self.scene.display.noise(Rect(0, 0, 640, 480), 99)
         self.assertEqual(mute.line.closed, (1011, "took nothing for 30 s"))
+        self.assertEqual(self.scene.around.totals.limits["stalled_viewer_seconds"], 1)
 
 
 class BrokenTests(TestCase):

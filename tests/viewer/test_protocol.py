@@ -59,6 +59,7 @@ class EntranceTests(TestCase):
         self.assertFalse(self.line.aborted)
         self.scene.clock.advance(2)
         self.assertTrue(self.line.aborted)
+        self.assertEqual(self.scene.around.totals.limits["handshake_seconds"], 1)
         self.assertEqual(self.scene.left_behind(), (0, 0, 0, 0))
 
     def test_one_who_goes_in_the_middle_leaves_nothing(self) -> None:
@@ -79,6 +80,7 @@ class EntranceTests(TestCase):
         watchers = [self.scene.watch() for _ in range(MAX_VIEWERS)]
         late = self.scene.watch()
         self.assertEqual(late.line.closed, (1013, "there are 20 viewers already"))
+        self.assertEqual(self.scene.around.totals.limits["viewers"], 1)
         watchers[0].leave()
         self.assertIsNone(self.scene.watch().line.closed)
 

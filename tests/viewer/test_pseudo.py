@@ -25,7 +25,7 @@ def pseudo(*encodings: int) -> PseudoRectangles:
     session.send_init(320, 240, "test")
     session.receive_data(struct.pack(f">BxH{len(encodings)}i", 2, len(encodings), *encodings))
     list(session.events_received())
-    return PseudoRectangles(session, (320, 240))
+    return PseudoRectangles(session, (320, 240), (Screen(0, 0, 0, 320, 240),))
 
 
 def encodings_of(rectangles: list[bytes]) -> list[int]:

@@ -90,6 +90,21 @@ def test_nothing_is_lost_for_one_who_names_none_or_what_is_refined() -> None:
     assert not quality_for(none).refines and quality_for(NOVNC).refines
 
 
+def test_with_a_cap_nothing_is_taken_for_cheap() -> None:
+    lossless = Capabilities(preferred=Encoding.TIGHT, last_rect=True)
+    for can, bounded in ((lossless, True), (NOVNC, False)):
+        quality = quality_for(can)
+        way = quality.way(Kind.STILL, AREA, 40_000, THIN)
+        assert quality.pixels(Kind.STILL, way, 40_000) is None
+        assert quality.finest(way, 40_000) is None
+        quality.capped = True
+        assert quality.pixels(Kind.STILL, way, 40_000) == 10_000
+        assert (quality.finest(way, 40_000) == 40_000) is bounded
+        quality.learn(Kind.STILL, way, 10_000, 100)
+        most = quality.pixels(Kind.STILL, way, 40_000)
+        assert most is not None and most > 1_000_000
+
+
 def test_webp_where_the_link_is_thin_and_nothing_moves() -> None:
     quality = learned(NOVNC._replace(webp=True))
     for kind, rate, expected in (

@@ -7,10 +7,10 @@ from twisted.internet.task import Clock
 from kasmd.viewer.rhythm import Rhythm
 
 
-def rhythm(most: float | None = None) -> tuple[Clock, Rhythm, list[float]]:
+def rhythm() -> tuple[Clock, Rhythm, list[float]]:
     """Give a rhythm, its clock, and when it woke."""
     clock, woken = Clock(), []
-    return clock, Rhythm(clock, lambda: woken.append(clock.seconds()), most), woken
+    return clock, Rhythm(clock, lambda: woken.append(clock.seconds())), woken
 
 
 def test_after_a_rest_it_is_at_once() -> None:
@@ -34,9 +34,10 @@ def test_a_frame_rate_is_kept_and_the_newest_not_forgotten() -> None:
 
 
 def test_a_link_that_is_busy_wakes_when_it_is_not() -> None:
-    clock, beat, woken = rhythm(100_000)
+    clock, beat, woken = rhythm()
+    beat.pacing.cap.most = 100_000
     beat.begun()
-    beat.sent(50_000, echoing=False)
+    beat.pacing.cap.sent(50_000, clock.seconds())
     assert not beat.may_begin()
     clock.advance(0.5)
     assert len(woken) == 1 and beat.may_begin()

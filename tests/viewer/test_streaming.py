@@ -329,6 +329,31 @@ class KasmTests(Case):
         self.scene.settle(watcher)
         self.assertEqual(self.pictures_of(watcher), [(STREAM_MODE, True)])
 
+    def test_each_screen_is_a_stream_by_its_position(self) -> None:
+        """In the order of the idents, in which its client is told them; the rest is images."""
+        watcher = self.scene.watch(*KASMS, kasm=True)
+        screens = (Screen(0, 0, 0, 320, 300), Screen(2, 320, 0, 160, 240),
+                   Screen(5, 480, 0, 160, 360), Screen(9, 100, 320, 1, 1))
+        watcher.client.send_desktop_size(640, 360, screens[::-1])
+        watcher.exchange()
+        self.scene.settle(watcher)
+        watcher.heard.clear()
+        whole = Rect(0, 0, 640, 360)
+        self.play(5, watcher, rect=whole)
+        found: dict[int, set[Rect]] = {}
+        for rect, encoding, payload in watcher.rectangles:
+            if encoding == Wire.KASM_VIDEO:
+                picture, _ = complete(kasmvideo.decode(), payload)
+                found.setdefault(picture.screen, set()).add(rect)
+        self.assertEqual(
+            found, {number: {screen.rect} for number, screen in enumerate(screens[:3])})
+        self.assertEqual(len(self.streams), 3)
+        self.assertGreater(self.sharpness(watcher, whole), 28)
+        for _ in range(4):
+            self.scene.clock.advance(RESTS_AFTER)
+            self.scene.settle(watcher)
+        self.assertTrue(watcher.shows(self.scene.display.picture))
+
     def test_another_mode_and_images(self) -> None:
         watcher = self.scene.watch(*KASMS, kasm=True)
         self.play(5, watcher)
@@ -418,7 +443,7 @@ class PrepareTests(TestCase):
         display, clock, streams = MemoryDisplay(64, 48), Clock(), Streams()
         streams.encodings = {Codec.H264: ENCODINGS[Codec.H264][-1]}
         streaming = Streaming(
-            streams, Motion(clock), display.snapshot, lambda: None, clock, display.size
+            streams, Motion(clock), display.snapshot, lambda: None, clock, display.screens
         )
         streaming.serve(Capabilities(kasm=KasmSettings(stream_mode=STREAM_MODE)), None)
         screen = Region([Rect(0, 0, 64, 48)])

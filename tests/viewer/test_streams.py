@@ -108,6 +108,7 @@ class StreamTests(Case):
         self.assertEqual(len(self.worker.waiting), 1)
         self.worker.work()
         first, = self.take(follower)
+        self.assertTrue(0 < first.took < 10, first.took)
         follower.ask(self.look)
         self.worker.work()
         second, = self.take(follower)

@@ -99,6 +99,18 @@ class TurnsTests(TestCase):
         self.clock.next()
         self.assertEqual(self.done, ["a", "c"])
 
+    def test_time_without_work_is_time_for_work(self) -> None:
+        self.ask("a", 2 * ROUND)
+        self.now += ROUND / 2
+        self.ask("b")
+        self.assertEqual(self.done, ["a"])
+        self.clock.next()
+        self.ask("c", 2 * ROUND)
+        self.now += 2 * ROUND
+        self.ask("d")
+        self.assertEqual(self.done, ["a", "b", "c", "d"])
+        self.assertEqual(self.clock.calls, [])
+
     def test_nothing_is_left_when_nobody_waits(self) -> None:
         self.ask("a")
         self.clock.next()

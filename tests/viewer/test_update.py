@@ -71,6 +71,28 @@ def test_an_update_without_pixels_is_its_head() -> None:
     assert update.done
 
 
+def test_it_is_cut_where_it_can_be() -> None:
+    display, update = MemoryDisplay(320, 240), update_of()
+    _, shown, _ = update.next_slice(display.snapshot)
+    assert update.cut() == sum(rect.area for rect in shown) / ALL.area < 1
+    assert not update.done
+    assert update.next_slice(display.snapshot) == Slice(wire.last_rect(), [])
+    assert update.done and update.cut() == 1
+    counted = update_of(last_rect=False)
+    counted.next_slice(display.snapshot)
+    assert counted.cut() == 1
+    _, shown, _ = counted.next_slice(display.snapshot)
+    assert shown
+
+
+def test_what_goes_alone_has_a_slice_of_its_own() -> None:
+    pieces = [Piece(Rect(x, 0, 10, 10), RAW_PIXELS, alone=True) for x in (0, 20, 40)]
+    update, display = Update(b"", pieces, True, Encodings(), None), MemoryDisplay(320, 240)
+    for piece in pieces:
+        _, shown, _ = update.next_slice(display.snapshot)
+        assert shown == [piece.rect]
+
+
 def test_without_the_right_it_ends_where_it_is() -> None:
     display, update = MemoryDisplay(320, 240), update_of()
     update.next_slice(display.snapshot)

@@ -150,7 +150,7 @@ class Served:
 
     async def _hung_up(self) -> None:
         """Wait until the site has seen its clients go."""
-        while self.site.connections:
+        while self.site.counts.connections:
             await deferLater(reactor, 0)  # type: ignore[arg-type]
 
     def ask(self, method: str, target: str, body: Any = None, name: Optional[str] = "own",

@@ -1,4 +1,4 @@
-"""The desktop itself: /screenshot and /clipboard."""
+"""The desktop itself: /screenshot, /screens and /clipboard."""
 
 from __future__ import annotations
 
@@ -37,6 +37,9 @@ class Desktop:
             Operation("get_screenshot", "GET", "/screenshot", "The picture as it is now.",
                       owner, self.screenshot, answer={"type": "string", "format": "binary"},
                       query=_PICTURE, problems=(503,), kind="image/jpeg"),
+            Operation("get_screens", "GET", "/screens",
+                      "The desktop's size, and the screens that viewers arranged on it.",
+                      Right.VIEW, self.get_screens, answer=ref("Layout")),
             Operation("get_clipboard", "GET", "/clipboard",
                       "The text that was copied last on the desktop; empty where none was.",
                       Right.CLIPBOARD_OUT, self.get_clipboard, answer=clipboard,
@@ -51,6 +54,15 @@ class Desktop:
     def screenshot(self, call: Call) -> Deferred[Response]:
         """Answer with a JPEG."""
         return self._screenshots.get(call.request, call.request.query)
+
+    def get_screens(self, call: Call) -> Response:
+        """Answer with the layout that there is."""
+        seat = self._seat_of(call.request)
+        width, height = seat.size
+        screens = [
+            {"id": screen.ident, **screen.rect._asdict()} for screen in seat.screens
+        ]
+        return told({"width": width, "height": height, "screens": screens})
 
     def get_clipboard(self, call: Call) -> Response:
         """Answer with what a program copied."""

@@ -12,6 +12,7 @@ from kasmd.permission.invitations import MAX_GUESTS, MAX_USES
 from kasmd.permission.kasmpasswd import FIELD_LIMIT
 from kasmd.permission.tokens import LABEL_LIMIT
 from kasmd.ranges import (
+    BANDWIDTH,
     BLACKLIST_SECONDS,
     BLACKLIST_THRESHOLD,
     CLIPBOARD_BYTES,
@@ -62,6 +63,10 @@ def _number(description: str, least: int, most: int) -> Schema:
     return {"type": "integer", "minimum": least, "maximum": most, "description": description}
 
 
+def _bandwidth(description: str) -> Schema:
+    return {**_number(description, *BANDWIDTH), "type": ["integer", "null"]}
+
+
 def _seconds(description: str, least: int, most: int) -> Schema:
     return {"type": "number", "minimum": least, "maximum": most,
             "description": f"{description} Seconds."}
@@ -70,6 +75,7 @@ def _seconds(description: str, least: int, most: int) -> Schema:
 _TIME: Schema = {"type": "number", "description": "Seconds since 1970 in UTC."}
 _SECONDS: Schema = {"type": "number", "description": "Seconds that have passed since."}
 _BYTES: Schema = {"type": "integer", "minimum": 0, "description": "Bytes."}
+_PIXELS: Schema = {"type": "integer", "minimum": 0, "description": "Pixels."}
 _IDENT = _text("Names it in addresses; is no secret.", 64)
 _SCORE: Schema = {"type": "number", "minimum": 0, "maximum": 10,
                   "description": "10 where nothing is held back, 0 where everything is."}
@@ -101,6 +107,8 @@ _SETTINGS: dict[str, Schema] = {
     "allow_resize": {"type": "boolean",
                      "description": "Whether those with the right may resize the desktop."},
     "max_frame_rate": _number("Pictures in a second, for each viewer.", *FRAME_RATE),
+    "max_bandwidth": _bandwidth(
+        "Kilobits in a second, for each viewer; null: what its link carries."),
     "viewers": _number("How many there may be; those who are here stay.", *VIEWERS),
     "stalled_viewer_seconds": _seconds(
         "How long a viewer may take nothing of what it is sent.", *STALLED_SECONDS),
@@ -109,8 +117,9 @@ _SETTINGS: dict[str, Schema] = {
         "Wrong passwords that lock an address out; 0 for none.", *BLACKLIST_THRESHOLD),
     "blacklist_timeout": _seconds("How long it is locked out.", *BLACKLIST_SECONDS),
 }
+_CAP = _bandwidth("Kilobits in a second for this one; null: as the settings have it.")
 _VIEWER = {"id": _IDENT, "name": {"type": "string"}, "peer": {"type": "string"},
-           "since": _TIME, "rights": _GIVEN}
+           "since": _TIME, "rights": _GIVEN, "max_bandwidth": _CAP}
 
 SCHEMAS: Mapping[str, Schema] = {
     "Rights": {**_object("", **_FEATURES), "description": "What is not named is not held."},
@@ -129,7 +138,8 @@ SCHEMAS: Mapping[str, Schema] = {
         "description": "Without a password the old one stays.",
     },
     "UserPatch": _object("", password=_PASSWORD, rights=ref("RightsPatch")),
-    "Session": _object("id name peer since rights", **_VIEWER),
+    "Session": _object("id name peer since rights max_bandwidth", **_VIEWER),
+    "SessionPatch": _object("", max_bandwidth=_CAP),
     "Invitation": _object(
         "id label maker rights created expires guests present uses used link",
         id=_IDENT, label=_LABEL, maker={"type": "string"}, rights=_GIVEN, created=_TIME,
@@ -161,6 +171,10 @@ SCHEMAS: Mapping[str, Schema] = {
         "id name cpu_recent cpu network_recent network", id=_IDENT, name={"type": "string"},
         cpu_recent=_SCORE, cpu=_SCORE, network_recent=_SCORE, network=_SCORE,
     ),
+    "Screen": _object("id x y width height", id=_number("As viewers know it.", 0, 2 ** 32 - 1),
+                      x=_PIXELS, y=_PIXELS, width=_PIXELS, height=_PIXELS),
+    "Layout": _object("width height screens", width=_PIXELS, height=_PIXELS,
+                      screens={"type": "array", "items": ref("Screen")}),
     "Clipboard": _object("text", text=_text("What pasting gives.", MAX_TEXT, 0)),
     "File": _object("name size", name={"type": "string"}, size=_BYTES),
     "Download": _object(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from secrets import token_hex
-from typing import Mapping
+from typing import Mapping, Optional
 from weakref import WeakKeyDictionary
 
 from twisted.internet.interfaces import IReactorTime
@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from kasmd.http.server import Response
 from kasmd.interfaces import IRoster, IViewer
 from kasmd.log.audit import audited
+from kasmd.ranges import KILOBIT
 from kasmd.rights import Right
 from kasmd.web.api.operations import Call, Operation, done, told
 from kasmd.web.api.problems import missing
@@ -46,6 +47,9 @@ class Sessions:
                       owner, self.list, answer=listed("Session")),
             Operation("get_session", "GET", one, "One connection.",
                       owner, self.get, answer=ref("Session"), problems=(404,)),
+            Operation("patch_session", "PATCH", one,
+                      "Change what is named, at once and while the connection lasts.",
+                      owner, self.patch, ref("SessionPatch"), ref("Session"), problems=(404,)),
             Operation("message_session", "POST", f"{one}/messages", "Show the viewer a message.",
                       owner, self.message, ref("Message"), ref("Shown"), problems=(404,)),
             Operation("delete_session", "DELETE", one, "Disconnect, saying why.",
@@ -65,6 +69,16 @@ class Sessions:
     def get(self, call: Call) -> Response:
         """Answer with one."""
         return told(self._said(self._find(call)))
+
+    def patch(self, call: Call) -> Response:
+        """Change what one may be sent."""
+        viewer = self._find(call)
+        if "max_bandwidth" in call.body:
+            before, after = _kilobits(viewer), call.body["max_bandwidth"]
+            viewer.limit_bandwidth(None if after is None else int(after) * KILOBIT)
+            if after != before:
+                audited("session", viewer.name, "max_bandwidth", str(before), str(after))
+        return told(self._said(viewer))
 
     def message(self, call: Call) -> Response:
         """Show one a message, and say whether that can be."""
@@ -108,4 +122,10 @@ class Sessions:
             "peer": viewer.peer,
             "since": viewer.connected_at,
             "rights": rights_said(Right(0)) if grant is None else held_said(grant.holds),
+            "max_bandwidth": _kilobits(viewer),
         }
+
+
+def _kilobits(viewer: IViewer) -> Optional[int]:
+    most = viewer.max_bandwidth
+    return None if most is None else round(most / KILOBIT)

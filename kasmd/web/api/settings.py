@@ -12,6 +12,8 @@ from kasmd.web.api.problems import Wrong, unfit
 from kasmd.web.api.schemas import SCHEMAS, ref
 from kasmd.web.api.tags import check_match, tag_of
 
+_NUMBERS: Mapping[str, Callable[[Any], Any]] = {"integer": int, "number": float}
+
 
 class Setting(NamedTuple):
     """One value: what it is now, and what makes it another at once.
@@ -78,5 +80,7 @@ class Settings:
 
 def _of_its_kind(name: str, value: Any) -> Any:
     """Give 5 for 5.0 where an integer is meant, which JSON does not tell apart."""
-    kind = SCHEMAS["Settings"]["properties"][name]["type"]
-    return {"integer": int, "number": float}.get(kind, lambda same: same)(value)
+    kinds = SCHEMAS["Settings"]["properties"][name]["type"]
+    kind = kinds if isinstance(kinds, str) else kinds[0]
+    same = value is None or kind not in _NUMBERS
+    return value if same else _NUMBERS[kind](value)

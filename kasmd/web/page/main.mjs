@@ -26,6 +26,8 @@ new Keys(connection, element("keys"), element("typing"));
 let me = { name: "", rights: new Set(), viewers: [] };
 let state = "connecting";
 let everConnected = false;
+// Whether the desktop had several screens when this page came, as far as it is known.
+let arranged = true;
 
 function say(text) {
     if (element("status").textContent !== text) {
@@ -62,7 +64,7 @@ function apply() {
             // are known nothing typed is held back: the server decides anyway.
             viewOnly: me.name !== "" && !(me.rights.has("keyboard") || me.rights.has("pointer")),
             scaleViewport: size !== "actual",
-            resizeSession: size === "remote" && me.rights.has("resize"),
+            resizeSession: size === "remote" && me.rights.has("resize") && !arranged,
             qualityLevel: setting("quality"),
             compressionLevel: setting("compression"),
         });
@@ -78,6 +80,19 @@ function apply() {
     if (text) {
         say(text);
     }
+}
+
+// A page knows one screen: one that comes to several leaves them alone, until it is
+// told to resize the desktop.
+async function countScreens() {
+    arranged = true;
+    try {
+        const answer = await fetch("api/v1/screens", { cache: "no-store" });
+        arranged = answer.ok && (await answer.json()).screens.length > 1;
+    } catch {
+        arranged = false;
+    }
+    apply();
 }
 
 const CURTAINS = {
@@ -96,6 +111,7 @@ function draw(detail) {
         everConnected = true;
         curtain.className = "gone";
         say("Connected");
+        countScreens();
     } else {
         const [mood, title, text] = CURTAINS[state](detail);
         curtain.className = mood;
@@ -143,6 +159,10 @@ session.addEventListener("notice", (event) => messages.show(event.detail));
 uploads.addEventListener("begun", () => matchMedia("(max-width: 600px)").matches && panel.open(false));
 messages.addEventListener("away", () => panel.isOpen || connection.rfb?.focus());
 panel.addEventListener("settings", apply);
+element("size").addEventListener("change", () => {
+    arranged = false;
+    apply();
+});
 panel.addEventListener("toggle", (event) => {
     if (event.detail) {
         // Keys held down while the focus leaves would stay down; noVNC lets go of them

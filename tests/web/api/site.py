@@ -58,7 +58,8 @@ ACCOUNTS = {
 
 #: The settings that nothing here hangs on, which are just remembered.
 SETTINGS: dict[str, Any] = {
-    "desktop_name": "memory", "allow_resize": True, "max_frame_rate": 60, "viewers": 200,
+    "desktop_name": "memory", "allow_resize": True, "max_frame_rate": 60, "max_bandwidth": None,
+    "viewers": 200,
     "stalled_viewer_seconds": 30.0, "clipboard_bytes": 1 << 24, "blacklist_threshold": 5,
     "blacklist_timeout": 10.0,
 }
@@ -119,7 +120,12 @@ class Here:
         self.name = name
         self.grant = grant
         self.measures = Measures(1 / 60)
+        self.max_bandwidth: Optional[float] = None
         self.ended: list[tuple[int, str]] = []
+
+    def limit_bandwidth(self, most: Optional[float]) -> None:
+        """Keep it."""
+        self.max_bandwidth = most
 
     def disconnect(self, code: int, reason: str) -> None:
         """Keep the reason."""
@@ -202,7 +208,7 @@ class Served:
 
     async def _hung_up(self) -> None:
         """Wait until the site has seen its clients go."""
-        while self.site.connections:
+        while self.site.counts.connections:
             await deferLater(reactor, 0)  # type: ignore[arg-type]
 
     def join(self, name: str) -> Here:

@@ -20,7 +20,7 @@ LINES = re.findall(r"^    (curl .*)$", GUIDE.read_text(encoding="utf-8"), re.MUL
 class Tests(Served, TestCase):
     async def test_the_lines(self) -> None:
         self.addCleanup(output.set_level, output.level())
-        self.assertEqual(len(LINES), 16)
+        self.assertEqual(len(LINES), 17)
         for line in LINES:
             command = line.replace("curl ", "curl --silent --show-error --fail-with-body ", 1)
             environment = {"API": f"http://127.0.0.1:{self.port}/api/v1", "PATH": "/usr/bin:/bin"}

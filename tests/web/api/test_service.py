@@ -15,6 +15,7 @@ from twisted.trial.unittest import TestCase
 from kasmd.http.problems import Problem
 from kasmd.interfaces import Principal
 from kasmd.rights import Right
+from kasmd.screen.geometry import Screen
 from kasmd.web.api.document import document
 from kasmd.web.api.events import MAX_STREAMS, MAX_WAITING
 from kasmd.web.api.operations import Call
@@ -60,6 +61,21 @@ class Sessions(Served, TestCase):
         self.assertEqual((await self.ask("DELETE", "/sessions/none")).status, 404)
         bad = await self.ask("DELETE", path + "?reason=a%0Ab")
         self.assertEqual((bad.status, bad.fields), (422, ["reason"]))
+
+    async def test_a_cap_of_ones_own(self) -> None:
+        ann, bob = self.join("writer"), self.join("reader")
+        first, second = (await self.ask("GET", "/sessions")).json
+        path = f"/sessions/{first['id']}"
+        for kilobits, size in ((2000, 250_000), (None, None)):
+            answer = await self.ask("PATCH", path, {"max_bandwidth": kilobits})
+            self.assertEqual(answer.json, {**first, "max_bandwidth": kilobits})
+            self.assertEqual((ann.max_bandwidth, bob.max_bandwidth), (size, None))
+        self.assertEqual((await self.ask("PATCH", path, {})).json, first)
+        bad = await self.ask("PATCH", path, {"max_bandwidth": 7})
+        self.assertEqual((bad.status, bad.fields), (422, ["/max_bandwidth"]))
+        for proof, where, status in (("writer", path, 403), ("own", "/sessions/none", 404)):
+            answer = await self.ask("PATCH", where, {"max_bandwidth": 8}, proof)
+            self.assertEqual(answer.status, status)
 
     async def test_rights_are_those_of_now(self) -> None:
         self.join("writer")
@@ -157,6 +173,17 @@ class Desktop(Served, TestCase):
         self.assertEqual(answer.body[:2], b"\xff\xd8")
         bad = await self.ask("GET", "/screenshot?width=0&quality=x")
         self.assertEqual((bad.status, bad.fields), (422, ["width", "quality"]))
+
+    async def test_screens(self) -> None:
+        width, height = self.display.size
+        await self.display.resize(width, height, [
+            Screen(3, 0, 0, 20, height), Screen(1, 20, 0, width - 20, height)])
+        self.assertEqual((await self.ask("GET", "/screens", proof="reader")).json, {
+            "width": width, "height": height, "screens": [
+                {"id": 1, "x": 20, "y": 0, "width": width - 20, "height": height},
+                {"id": 3, "x": 0, "y": 0, "width": 20, "height": height},
+            ],
+        })
 
     async def test_clipboard(self) -> None:
         answer = await self.ask("PUT", "/clipboard", {"text": "a\r\né"}, "writer")

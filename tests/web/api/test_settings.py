@@ -19,6 +19,7 @@ PLACES = {
     "desktop_name": "legacy.desktop_name",
     "allow_resize": "desktop.allow_resize",
     "max_frame_rate": "encoding.max_frame_rate",
+    "max_bandwidth": "encoding.max_bandwidth",
     "viewers": "limits.viewers",
     "stalled_viewer_seconds": "limits.stalled_viewer_seconds",
     "clipboard_bytes": "limits.clipboard_bytes",
@@ -59,11 +60,18 @@ class Tests(Served, TestCase):
         for wrong, field in (
             ({"log_level": 101}, "/log_level"), ({"max_frame_rate": 0}, "/max_frame_rate"),
             ({"desktop_name": " "}, "/desktop_name"), ({"desktop_name": "a\nb"}, "/desktop_name"),
+            ({"max_bandwidth": 7}, "/max_bandwidth"), ({"viewers": None}, "/viewers"),
             ({"allow_resize": 1}, "/allow_resize"), ({"colour": "red"}, "/colour"),
         ):
             answer = await self.ask("PATCH", "/settings", {"viewers": 5, **wrong})
             self.assertEqual((answer.status, answer.fields), (422, [field]), wrong)
         self.assertEqual(self.settings, SETTINGS)
+
+    async def test_what_may_be_none(self) -> None:
+        for value in (2000.0, None):
+            answer = await self.ask("PATCH", "/settings", {"max_bandwidth": value})
+            self.assertEqual(answer.json["max_bandwidth"], value)
+        self.assertIsNone(self.settings["max_bandwidth"])
 
     async def test_if_match(self) -> None:
         tag = (await self.ask("GET", "/settings")).headers["ETag"]
