@@ -6,6 +6,7 @@ socket to accept on as descriptor 4.  When the daemon is gone it ends at once.
 
 from __future__ import annotations
 
+import gc
 import socket
 from typing import Any, Optional
 
@@ -65,6 +66,7 @@ class Worker:
         face = carriage.face(delegate.respond, delegate.room, delegate.present, certificate)
         acceptor = Acceptor(reactor, self._listening, face)
         acceptor.startReading()
+        gc.freeze()
         LoopingCall(self._look, delegate, carriage).start(BEAT, now=False)
         reactor.addSystemEventTrigger("before", "shutdown", acceptor.stopListening)
         reactor.addSystemEventTrigger("before", "shutdown", carriage.sockets.stopService)

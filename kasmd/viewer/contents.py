@@ -2,14 +2,16 @@
 
 First what changed, and of that, over a thin link, what is no film: a key press is
 seen before the next picture of a film.  What is too much for the link goes in
-parts, in turn, so that none is forgotten.  Where nothing changed, what was sent
-with loss is refined.  A film's place is known from `Motion`; what else shows films
+parts, in turn, so that none is forgotten; but small news goes first, every other
+time at least: a key press is seen before the rest of a text that scrolled by.
+Where nothing changed, what was sent with loss is refined.  A film's place is known from `Motion`; what else shows films
 (a stream of video) takes its part of what is owed before this does.
 """
 
 from __future__ import annotations
 
 from math import inf
+from operator import attrgetter
 from typing import Optional, Sequence
 
 from kasmd.codec import choose
@@ -23,7 +25,7 @@ from kasmd.viewer.motion import Motion
 from kasmd.viewer.quality import Kind, Quality, Rules, Way
 from kasmd.viewer.refine import Refinement
 from kasmd.viewer.update import Piece
-from kasmd.viewer.updates import Owed
+from kasmd.viewer.updates import MAX_RECTANGLES, Owed
 from kasmd.viewer.videomode import VideoMode
 
 #: Pixels refined at once: what changes meanwhile does not wait long.
@@ -55,6 +57,9 @@ class Contents:
         self._film_waits = False
         self._played_at = self._stirred_at = -inf
         self._row = 0
+        #: What changed since the last plan, and whether that put off all but small news.
+        self._news = EMPTY
+        self._rest_waits = False
         #: What the last plan is of, if of one kind: what it costs tells of the next.
         self._planned: Optional[tuple[Kind, Way, int]] = None
         self.owed.everything(width, height)
@@ -79,6 +84,7 @@ class Contents:
     def changed(self, region: Region, moves: Sequence[Move], copying: bool, now: float) -> None:
         """The display shows something else; ``copying`` says whether moves may be sent."""
         self.owed.changed(region, moves, copying)
+        self._news = self._news.union(region).coarsened(MAX_RECTANGLES)
         self.refinement.changed(region, moves)
         film, bounds = self._motion.film, region.bounds
         if film is not None and bounds is not None and film.intersection(bounds):
@@ -127,6 +133,7 @@ class Contents:
         pieces = self._pieces(Kind.STILL, still, budget, rate) if still else []
         if film:
             pieces += self._pieces(Kind.FILM, film, budget, rate)
+        self._news = EMPTY
         if film and still.area * _NEGLIGIBLE > film.area:
             self._planned = None
         return pieces
@@ -182,8 +189,19 @@ class Contents:
         way = self.quality.way(kind, region.area, budget, rate)
         most = self.quality.pixels(kind, way, budget)
         if most is not None and region.area > _TOO_MUCH * most:
-            region, self._row = rows_of(region, self._row, most)
+            region = self._part(kind, region, most)
         return self._cut(kind, way, region, budget)
+
+    def _part(self, kind: Kind, region: Region, most: int) -> Region:
+        """Give about ``most`` pixels: small news, or that and the next of the rest."""
+        small = EMPTY
+        if kind is Kind.STILL:
+            small = smallest_of(self._news.intersect(region), most // 2)
+            self._rest_waits = bool(small) and not self._rest_waits
+            if self._rest_waits:
+                return small
+        part, self._row = rows_of(region.subtract(small), self._row, most - small.area)
+        return small.union(part)
 
     def _cut(self, kind: Kind, way: Way, region: Region, budget: Optional[int]) -> list[Piece]:
         """Give the pieces of ``region``."""
@@ -210,6 +228,17 @@ class Contents:
                   (scale, self._scaling))
             for y in range(bounds.y, bounds.bottom, rows)
         ]
+
+
+def smallest_of(region: Region, most: int) -> Region:
+    """Give the smallest rectangles of a region, whole, in at most ``most`` pixels."""
+    taken: list[Rect] = []
+    for rect in sorted(region.rects, key=attrgetter("area")):
+        most -= rect.area
+        if most < 0:
+            break
+        taken.append(rect)
+    return Region(taken)
 
 
 def rows_of(region: Region, first: int, most: int) -> tuple[Region, int]:

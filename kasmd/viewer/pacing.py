@@ -161,7 +161,7 @@ class Pacing:
 
     def _overdue(self, now: float) -> bool:
         """Tell whether the oldest echo should be here: the link does less than it did."""
-        if not self._flights or not self._seconds_a_byte:
+        if not self._flights or not self.round_trip:
             return False
         return now - self._flights[0].drained_at - self.round_trip > QUEUE
 

@@ -26,8 +26,8 @@ new Keys(connection, element("keys"), element("typing"));
 let me = { name: "", rights: new Set(), viewers: [] };
 let state = "connecting";
 let everConnected = false;
-// Whether the desktop had several screens when this page came, as far as it is known.
-let arranged = true;
+// Whether the desktop had several screens when this page came; null before it is asked.
+let arranged = null;
 
 function say(text) {
     if (element("status").textContent !== text) {
@@ -64,7 +64,7 @@ function apply() {
             // are known nothing typed is held back: the server decides anyway.
             viewOnly: me.name !== "" && !(me.rights.has("keyboard") || me.rights.has("pointer")),
             scaleViewport: size !== "actual",
-            resizeSession: size === "remote" && me.rights.has("resize") && !arranged,
+            resizeSession: size === "remote" && me.rights.has("resize") && arranged === false,
             qualityLevel: setting("quality"),
             compressionLevel: setting("compression"),
         });
@@ -80,11 +80,15 @@ function apply() {
     if (text) {
         say(text);
     }
+    countScreens();
 }
 
 // A page knows one screen: one that comes to several leaves them alone, until it is
 // told to resize the desktop.
 async function countScreens() {
+    if (arranged !== null || state !== "connected" || !me.rights.has("view") || !me.rights.has("resize")) {
+        return;
+    }
     arranged = true;
     try {
         const answer = await fetch("api/v1/screens", { cache: "no-store" });
@@ -111,7 +115,7 @@ function draw(detail) {
         everConnected = true;
         curtain.className = "gone";
         say("Connected");
-        countScreens();
+        arranged = null;
     } else {
         const [mood, title, text] = CURTAINS[state](detail);
         curtain.className = mood;
