@@ -11,6 +11,7 @@ from twisted.application.service import MultiService
 from twisted.internet.interfaces import IProtocolFactory
 
 from kasmd.carriage import Carriage, Terms, certificate_of
+from kasmd.config.addresses import Trusting
 from kasmd.config.edges import AGENT, DIRECT, Edge
 from kasmd.config.sessions import read_sessions
 from kasmd.edge.agent import AgentHop
@@ -72,7 +73,8 @@ class Edges:
         self._metrics = metrics
         self._reactor = reactor
         self._daemon = daemon
-        self._directories: dict[str, Directory] = {}
+        #: By their file, and by how certificates are known that it says nothing of.
+        self._directories: dict[tuple[str, Trusting], Directory] = {}
 
     def listen(self, key: str, edge: Edge, address: str) -> str:
         """Make the edge that ``key`` names and listen for it; give where that is, for people."""
@@ -109,8 +111,8 @@ class Edges:
         workers = Workers(self._reactor, face, terms, port.share(), samples)
         self._metrics.add(workers.samples)
         self._identity.accounts.when_changed(workers.stale)
-        if edge.name in self._directories:
-            self._directories[edge.name].when_changed(workers.stale)
+        if edge.directory is not None:
+            self._directory(edge).when_changed(workers.stale)
         workers.setServiceParent(self._daemon)
         Punctual(self._reactor, workers.look).setServiceParent(self._daemon)
 
@@ -188,11 +190,14 @@ class Edges:
         )
 
     def _directory(self, edge: Edge) -> Directory:
-        assert edge.directory is not None, "the configuration was checked"
-        read = partial(read_sessions, edge.directory, os.environ, edge.upstream)
-        directory = Directory(self._reactor, edge.directory, read, self._worker)
-        directory.setServiceParent(self._daemon)
-        self._directories[edge.name] = directory
+        path, trusting = edge.directory, edge.upstream
+        assert path is not None, "the configuration was checked"
+        directory = self._directories.get((path, trusting))
+        if directory is None:
+            read = partial(read_sessions, path, os.environ, trusting)
+            directory = Directory(self._reactor, path, read, self._worker)
+            directory.setServiceParent(self._daemon)
+            self._directories[path, trusting] = directory
         return directory
 
     def _certificate(self, edge: Edge) -> CertificateFiles:

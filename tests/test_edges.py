@@ -10,6 +10,7 @@ from typing import Optional
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 
+from kasmd.edge.directory import Directory
 from kasmd.errors import ConfigError
 from kasmd.permission.kasmpasswd import hash_password
 from tests.test_tap import Case
@@ -91,6 +92,10 @@ class EdgeTests(EdgeCase):
         down = await self.ask(front, f"/desktop/{DESK}/", own)
         self.assertTrue(down.startswith(b"HTTP/1.1 502 "), down)
         self.assertTrue((await self.ask(front, "/invite")).startswith(b"HTTP/1.1 401 "))
+
+    def test_edges_of_one_file_read_it_once(self) -> None:
+        self.edges()
+        self.assertEqual(len([part for part in self.daemon if isinstance(part, Directory)]), 1)
 
     async def test_limits_are_an_edge_s_own(self) -> None:
         self.edges()

@@ -64,22 +64,22 @@ def encode_fill(pixels: Pixels, fmt: PixelFormat) -> bytes:
 
 def encode_jpeg(pixels: Pixels, quality: int, subsampling: str) -> bytes:
     """Give the payload of a photograph."""
-    return bytes([_JPEG]) + counted(jpeg.encode(pixels, quality, subsampling))
+    return counted(jpeg.encode(pixels, quality, subsampling), bytes([_JPEG]))
 
 
 def encode_webp(pixels: Pixels, quality: int) -> bytes:
     """Give the payload of a photograph, for Kasm's clients that list WebP."""
-    return bytes([_WEBP]) + counted(webp.encode(pixels, quality))
+    return counted(webp.encode(pixels, quality), bytes([_WEBP]))
 
 
 def encode_qoi(pixels: Pixels) -> bytes:
     """Give the payload of a photograph without loss, for Kasm's clients that list QOI."""
-    return bytes([_QOI]) + counted(qoi.encode(pixels))
+    return counted(qoi.encode(pixels), bytes([_QOI]))
 
 
 def encode_copy(pixels: Pixels, fmt: PixelFormat, compress_level: int) -> bytes:
     """Give the payload of any picture, without loss."""
-    return bytes([_RESET]) + _data(to_tpixels(pixels, fmt), compress_level)
+    return _data(bytes([_RESET]), to_tpixels(pixels, fmt), compress_level)
 
 
 def encode_palette(palette: Palette, fmt: PixelFormat, compress_level: int) -> bytes:
@@ -89,13 +89,13 @@ def encode_palette(palette: Palette, fmt: PixelFormat, compress_level: int) -> b
     else:
         data = palette.indices.tobytes()
     head = bytes([_EXPLICIT_FILTER | _RESET, _PALETTE_FILTER, palette.size - 1])
-    return head + to_tpixels(palette.colours, fmt) + _data(data, compress_level)
+    return _data(head + to_tpixels(palette.colours, fmt), data, compress_level)
 
 
-def _data(data: bytes, compress_level: int) -> bytes:
+def _data(head: bytes, data: bytes, compress_level: int) -> bytes:
     if len(data) < _LEAST_COMPRESSED:
-        return data
-    return counted(deflate(data, compress_level))
+        return head + data
+    return counted(deflate(data, compress_level), head)
 
 
 class TightDecoder:

@@ -17,9 +17,8 @@ TILE = 64
 FLAT, PHOTO = -1, -2
 Kinds = NDArray[np.int64]
 
-_SAMPLED_ROWS = 4
-#: So many of the pixels looked at, a quarter, have one colour where there is text.
-_PAPER = _SAMPLED_ROWS * TILE // 4
+#: Rows looked at in a tile, and in one of a picture that may be all photograph.
+_SAMPLED_ROWS, _FEW_ROWS = 4, 1
 #: A photograph fills at least so much of a rectangle that is sent as one.
 _FULL = 0.6
 #: So many tiles of one colour between two of text are sent with the text.
@@ -56,7 +55,10 @@ def commonest_kind(kinds: Kinds) -> int:
 def _is_photograph(values: Values) -> bool:
     """Tell, by every third row of tiles, whether a large picture is all photograph."""
     tops = np.arange(TILE, len(values) - TILE, 3 * TILE)
-    return len(tops) >= 2 and bool((_colours(values, tops) > TILE).all())
+    if len(tops) < 2:
+        return False
+    least = _FEW_ROWS * TILE // _SAMPLED_ROWS
+    return bool((_colours(values, tops, _FEW_ROWS) > least).all())
 
 
 def kinds_of(values: Values) -> Kinds:
@@ -71,27 +73,28 @@ def kinds_of(values: Values) -> Kinds:
     return kinds
 
 
-def _colours(values: Values, tops: NDArray[np.int64]) -> NDArray[np.int64]:
+def _colours(values: Values, tops: NDArray[np.int64], sampled: int = _SAMPLED_ROWS
+             ) -> NDArray[np.int64]:
     """Count the colours in a few rows of each tile, for the rows of tiles from ``tops``.
 
-    Where many pixels have the same, two stand for any number: text has smooth
-    edges of many colours, but much paper around them.
+    Where a quarter of the pixels have the same, two stand for any number: text has
+    smooth edges of many colours, but much paper around them.
     """
     height, width = values.shape
     heights = np.minimum(TILE, height - tops)
-    steps = np.arange(1, 2 * _SAMPLED_ROWS, 2)
-    rows = tops[:, None] + heights[:, None] * steps // (2 * _SAMPLED_ROWS)
-    across = -(-width // TILE)
-    samples = np.empty((len(tops), _SAMPLED_ROWS, across * TILE), np.uint32)
+    steps = np.arange(1, 2 * sampled, 2)
+    rows = tops[:, None] + heights[:, None] * steps // (2 * sampled)
+    across, paper = -(-width // TILE), sampled * TILE // 4
+    samples = np.empty((len(tops), sampled, across * TILE), np.uint32)
     np.bitwise_and(values[rows], COLOUR, out=samples[..., :width])
     samples[..., width:] = samples[..., width - 1:width]
-    by_tile = samples.reshape(len(tops), _SAMPLED_ROWS, across, TILE).swapaxes(1, 2)
+    by_tile = samples.reshape(len(tops), sampled, across, TILE).swapaxes(1, 2)
     ordered = np.sort(by_tile.reshape(len(tops), across, -1), axis=2)
     counts: NDArray[np.int64] = np.count_nonzero(
         ordered[..., 1:] != ordered[..., :-1], axis=2
     ) + 1
-    paper = (ordered[..., _PAPER:] == ordered[..., :-_PAPER]).any(axis=2)
-    return np.where(paper, np.minimum(counts, 2), counts)
+    plain = (ordered[..., paper:] == ordered[..., :-paper]).any(axis=2)
+    return np.where(plain, np.minimum(counts, 2), counts)
 
 
 def _with_solids(band: Values, kinds: Kinds) -> Kinds:

@@ -149,7 +149,7 @@ def _about_listening(edge: Edge) -> Iterator[tuple[str, str]]:
     listen = edge.listen
     places = (listen.port is not None, listen.unix_socket, listen.systemd_socket)
     if len([place for place in places if place]) != 1:
-        yield "listen", "needs one of port, unix_socket and systemd_socket"
+        yield "listen", "needs one of port, unix_socket and systemd_socket, and only one"
     if edge.tls.pem_key and not edge.tls.pem_certificate:
         yield "tls.pem_key", "needs tls.pem_certificate"
 
@@ -170,6 +170,8 @@ def _about_the_role(edge: Edge) -> Iterator[tuple[str, str]]:
         yield "auth.request_hosts", f"means nothing without {REQUEST_HOST} in auth.address"
     if auth.address is not None and auth.address.upstream.tls is not None and not auth.decided:
         yield "auth.address", undecided("what is asked")
+    if not asks and edge.ticket_key is not None:
+        yield "ticket_key", "means nothing here: a session's credentials have one of their own"
     if lists and edge.directory is None:
         yield "directory", f"must be given, for a {edge.role} edge finds its sessions there"
     if not lists and edge.directory is not None:

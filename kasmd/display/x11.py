@@ -260,7 +260,7 @@ class X11Display(WatchedDisplay):
         )
         self._session = session
         handlers: dict[type, Callable[[Any], None]] = {
-            xcffib.damage.NotifyEvent: lambda event: capture.damaged(_rect_of(event.area)),
+            xcffib.damage.NotifyEvent: capture.notified,
             xcffib.xfixes.CursorNotifyEvent: lambda event: cursor.changed(),
             xcffib.xproto.ConfigureNotifyEvent: self._configured,
             xcffib.xproto.MappingNotifyEvent: lambda event: keys.keymap_changed(),
@@ -364,10 +364,6 @@ class X11Display(WatchedDisplay):
         # X servers drop what a closed connection had asked for: so wait until it is done.
         done = session.connection.sync().addTimeout(LEAVE_SECONDS, self._reactor)
         return done.addBoth(lambda result: session.connection.close(reason))
-
-
-def _rect_of(area: Any) -> Rect:
-    return Rect(area.x, area.y, area.width, area.height)
 
 
 def _ignore(event: Any) -> None:

@@ -155,11 +155,23 @@ class Capture:
         #: What was drawn is in this box.
         self._box: Optional[Rect] = None
         self._full, self._trusted = Rect(0, 0, 0, 0), 0
+        #: The request that took the damage last.
+        self._taken_by = 0
         self._awaiting: list[Deferred[None]] = []
         self._busy = False
         self._next_at = 0.0
         self._timer: Optional[DelayedCall] = None
         self.read_all()
+
+    def notified(self, event: Any) -> None:
+        """Hear a DamageNotify.
+
+        One from before the damage was taken last tells nothing new: its pixels are read.
+        """
+        ago = self._taken_by - event.unpacker.cdata.full_sequence
+        if not 0 < ago < 1 << 31:
+            area = event.area
+            self.damaged(Rect(area.x, area.y, area.width, area.height))
 
     def damaged(self, box: Rect) -> None:
         """Hear that pixels were drawn in ``box``; `consider` when all was heard."""
@@ -260,18 +272,22 @@ class Capture:
 
     async def _ask_damage(self, box: Rect) -> Region:
         server = self._server
-        server.damage.Subtract(server.damage_id, 0, server.region_id)
+        self._taken_by = server.damage.Subtract(server.damage_id, 0, server.region_id).sequence
         reply = await self._connection.request_raw(server.xfixes.FetchRegion(server.region_id))
         drawn = Region(Rect(*fields) for fields in struct.iter_unpack("=hhHH", reply[32:]))
-        if drawn.bounds == box and drawn.area * 8 >= box.area * 7:
+        bounds = drawn.bounds
+        if bounds is None or drawn.area * 8 < bounds.area * 7:
+            return drawn
+        if bounds == box:
             self._full, self._trusted = box, TRUSTED
-        return drawn
+        return Region([bounds])
 
     def _forget_damage(self, box: Rect) -> None:
         """Have ``box`` undamaged; damage that is left makes an event."""
         server = self._server
         server.xfixes.SetRegion(server.region_id, 1, [RECTANGLE.synthetic(*box)])
-        server.damage.Subtract(server.damage_id, server.region_id, 0)
+        taking = server.damage.Subtract(server.damage_id, server.region_id, 0)
+        self._taken_by = taking.sequence
 
 
 async def _all(deferreds: Sequence[Deferred[Any]]) -> None:

@@ -1,6 +1,6 @@
 """THE REVERSE PROXY: one address, many desktops.
 
-An `Authoriser` says whether an `Asked` request is `Allowed`, and to which
+An `Authoriser` says whether a `Request` is `Allowed`, and to which
 `Upstream` it goes; a `Relay` carries it there and the answer back, and a
 `Splice` joins the two connections of a websocket.
 """

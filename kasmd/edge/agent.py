@@ -12,9 +12,11 @@ from __future__ import annotations
 
 from typing import Callable, Collection, Optional
 
+from twisted.logger import Logger
+
 from kasmd.edge.asking import Allowed, Asked, Upstream
 from kasmd.edge.directory import Directory, Session
-from kasmd.edge.failures import refusal
+from kasmd.edge.failures import Refusal, refusal
 from kasmd.edge.kasm import Ask, ControlPlane, Place, Question, Timing, Way
 from kasmd.edge.paths import check_path
 from kasmd.errors import LoginRefused
@@ -25,6 +27,8 @@ from kasmd.http.server import Request
 from kasmd.interfaces import IGrant, Principal
 from kasmd.permission.leases import Leases
 from kasmd.permission.tickets import Tickets
+
+_log = Logger(namespace="kasmd.edge")
 
 #: Stands in the auth address for the host that was asked for.
 REQUEST_HOST = "$request_host$"
@@ -64,13 +68,13 @@ class AgentHop(ControlPlane):
         try:
             ticket = tickets.read(request.value(TICKET).decode("latin-1"))
         except LoginRefused as error:
-            raise refusal("ticket-refused", detail=str(error)) from None
+            raise _unbelieved(str(error), request) from None
         if place is None or ticket.session != place.session:
-            raise refusal("ticket-refused", detail="it is for another desktop")
+            raise _unbelieved("it is for another desktop", request)
         principal = ticket.principal
         self._leases.put(principal, place.session, ticket.rights, 0)
         grant = self._leases.admit(principal, place.session)
-        return self._allowed(place, request.uri, principal, grant)
+        return self._allowed(place, request.uri, principal, grant, tickets.left(ticket))
 
     def _ask_for(self, question: Question) -> tuple[Upstream, bytes]:
         if self._address.host != REQUEST_HOST:
@@ -91,10 +95,12 @@ class AgentHop(ControlPlane):
     def _allow(self, way: Way, question: Question) -> Allowed:
         place, principal = question.place, question.principal
         return self._allowed(
-            place, question.uri, principal, self._leases.admit(principal, place.session)
+            place, question.uri, principal, self._leases.admit(principal, place.session),
+            self._leases.left(principal, place.session),
         )
 
-    def _allowed(self, place: Place, uri: bytes, principal: Principal, grant: IGrant) -> Allowed:
+    def _allowed(self, place: Place, uri: bytes, principal: Principal, grant: IGrant,
+                 seconds: float) -> Allowed:
         """Say where the desktop is, with the credential for what the grant holds."""
         session = self._session(place)
         credential = session.credential_for(grant)
@@ -114,7 +120,7 @@ class AgentHop(ControlPlane):
         self._bonds[place.session] = session.bond
         return Allowed(
             grant, principal, place.session, way.upstream, target, fields,
-            way.reach(place), self._leases.left(principal, place.session),
+            way.reach(place), seconds,
         )
 
     def _session(self, place: Place) -> Session:
@@ -140,3 +146,10 @@ class AgentHop(ControlPlane):
             if session is None or session.bond != bond:
                 del self._bonds[target]
                 self._leases.revoke(target=target)
+
+
+def _unbelieved(why: str, request: Request) -> Refusal:
+    """Refuse a ticket, and tell the log, too: whoever sent it hears that it was refused only."""
+    _log.warn("the ticket of {address} is refused: {why}", address=request.address, why=why,
+              request_id=request.request_id)
+    return refusal("ticket-refused", detail=why)

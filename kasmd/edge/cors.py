@@ -5,7 +5,7 @@ An origin is allowed because the zone's list has it, never because it asked.
 
 from __future__ import annotations
 
-from typing import Collection, Iterable
+from typing import Collection
 
 from kasmd.errors import ProtocolError
 from kasmd.h1.fields import Field
@@ -17,7 +17,6 @@ _FIELDS = b"Content-Type, Range, If-None-Match, If-Match, X-Request-Id"
 _EXPOSED = b"Content-Range, ETag, X-Request-Id"
 #: Seconds for which a browser need not ask again; Chromium's own ceiling.
 _MAX_AGE = b"7200"
-_PREFIX = b"access-control-"
 
 
 class Cors:
@@ -61,8 +60,3 @@ class Cors:
         except ProtocolError:
             return b""
         return values[0] if known else b""
-
-
-def without_cors(fields: Iterable[Field]) -> list[Field]:
-    """Drop what an upstream says of CORS: the edge decides."""
-    return [field for field in fields if not field[0].lower().startswith(_PREFIX)]

@@ -21,6 +21,7 @@ from kasmd.edge.asking import Upstream
 from kasmd.errors import ConfigError
 from kasmd.interfaces import IGrant, IWorker
 from kasmd.log.audit import Source, audited
+from kasmd.permission import durable
 from kasmd.permission.callbacks import Callbacks
 from kasmd.permission.registry import EVERYTHING
 from kasmd.permission.shares import Share
@@ -131,6 +132,7 @@ class Directory(Service):
         self._again = False
         self._complaint = ""
         self._known = known(read())
+        durable.warn_if_open(path)
         slices = partial(_Slice, reactor.seconds)
         self._audits = Cooperator(slices, lambda turn: reactor.callLater(0, turn))
 

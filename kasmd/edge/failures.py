@@ -41,11 +41,11 @@ class Refusal(Problem):
     def __init__(
         self, fault: Fault, headers: Headers = (), said: str = "", limit: str = ""
     ) -> None:
-        said = quoted(said, _MAX_DETAIL)
+        said = quoted(said, _MAX_DETAIL).rstrip(".")
         why = f"{fault.why.removesuffix('.')}: {said}." if said else fault.why
-        super().__init__(fault.status, why, headers, limit or LIMIT_OF.get(fault.word, ""))
+        limit = limit or LIMIT_OF.get(fault.word, "")
+        super().__init__(fault.status, why, headers, limit, fault.word)
         self.fault = fault
-        self.word = fault.word
 
 
 def refusal(
@@ -60,8 +60,10 @@ class FailurePage(Problem):
 
     def __init__(self, problem: Problem, hop: bytes, request_id: str) -> None:
         self.fault = _fault(problem)
-        super().__init__(problem.status, problem.detail, (), problem.limit)
-        self.word = self.fault.word
+        detail = problem.detail
+        if detail.removesuffix(".") == self.fault.title:
+            detail = self.fault.why
+        super().__init__(problem.status, detail, (), problem.limit, self.fault.word)
         self._hop = hop.decode("ascii")
         self._request_id = request_id
         self.headers = (*problem.headers, _POLICY, *self._told())
@@ -122,7 +124,7 @@ class FailurePage(Problem):
 def _fault(problem: Problem) -> Fault:
     if isinstance(problem, (Refusal, FailurePage)):
         return problem.fault
-    known = FAULTS.get(OF_STATUS.get(problem.status, ""))
+    known = FAULTS.get(problem.word or OF_STATUS.get(problem.status, ""))
     if known is not None:
         return known
     remedy = "Load the page again."

@@ -30,6 +30,9 @@ _TABLE = (
           "Your browser sent no session cookie, or blocked it.",
           "Log in, then open the desktop from there. Inside another site's page, allow this"
           " site's cookies or open the desktop in a window of its own."),
+    Fault("not-logged-in", 401, "http_request_denied", "You are not logged in",
+          "A name and a password are needed, or a log-in that is not over.",
+          "Log in, then open the desktop."),
     Fault("expired-cookie", 401, "http_request_denied", "Your session is over",
           "The session cookie was good once and is not any more.", _LOG_IN),
     Fault("foreign-cookie", 403, "http_request_denied", "This desktop is not yours",
@@ -49,6 +52,9 @@ _TABLE = (
     Fault("foreign-page", 403, "http_request_denied", "Refused: another site's page asked",
           "A page of a site that is not on this site's list asked for this in your name.",
           "Open the desktop at its own address. Whoever runs this site can list the other one."),
+    Fault("https-only", 403, "http_request_denied", "This address is for https",
+          "The connection was not secure, and this site takes no others.",
+          "Begin the address with https://."),
     Fault("locked-out", 429, "http_request_denied", "Too many attempts",
           "There were too many wrong passwords, or too many requests, from your address.",
           "Wait, then try once more."),
@@ -139,7 +145,7 @@ LIMIT_OF = {
 
 #: What a `Problem` of this status is, where it does not say itself.
 OF_STATUS = {
-    400: "bad-request", 401: "no-cookie", 403: "not-allowed", 404: "no-such-page",
+    400: "bad-request", 401: "not-logged-in", 403: "not-allowed", 404: "no-such-page",
     405: "no-such-method", 413: "body-too-large", 414: "address-too-long", 429: "locked-out",
     431: "header-too-large", 500: "mistake",
 }  # fmt: skip

@@ -49,6 +49,8 @@ MAX_SERVICES = 16
 #: Seconds after which an open socket's leave is asked for again where leases last less.
 LEAST_RENEWAL = 10.0
 _USER = 127
+#: The word of the failure to ask.
+DOWN = "auth-service-down"
 #: What the control plane's statuses say.
 _REFUSALS = {401: "expired-cookie", 403: "foreign-cookie", 404: "no-such-session"}
 
@@ -146,7 +148,8 @@ class ControlPlane:
         way = self._remembered(question)
         if way is not None:
             return self._allow(way, question)
-        return self._asked(question).addCallback(self._allow, question)
+        asked = self._asked(question).addErrback(_told, request)
+        return asked.addCallback(self._allow, question)
 
     def _question(self, request: Request) -> Question:
         check_path(request.path)
@@ -221,7 +224,7 @@ class ControlPlane:
         if reply.status in _REFUSALS:
             raise refusal(_REFUSALS[reply.status])
         if not 200 <= reply.status < 300:
-            raise refusal("auth-service-down", detail=f"it answered {reply.status}")
+            raise refusal(DOWN, detail=f"it answered {reply.status}")
         way = self._way(question, reply)
         rights, session = self._rights(reply), question.place.session
         lease = self._leases.put(question.principal, session, rights, self._timing.lease)
@@ -269,7 +272,7 @@ class ControlPlane:
 
     def _not_renewed(self, failure: Failure, lease: Lease) -> None:
         refused = failure.value
-        down = getattr(refused, "word", "") == "auth-service-down"
+        down = getattr(refused, "word", "") == DOWN
         if down and self._clock() - lease.ends < self._timing.grace:
             _log.warn("{name} stays in {session} for now: {reason}", name=lease.principal.name,
                       session=lease.target, reason=str(refused))
@@ -292,7 +295,14 @@ def _person(values: tuple[bytes, ...]) -> tuple[Principal, Field]:
 
 def _silent(failure: Failure) -> ResponseHead:
     """Whatever kept the answer away, nobody passes without one."""
-    raise refusal("auth-service-down", detail=failure.getErrorMessage())
+    raise refusal(DOWN, detail=failure.getErrorMessage())
+
+
+def _told(failure: Failure, request: Request) -> Failure:
+    """Tell the log of what the page of this failure tells the client."""
+    if getattr(failure.value, "word", "") == DOWN:
+        _log.warn("{reason}", reason=failure.getErrorMessage(), request_id=request.request_id)
+    return failure
 
 
 def _unexpected(failure: Failure) -> None:

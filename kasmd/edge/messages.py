@@ -207,13 +207,13 @@ class Wire(Int32StringReceiver):
         try:
             message = decode(string)
         except ProtocolError as error:
-            _log.error("{error}", error=str(error))
+            _log.error("the other process is left: {error}", error=str(error))
             self.close()
         else:
             self._received(message)
 
     def lengthLimitExceeded(self, length: int) -> None:
-        _log.error("a message of {length} bytes", length=length)
+        _log.error("the other process is left: a message of {length} bytes", length=length)
         self.close()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

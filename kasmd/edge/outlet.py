@@ -49,10 +49,13 @@ class Outlet:
         self._early: Optional[bytes] = None
         self._socket: Optional[socket.socket] = None
         self._tls: Optional[SSL.Connection] = None
-        if _socket_transport(transport) is None:
+        raw = _socket_transport(transport)
+        if raw is None:
             transport.registerProducer(self, True)
+        elif raw is transport and _is_clear(raw):
+            self._take(raw)
         else:
-            # What was written before, a 101 say, may wait for the next turn in one of
+            # What was written before, a 101 say, waits for the next turn in one of
             # Twisted's buffers or another, and nothing is to overtake it.
             self.full = True
             self._early = b""
@@ -64,16 +67,20 @@ class Outlet:
             return
         if raw is not self._transport:
             self._tls = self._transport.getHandle()
-        self._buffer = raw
-        self._socket = raw.getHandle()
         self._early = None
+        self._take(raw)
+        self.full = True
         if early:
             self.write(early)
+        raw.startWriting()
+
+    def _take(self, raw: Connection) -> None:
+        """Write to the socket from now on."""
+        self._buffer = raw
+        self._socket = raw.getHandle()
         # A pull producer is told whenever all is written, but first of all at once.
         self.full = False
         raw.registerProducer(self, False)
-        self.full = True
-        raw.startWriting()
 
     def write(self, data: bytes) -> None:
         """Write; whatever the socket does not take waits."""
@@ -130,6 +137,11 @@ def _socket_transport(transport: Any) -> Optional[Connection]:
     """Give the transport that has the socket, if there is one and all goes through it."""
     raw = transport.transport if isinstance(transport, TLSMemoryBIOProtocol) else transport
     return raw if isinstance(raw, Connection) and not raw.TLS else None
+
+
+def _is_clear(raw: Connection) -> bool:
+    """Tell whether it is there, and all that was written to it is gone."""
+    return bool(raw.connected) and not raw._tempDataLen and not raw.dataBuffer
 
 
 def encrypted(tls: SSL.Connection, data: bytes) -> bytes:

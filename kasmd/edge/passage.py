@@ -13,7 +13,7 @@ from kasmd.edge.answers import PROXY_STATUS, PathMap, answer_fields, path_map, s
 from kasmd.edge.asking import Allowed
 from kasmd.edge.dial import Kind, UpstreamFailed
 from kasmd.edge.exchange import Onward
-from kasmd.edge.failures import refusal
+from kasmd.edge.failures import Refusal, refusal
 from kasmd.edge.onward import Believed, framing_fields, onward_target, request_fields
 from kasmd.h1.body import Framing
 from kasmd.h1.fields import Field, Fields
@@ -133,9 +133,9 @@ class Passage:
     def answer_received(self, head: ResponseHead, framing: Framing) -> None:
         self._end_wait()
         if head.status == 101:
-            self._fail(refusal("upstream-nonsense"))
+            self._blame(refusal("upstream-nonsense"), "101 was not asked for")
         elif self._refuses_us(head):
-            self._fail(refusal("credential-refused"))
+            self._blame(refusal("credential-refused"), f"it answered {head.status}")
         else:
             self._answer(head, framing)
 
@@ -177,18 +177,22 @@ class Passage:
     # The end.
 
     def failed(self, error: UpstreamFailed) -> None:
-        _log.warn(
-            "{session}: {upstream}: {error}",
-            session=self._allowed.session,
-            upstream=str(self._allowed.upstream),
-            error=str(error),
-            request_id=self._request.request_id,
-        )
         if error.kind is Kind.SILENT and self._lacking:
-            self._fail(refusal("body-slow", [CLOSE]))
+            self._blame(refusal("body-slow", [CLOSE]), error.detail)
         else:
             limit = "body_idle_seconds" if error.stalled else ""
-            self._fail(refusal(error.kind.value, limit=limit))
+            self._blame(refusal(error.kind.value, limit=limit), error.detail)
+
+    def _blame(self, why: Refusal, detail: str) -> None:
+        """Fail for what is no fault of ours, and tell the log what is known of it."""
+        _log.warn(
+            "{session}: {upstream}: {why}",
+            session=self._allowed.session,
+            upstream=str(self._allowed.upstream),
+            why=f"{why.word}: {detail}" if detail else why.word,
+            request_id=self._request.request_id,
+        )
+        self._fail(why)
 
     def _grant_changed(self) -> None:
         if not self._allowed.grant.holds(Right.ENTER):

@@ -70,7 +70,6 @@ class EdgeSite:
         self._forward = forward
         self._below = prefix + b"/desktop/"
         self._prefix = prefix
-        self._cors = cors
         self._lobby = lobby
         self._owners = owners or lobby
         self._door = door
@@ -122,7 +121,7 @@ class EdgeSite:
         elif self._lobby is not None and request.path.startswith(self._prefix + b"/"):
             asked = maybeDeferred(self._lobby.admit, request)
         else:
-            raise Problem(404, "There is nothing at this address.")
+            raise refusal("no-such-page")
         if self._door is None:
             return asked.addCallback(enter)
         return asked.addCallbacks(enter, self._door.instead, errbackArgs=(request,))

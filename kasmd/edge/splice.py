@@ -96,7 +96,6 @@ class End(Protocol):
     def connectionMade(self) -> None:
         transport = self.transport
         self._plain = isinstance(transport, Connection)
-        self._regulate()
         self.outlet = Outlet(transport, self, self.splice.splices.clock)
         self.splice.connected(self)
 
@@ -105,6 +104,7 @@ class End(Protocol):
         self.received += len(data)
         if self.other.outlet is None:
             self._early += data
+            self._regulate()
             return
         self._follow(data)
         if self._plain:

@@ -47,7 +47,7 @@ class Handshake(Passage):
         elif self._is_right(head.fields):
             self._splice(head)
         else:
-            self._fail(refusal("upgrade-refused", [CLOSE]))
+            self._blame(refusal("upgrade-refused", [CLOSE]), "its 101 is not what was asked for")
 
     def _refuses_us(self, head: ResponseHead) -> bool:
         # Websockify's way to say that a password is wrong.

@@ -7,6 +7,7 @@ goes to whoever is free, and the path is left alone.
 
 from __future__ import annotations
 
+import errno
 import socket
 from typing import Any
 
@@ -18,6 +19,8 @@ _log = Logger(namespace="kasmd.http")
 
 #: Seconds after which it is tried again where there are no descriptors left.
 PAUSE = 0.5
+#: What becomes of an attempt when somebody else was quicker, or the peer is gone already.
+_NOBODY = {errno.EAGAIN, errno.ECONNABORTED, errno.ENOTCONN, errno.EPERM, errno.EPROTO}
 
 
 class Acceptor(FileDescriptor):
@@ -36,7 +39,7 @@ class Acceptor(FileDescriptor):
         return self.socket.fileno()
 
     def doRead(self) -> None:
-        """Accept one connection, if nobody else was quicker."""
+        """Accept one connection, if there is one."""
         try:
             connection, _ = self.socket.accept()
             with connection:
@@ -44,9 +47,9 @@ class Acceptor(FileDescriptor):
                 self.reactor.adoptStreamConnection(
                     connection.fileno(), connection.family, self._factory
                 )
-        except (BlockingIOError, ConnectionAbortedError):
-            return
         except OSError as error:
+            if error.errno in _NOBODY:
+                return
             _log.error("no connection can be accepted: {error}", error=str(error))
             self.stopReading()
             self.reactor.callLater(PAUSE, self._resume)

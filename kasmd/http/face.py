@@ -29,6 +29,9 @@ from kasmd.http.server import (
 from kasmd.http.sniff import SniffingFactory
 from kasmd.http.tls import TlsFactory
 
+#: The word of a refusal for the want of TLS.
+HTTPS_ONLY = "https-only"
+
 
 class Plain(enum.Enum):
     """What becomes of a connection that does not speak TLS."""
@@ -98,4 +101,5 @@ def _redirect(request: Request) -> Answer:
 
 
 def _refuse(request: Request) -> Answer:
-    raise Problem(403, "This port speaks https only: begin the address with https://", [CLOSE])
+    text = "This port speaks https only: begin the address with https://"
+    raise Problem(403, text, [CLOSE], word=HTTPS_ONLY)

@@ -11,6 +11,7 @@ import math
 from typing import NamedTuple, Optional, Protocol
 
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from kasmd.errors import LockedOut, LoginRefused, ProtocolError, UnknownPrincipal
@@ -24,6 +25,8 @@ from kasmd.permission.checkers import TooManyWaiting
 from kasmd.permission.proofs import Proofs
 from kasmd.permission.registry import PASSWORD
 from kasmd.permission.tickets import Tickets
+
+_log = Logger(namespace="kasmd.http")
 
 CHALLENGE = (b"WWW-Authenticate", b'Basic realm="kasmd", charset="UTF-8"')
 BAD_TOKEN = (b"WWW-Authenticate", b'Bearer realm="kasmd", error="invalid_token"')
@@ -103,6 +106,8 @@ class Guard:
         try:
             return tickets.read(request.value(TICKET_FIELD).decode("latin-1")).principal
         except LoginRefused as error:
+            _log.warn("the ticket of {peer} is refused: {why}", peer=request.peer, why=str(error),
+                      request_id=request.request_id)
             raise Problem(401, f"The proxy in front is not believed: {error}.") from None
 
     def _by_token(self, token: str) -> Principal:

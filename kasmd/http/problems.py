@@ -17,20 +17,19 @@ class Problem(KasmdError):
     """An answer other than the one that was asked for.
 
     ``detail`` is one sentence for the person; ``headers`` go with the answer;
-    ``limit`` names the one that was reached (`kasmd.http.counts`).
+    ``limit`` names the one that was reached (`kasmd.http.counts`); ``word`` is what
+    programs know it by, where it has one.
     """
 
-    #: What programs know it by, where it has a word.
-    word = ""
-
     def __init__(
-        self, status: int, detail: str, headers: Headers = (), limit: str = ""
+        self, status: int, detail: str, headers: Headers = (), limit: str = "", word: str = ""
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.headers = tuple(headers)
         self.limit = limit
+        self.word = word
 
     @property
     def title(self) -> str:

@@ -125,6 +125,7 @@ class FileAccounts(KeptAccounts, Service):
         self._problems: list[Problem] = []
         self._some = True
         self._take(load(self._path))
+        durable.warn_if_open(self._path)
 
     def edit(self, change: Callable[[Mapping[str, Account]], Changes]) -> None:
         """Make several changes, durably, all or none (see IAccounts)."""

@@ -38,6 +38,17 @@ def read(path: str) -> Optional[bytes]:
     return content
 
 
+def warn_if_open(path: str) -> None:
+    """Tell the log where everybody on this machine may read a file."""
+    try:
+        mode = stat.S_IMODE(os.stat(path).st_mode)
+    except OSError:
+        return
+    if mode & stat.S_IROTH:
+        _log.warn("{path}: everybody on this machine may read it (mode {mode}); make it 0600",
+                  path=path, mode=f"{mode:04o}")
+
+
 @contextmanager
 def exclusive(path: str, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     """Keep other writers of ``path`` out, by a lock on ``path``.lock, which stays.

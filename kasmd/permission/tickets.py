@@ -56,6 +56,8 @@ class Ticket(NamedTuple):
     session: str
     rights: Right
     ident: str
+    #: In seconds since the epoch.
+    ends: int
 
     @property
     def principal(self) -> Principal:
@@ -69,7 +71,6 @@ class _Signed(NamedTuple):
     ticket: Ticket
     begins: int
     made: int
-    ends: int
 
 
 class Tickets:
@@ -140,6 +141,10 @@ class Tickets:
         self._check_times(signed)
         return signed.ticket
 
+    def left(self, ticket: Ticket) -> float:
+        """Give the seconds until a ticket ends, by our clock."""
+        return max(0.0, ticket.ends - self._clock())
+
     def _verify(self, text: str) -> _Signed:
         """Give what is said for us and signed by one of our keys, whenever it holds."""
         claims = self._signed_claims(text)
@@ -149,8 +154,8 @@ class Tickets:
             rights = rights_from_features(claims["rights"])
         except ValueError:
             raise LoginRefused("this ticket names rights that there are not") from None
-        ticket = Ticket(claims["sub"], claims["sid"], rights, claims["jti"])
-        return _Signed(ticket, max(claims["nbf"], claims["iat"]), claims["iat"], claims["exp"])
+        ticket = Ticket(claims["sub"], claims["sid"], rights, claims["jti"], claims["exp"])
+        return _Signed(ticket, max(claims["nbf"], claims["iat"]), claims["iat"])
 
     def _signed_claims(self, text: str) -> dict[str, Any]:
         """Give the claims, each of its type."""
@@ -166,12 +171,12 @@ class Tickets:
         raise LoginRefused("this ticket is signed by somebody else")
 
     def _check_times(self, signed: _Signed) -> None:
-        now = self._clock()
-        if not 0 < signed.ends - signed.made <= LIFE:
+        now, ends = self._clock(), signed.ticket.ends
+        if not 0 < ends - signed.made <= LIFE:
             raise LoginRefused("this ticket is good for too long")
         if signed.begins > now + SKEW:
             raise LoginRefused("this ticket is of the future: compare the two hosts' clocks")
-        if now >= signed.ends + SKEW:
+        if now >= ends + SKEW:
             raise LoginRefused("this ticket is over: if it is new, compare the two hosts' clocks")
 
 

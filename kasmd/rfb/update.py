@@ -40,6 +40,11 @@ def rectangle(rect: Rect, encoding: int, payload: bytes = b"") -> bytes:
     return RECTANGLE.pack(*rect, encoding) + payload
 
 
+def parts(rect: Rect, encoding: int, payload: bytes) -> tuple[bytes, bytes]:
+    """The same in parts to be joined: a picture is large."""
+    return RECTANGLE.pack(*rect, encoding), payload
+
+
 def last_rect() -> bytes:
     """The end of an update whose rectangles were not counted."""
     return rectangle(Rect(0, 0, 0, 0), Encoding.LAST_RECT)

@@ -52,7 +52,7 @@ def differences(old: Values, new: Values) -> Region:
     whole = Region([Rect(0, 0, old.shape[1], old.shape[0])])
     if old.size <= _SMALL:
         return whole if ((new & COLOUR) != old).any() else Region()
-    if old.size >= _LARGE and _unlike(old, new) >= 15 / 16:
+    if old.size >= _LARGE and unlike(old, new) >= 15 / 16:
         return whole
     rects: list[Rect] = []
     for top, unequal in _unequal_groups(old, new):
@@ -64,7 +64,12 @@ def differences(old: Values, new: Values) -> Region:
     return region
 
 
-def _unlike(old: Values, new: Values) -> float:
+def equal(old: Values, new: Values) -> bool:
+    """Tell whether two pictures are the same; where they are not, that is seen soon."""
+    return not any(unequal.any() for _, unequal in _unequal_groups(old, new))
+
+
+def unlike(old: Values, new: Values) -> float:
     """Give how much of a picture is another one, 0.0 to 1.0, by a few rows of it."""
     step = -(-len(old) // _BAND)
     _, unequal = next(_unequal_groups(old[::step], new[::step]))
@@ -124,7 +129,7 @@ def scrolls_on(old: Values, new: Values, dy: int) -> bool:
     """Tell, by a few rows, whether most of the picture went ``dy`` rows down, as it did before."""
     top, height = max(dy, 0), new.shape[0] - abs(dy)
     here, there = slice(top, top + height), slice(top - dy, top - dy + height)
-    return _unlike(old[there], new[here]) < 1 / 4 and _unlike(old[here], new[here]) > 1 / 8
+    return unlike(old[there], new[here]) < 1 / 4 and unlike(old[here], new[here]) > 1 / 8
 
 
 def _row_hashes(picture: Values) -> NDArray[np.uint64]:

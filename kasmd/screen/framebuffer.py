@@ -10,13 +10,15 @@ from kasmd.screen.damage import (
     COLOUR,
     LEAST_SCROLL,
     differences,
+    equal,
     moved_rows,
     scrolled_by,
     scrolls_on,
+    unlike,
 )
 from kasmd.screen.geometry import Move, Rect
 from kasmd.screen.pixels import Pixels, Values, as_values
-from kasmd.screen.region import Region
+from kasmd.screen.region import EMPTY, Region
 
 #: A scroll is sought where at least one in so many pixels of the bounds changed.
 _SCROLL_SHARE = 4
@@ -27,6 +29,10 @@ _FILM = 3
 _FILM_SEARCH = 8
 #: The pixels of what is kept apart from the rest of the picture: it saves a copy.
 _ABOVE = 1 << 16, 1 << 22
+
+
+#: What is drawn where.
+News = Sequence[tuple[Rect, Values]]
 
 
 class Identity(NamedTuple):
@@ -96,7 +102,9 @@ class Framebuffer:
             if pixels.shape != (rect.height, rect.width, 4):
                 raise ValueError(f"pixels of shape {pixels.shape} for {rect}")
         news = [(rect, as_values(pixels)) for rect, pixels in patches if rect.area]
-        change = self._scrolled_on(news) or self._compared(news, hints)
+        change = (
+            self._expected(news, hints) or self._scrolled_on(news) or self._compared(news, hints)
+        )
         if change.region or change.moves:
             for rect, new in news:
                 self._draw(rect, new)
@@ -104,7 +112,7 @@ class Framebuffer:
 
     def move(self, move: Move) -> None:
         """Copy pixels from one place to another, which may overlap (ValueError outside)."""
-        source = as_values(self._part(move.source).copy())
+        source = self._values(move.source).copy()
         self._check(move.target)
         self._draw(move.target, source)
 
@@ -122,6 +130,9 @@ class Framebuffer:
             if place.intersection(rect):
                 self._flatten()
         return self._below[_slices(rect)]
+
+    def _values(self, rect: Rect) -> Values:
+        return as_values(self._part(rect))
 
     def _flatten(self) -> None:
         if self._above is not None:
@@ -150,56 +161,85 @@ class Framebuffer:
         again, self._drawn = rect == self._drawn, rect
         return again
 
-    def _scrolled_on(self, news: Sequence[tuple[Rect, Values]]) -> Optional[Change]:
-        """Tell how what scrolled before did so again, if it did: that is found out quickly."""
-        if self._scroll is None or len(news) != 1 or news[0][0] != self._scroll[0]:
+    def _expected(self, news: News, hints: Sequence[Move]) -> Optional[Change]:
+        """Tell how a window moved, or what scrolled before did so again, if all of it did.
+
+        That is found out quickly: most of the picture is compared once, with where it was.
+        """
+        dy = self._scrolling(news)
+        places = [(hint, self.bounds) for hint in hints]
+        if dy:
+            places.append((Move(news[0][0], 0, dy), news[0][0]))
+        for move, place in places:
+            target = _both_inside(move, place)
+            new = None if target is None else _shown(target, news)
+            if target is None or new is None:
+                continue
+            old = self._values(target.moved(-move.dx, -move.dy))
+            if equal(old, new) and unlike(self._values(target), new) * _MOVE_SHARE >= 1:
+                moves = (move._replace(target=target),)
+                return Change(self._differences(news, moves), moves)
+        return None
+
+    def _scrolled_on(self, news: News) -> Optional[Change]:
+        """Tell how most of what scrolled before did so again, if it did."""
+        dy = self._scrolling(news)
+        if not dy:
             return None
-        (rect, new), dy = news[0], self._scroll[1]
-        old = as_values(self._part(rect))
+        rect, new = news[0]
+        old = self._values(rect)
         if not scrolls_on(old, new, dy):
             return None
-        moves = moved_rows(old, new, dy)
-        whole = Region([Rect(0, 0, rect.width, rect.height)])
-        region = Region()
-        for part in whole.subtract(Region(move.target for move in moves)).rects:
-            changed = differences(old[_slices(part)], new[_slices(part)])
-            region = region.union(changed.translate(rect.x + part.x, rect.y + part.y))
-        return Change(region, tuple(_moved(moves, rect)))
+        moves = tuple(_moved(moved_rows(old, new, dy), rect))
+        return Change(self._differences(news, moves), moves)
 
-    def _compared(self, news: Sequence[tuple[Rect, Values]], hints: Sequence[Move]) -> Change:
-        region = Region()
-        for rect, new in news:
-            changed = differences(as_values(self._part(rect)), new)
-            region = region.union(changed.translate(rect.x, rect.y))
+    def _scrolling(self, news: News) -> int:
+        """Give how many rows down what changed went when it did before, 0 if it did not."""
+        if self._scroll is None or len(news) != 1 or news[0][0] != self._scroll[0]:
+            return 0
+        return self._scroll[1]
+
+    def _compared(self, news: News, hints: Sequence[Move]) -> Change:
+        region = self._differences(news)
+        if not region:
+            return Change(region, ())
         moves = self._hinted(region, news, hints)
         if not moves:
             moves = self._moves(region, news)
             self._scroll = (news[0][0], moves[0].dy) if moves else None
         return Change(region.subtract(Region(move.target for move in moves)), moves)
 
-    def _hinted(self, region: Region, news: Sequence[tuple[Rect, Values]],
-                hints: Sequence[Move]) -> tuple[Move, ...]:
+    def _differences(self, news: News, moves: Sequence[Move] = ()) -> Region:
+        """Give what changed outside the targets of ``moves``."""
+        moved, region = Region(move.target for move in moves), EMPTY
+        for rect, new in news:
+            for part in Region([rect]).subtract(moved).rects:
+                there = new[_slices(part.moved(-rect.x, -rect.y))]
+                changed = differences(self._values(part), there)
+                region = region.union(changed.translate(part.x, part.y))
+        return region
+
+    def _hinted(self, region: Region, news: News, hints: Sequence[Move]) -> tuple[Move, ...]:
         """Give what truly moved as the first hint says that is worth it."""
         for hint in hints:
-            target = hint.target.intersection(self.bounds)
-            target = target and target.intersection(self.bounds.moved(hint.dx, hint.dy))
+            target = _both_inside(hint, self.bounds)
             if target is None or not _is_worth(target, region):
                 continue
-            old = as_values(self._part(target.moved(-hint.dx, -hint.dy)))
+            old = self._values(target.moved(-hint.dx, -hint.dy))
             moved = _moved(moved_rows(old, self._patched(target, news), 0), target)
             if moved:
                 widest = max(moved, key=lambda move: move.target.area)
                 return (hint._replace(target=widest.target),)
         return ()
 
-    def _moves(self, region: Region, news: Sequence[tuple[Rect, Values]]) -> tuple[Move, ...]:
+    def _moves(self, region: Region, news: News) -> tuple[Move, ...]:
         """Find what scrolled, before the new pixels are put in."""
         bounds = region.bounds
         if bounds is None or min(bounds.width, bounds.height) < LEAST_SCROLL:
             return ()
         if region.area * _SCROLL_SHARE < bounds.area or self._is_film(region, bounds):
             return ()
-        old = as_values(self._part(bounds))
+        old = self._values(bounds)
         new = self._patched(bounds, news)
         dy = scrolled_by(old, new)
         moves = _moved(moved_rows(old, new, dy) if dy else [], bounds)
@@ -218,14 +258,12 @@ class Framebuffer:
         self._frames += 1
         return self._frames > _FILM and self._frames % _FILM_SEARCH != 0
 
-    def _patched(self, bounds: Rect, news: Sequence[tuple[Rect, Values]]) -> Values:
+    def _patched(self, bounds: Rect, news: News) -> Values:
         """Give what ``bounds`` will look like, copying only where it must."""
-        for rect, new in reversed(news):
-            if rect.contains(bounds):
-                return new[_slices(bounds.moved(-rect.x, -rect.y))]
-            if rect.intersection(bounds):
-                break
-        patched = as_values(self._part(bounds)).copy()
+        shown = _shown(bounds, news)
+        if shown is not None:
+            return shown
+        patched = self._values(bounds).copy()
         for rect, new in news:
             part = rect.intersection(bounds)
             if part is not None:
@@ -234,9 +272,25 @@ class Framebuffer:
         return patched
 
 
+def _shown(bounds: Rect, news: News) -> Optional[Values]:
+    """Give what ``bounds`` will look like if one patch shows all of it."""
+    for rect, new in reversed(news):
+        if rect.contains(bounds):
+            return new[_slices(bounds.moved(-rect.x, -rect.y))]
+        if rect.intersection(bounds):
+            break
+    return None
+
+
 def _is_worth(target: Rect, region: Region) -> bool:
     """Tell whether enough of ``target`` changed for a move to be worth its rectangle."""
     return region.intersect(Region([target])).area * _MOVE_SHARE >= target.area
+
+
+def _both_inside(move: Move, place: Rect) -> Optional[Rect]:
+    """Give what of a move's target is in ``place`` and was there before."""
+    target = move.target.intersection(place)
+    return target and target.intersection(place.moved(move.dx, move.dy))
 
 
 def _moved(moves: Sequence[Move], place: Rect) -> list[Move]:

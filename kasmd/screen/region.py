@@ -32,6 +32,10 @@ def _combine_edges(one: Edges, other: Edges, keep: Keep) -> Edges:
         return one if keep(True, True) else ()
     if not one or not other:
         return (one or other) if keep(bool(one), bool(other)) else ()
+    if one[-1] < other[0] or other[-1] < one[0]:
+        left = one if keep(True, False) else ()
+        right = other if keep(False, True) else ()
+        return left + right if one[0] < other[0] else right + left
     edges: list[int] = []
     in_one = in_other = inside = False
     i = j = 0

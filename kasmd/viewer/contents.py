@@ -4,8 +4,9 @@ First what changed, and of that, over a thin link, what is no film: a key press 
 seen before the next picture of a film.  What is too much for the link goes in
 parts, in turn, so that none is forgotten; but small news goes first, every other
 time at least: a key press is seen before the rest of a text that scrolled by.
-Where nothing changed, what was sent with loss is refined.  A film's place is known from `Motion`; what else shows films
-(a stream of video) takes its part of what is owed before this does.
+Where nothing changed, what was sent with loss is refined.  A film's place is known
+from `Motion`; what else shows films (a stream of video) takes its part of what is
+owed before this does.
 """
 
 from __future__ import annotations
@@ -36,6 +37,12 @@ _STIR, _QUIET = 4096, 0.1
 _FILM_ENDS = 0.6
 #: What is smaller than the rest by so many times does not count in what that costs.
 _NEGLIGIBLE = 8
+#: Small news has so many pixels, or half of what may go.
+_SMALL = 1024
+#: Pixels of a piece that goes as it is, however dear: it continues a stream.
+_STREAMED = 1 << 14
+#: Parts are at least so high and wide, for JPEG's sake.
+_BLOCK = 16
 #: An update may cost so many times what it should before it goes in parts.
 _TOO_MUCH = 2
 
@@ -56,7 +63,8 @@ class Contents:
         self._scaling: Optional[int] = None
         self._film_waits = False
         self._played_at = self._stirred_at = -inf
-        self._row = 0
+        #: The row and column where what was sent in turn last ends.
+        self._place = 0, 0
         #: What changed since the last plan, and whether that put off all but small news.
         self._news = EMPTY
         self._rest_waits = False
@@ -147,7 +155,7 @@ class Contents:
             return []
         way = self.quality.way(Kind.REFINED, ripe.area, budget, rate)
         most = self.quality.pixels(Kind.REFINED, way, budget) or _REFINED_AT_ONCE
-        part, self._row = rows_of(ripe, self._row, min(most, _REFINED_AT_ONCE))
+        part, self._place = next_of(ripe, self._place, min(most, _REFINED_AT_ONCE))
         return self._cut(Kind.REFINED, way, part, budget)
 
     def ripen(self, now: float, half: float) -> Optional[float]:
@@ -196,21 +204,20 @@ class Contents:
         """Give about ``most`` pixels: small news, or that and the next of the rest."""
         small = EMPTY
         if kind is Kind.STILL:
-            small = smallest_of(self._news.intersect(region), most // 2)
+            small = smallest_of(self._news.intersect(region), max(_SMALL, most // 2))
             self._rest_waits = bool(small) and not self._rest_waits
             if self._rest_waits:
                 return small
-        part, self._row = rows_of(region.subtract(small), self._row, most - small.area)
+        part, self._place = next_of(region.subtract(small), self._place, most - small.area)
         return small.union(part)
 
     def _cut(self, kind: Kind, way: Way, region: Region, budget: Optional[int]) -> list[Piece]:
         """Give the pieces of ``region``."""
         self._planned = kind, way, region.area
-        finest = self.quality.finest(way, budget)
-        return [
-            Piece(rect, way.parameters, alone=finest is not None)
-            for rect in choose.pieces(region, way.parameters, finest)
-        ]
+        most = None
+        if budget is not None and way.parameters.encoding in choose.STREAMED:
+            most = max(_STREAMED, budget)
+        return [Piece(rect, way.parameters) for rect in choose.pieces(region, way.parameters, most)]
 
     def _shrunk(self, owed: Region, budget: Optional[int], rate: float) -> list[Piece]:
         """Give what changed, all of it, as KasmVNC's video mode has it."""
@@ -241,22 +248,28 @@ def smallest_of(region: Region, most: int) -> Region:
     return Region(taken)
 
 
-def rows_of(region: Region, first: int, most: int) -> tuple[Region, int]:
-    """Give about ``most`` pixels of a region that is not empty, and the row after them.
+def next_of(region: Region, place: tuple[int, int], most: int
+            ) -> tuple[Region, tuple[int, int]]:
+    """Give about ``most`` pixels of a region that is not empty, and the place behind them.
 
-    They begin in row ``first``, and go on at the top where there are no more below.
+    They begin at ``place``, a row and a column, and go on at the top where there are no
+    more below.
     """
-    bounds = region.bounds
+    bounds, (row, column) = region.bounds, place
     assert bounds is not None
-    below = region.intersect(Region([bounds._replace(
-        y=first, height=max(0, bounds.bottom - first)
-    )]))
-    region = below or region
+    region = region.intersect(Region([
+        Rect(column, row, max(0, bounds.right - column), _BLOCK),
+        Rect(0, row + _BLOCK, bounds.right, max(0, bounds.bottom - row - _BLOCK)),
+    ])) or region
     taken: list[Rect] = []
     for rect in region.rects:
-        rows = min(rect.height, max(1, most // rect.width))
-        taken.append(rect._replace(height=rows))
+        height = min(rect.height, max(_BLOCK, most // rect.width))
+        width = min(rect.width, max(_BLOCK, most // height // _BLOCK * _BLOCK))
+        if height > _BLOCK:
+            width = rect.width
+        taken.append(rect._replace(width=width, height=height))
         most -= taken[-1].area
-        if most <= 0 or rows < rect.height:
+        place = (rect.y, rect.x + width) if width < rect.width else (rect.y + height, 0)
+        if most <= 0 or place[0] < rect.bottom:
             break
-    return Region(taken), taken[-1].bottom
+    return Region(taken), place

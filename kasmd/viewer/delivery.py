@@ -28,7 +28,7 @@ from kasmd.viewer.cap import Cap
 from kasmd.viewer.contents import Contents
 from kasmd.viewer.measures import Measures
 from kasmd.viewer.outbox import Outbox
-from kasmd.viewer.pacing import SLOT
+from kasmd.viewer.pacing import NEAR, SLOT
 from kasmd.viewer.pseudo import PseudoRectangles
 from kasmd.viewer.refine import rest
 from kasmd.viewer.rhythm import Rhythm
@@ -39,8 +39,6 @@ from kasmd.viewer.updates import Wish
 
 #: The payload of the fences that measure the link (any byte but the session's would do).
 PROBE = b"\x01"
-#: To one so near, in seconds, a picture that is encoded while it waits is not old.
-_NEAR = 0.05
 #: An update that takes the cap for so many seconds more is ended, where it can be.
 _DEAR = 2 * SLOT
 _BROKEN = "internal error; the log has more"
@@ -171,14 +169,16 @@ class Delivery:
             return True
         owed = self.contents.owed
         if not self._may_send():
-            if self.rhythm.pacing.round_trip < _NEAR:
+            if self.rhythm.pacing.round_trip < NEAR:
                 self.streaming.prepare(owed.region)
             return False
         if area != self.screen or self.streaming:
             owed.forget_moves()
         rectangles = self.pseudo.take(self.format)
         pictures = [wire.rectangle(*copyrect.encode(move)) for move in owed.take_moves()]
-        streamed = self.streaming.take(owed.region) if area == self.screen else NOTHING
+        streamed = NOTHING
+        if area == self.screen:
+            streamed = self.streaming.take(owed.region, self.rhythm.pacing.budget)
         self.contents.streamed(streamed.shown, streamed.drawn)
         pictures += streamed.rectangles
         self.measures.encoded(streamed.took)
@@ -235,7 +235,10 @@ class Delivery:
     def _give_slice(self) -> None:
         assert self._update is not None
         began = perf_counter()
-        data, shown, lossy = self._update.next_slice(self.look)
+        longest = self.rhythm.pacing.longest
+        if self._is_long(longest):
+            self._share *= self._update.cut()
+        data, shown, lossy = self._update.next_slice(self.look, longest)
         self.measures.encoded(perf_counter() - began)
         self.contents.sent(shown, lossy, self._counting)
         last = self._update.done
@@ -244,8 +247,13 @@ class Delivery:
         self._charge()
         if last:
             self._updated()
-        elif self._cap.wait(self._clock.seconds()) > _DEAR:
-            self._share = self._update.cut() if self._update else 1.0
+
+    def _is_long(self, longest: Optional[int]) -> bool:
+        """Tell whether what left of this update is enough for the link, or for the cap."""
+        size = self._outbox.sent - self._begun_at
+        if longest is not None and size > longest // 2:
+            return True
+        return size > 0 and self._cap.wait(self._clock.seconds()) > _DEAR
 
     def _charge(self) -> None:
         """Have the cap know of all that left, between pictures, too."""

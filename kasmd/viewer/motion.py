@@ -6,7 +6,7 @@ to and time takes away.
 
 from __future__ import annotations
 
-from math import exp
+from math import exp, inf
 from typing import NamedTuple, Optional
 
 import numpy as np
@@ -28,6 +28,8 @@ STEADY = 0.5
 #: A film is so large, and so much of its rectangle moves: at its beginning, and to its end.
 _LEAST = 200 * 150
 _FULL, _EMPTY = 0.6, 0.2
+#: Not every picture of a film is looked at: after one, none for so many seconds.
+_APART = 0.06
 #: A change of fewer pixels, by so much, than a film has is no picture of one.
 _SMALL = 4
 #: Rectangles of one change that are looked at.
@@ -52,6 +54,7 @@ class Motion:
         self._heat: NDArray[np.float32] = np.zeros((0, 0), np.float32)
         self._seen: Optional[Identity] = None
         self._seen_at = 0.0
+        self._looked_at = -inf
         self._candidate: Optional[_Candidate] = None
         self._cells: Optional[Rect] = None
 
@@ -70,12 +73,26 @@ class Motion:
             return
         seconds = self._clock.seconds()
         self.resized(size)
+        plays_on = self._plays_on(region)
+        if plays_on and seconds - self._looked_at < _APART:
+            return
         self._heat *= exp((self._seen_at - seconds) / _MEMORY)
         self._seen, self._seen_at = now, seconds
         if not small:
             self._warm(region)
-            self._seek_film(region, seconds)
+            if plays_on:
+                self._looked_at = seconds
+            else:
+                self._seek_film(region, seconds)
         self._end_film()
+
+    def _plays_on(self, region: Region) -> bool:
+        """Tell whether no more changed than another picture of the film that there is."""
+        film, bounds = self.film, region.bounds
+        return (
+            film is not None and bounds is not None
+            and film.contains(bounds) and bounds.area * 2 > film.area
+        )
 
     def _warm(self, region: Region) -> None:
         touched = np.zeros(self._heat.shape, np.bool_)
@@ -101,7 +118,9 @@ class Motion:
         if changed is not None:
             bounds = bounding(bounds, changed)
         self._candidate = self._candidate._replace(bounds=bounds)
-        if bounds is not None and seconds - self._candidate.since >= STEADY:
+        if bounds is None or bounds.area < _LEAST:
+            return
+        if seconds - self._candidate.since >= STEADY:
             self.film, self._cells = bounds, cells
             self._candidate = None
 

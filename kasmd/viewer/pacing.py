@@ -27,8 +27,15 @@ INITIAL = 16 * 1024
 FLOOR = 4096
 #: Seconds that may be queued when the next update begins, so that the pipe never idles.
 AHEAD = 0.01
-#: Seconds that one update should take on the link.
+#: Seconds that one update should take on the link, and bytes that it may have however
+#: thin that is.
 SLOT = 0.04
+SMALLEST = 1024
+#: An update that has so many times what it should is ended, where it can be.
+_TOO_LONG = 3
+#: One so near, in seconds, has no link so thin that a first picture fills it for long,
+#: and to him a picture that is encoded while it waits is not old.
+NEAR = 0.05
 #: Seconds of the queue that nobody wants, which the window allows beyond the round trip.
 QUEUE = 0.06
 #: An update tells the rate if it has so many bytes, or takes so many seconds.
@@ -98,7 +105,15 @@ class Pacing:
     @property
     def budget(self) -> Optional[int]:
         """The bytes that one update should have at the most; None: any number."""
-        return int(self.rate * SLOT) if self.rate else None
+        return max(SMALLEST, int(self.rate * SLOT)) if self.rate else None
+
+    @property
+    def longest(self) -> Optional[int]:
+        """The bytes after which an update should end, where it can; None: never."""
+        if self.budget is not None:
+            return _TOO_LONG * self.budget
+        far = self.round_trip >= NEAR if self.round_trip else bool(self._flights)
+        return INITIAL if far else None
 
     @property
     def window(self) -> int:

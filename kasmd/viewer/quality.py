@@ -8,25 +8,28 @@ quality gets just that, and one that named none loses nothing.
 from __future__ import annotations
 
 from enum import Enum
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Sequence
 
 from kasmd.codec import quality
 from kasmd.codec.base import Parameters
 from kasmd.rfb.capabilities import Capabilities
 from kasmd.screen.pixels import BGRX, PixelFormat
 
-#: Level -> JPEG quality of a film: with 4:2:0 it looks at least as sharp (SSIM of the
+#: Level -> JPEG quality of a film: the least that with 4:2:0 looks as sharp (SSIM of the
 #: luma; nearly so at 9) as the level's own, in fewer bytes; see docs/decisions/013.
-_FILM = (15, 29, 41, 44, 64, 79, 84, 89, 93, 97)
-#: Level -> bytes of a JPEG, against those of level 6.
+_FILM = (15, 29, 41, 43, 63, 78, 80, 87, 93, 97)
+#: Level -> bytes of a JPEG, against those of level 6: of what stands, and of a film.
 _WEIGHTS = (0.19, 0.26, 0.32, 0.38, 0.52, 0.78, 1.0, 1.38, 2.0, 4.0)
+_FILM_WEIGHTS = (0.26, 0.35, 0.44, 0.45, 0.63, 0.94, 1.0, 1.36, 2.06, 3.4)
 #: Below so many bytes a second the time that WebP takes pays.
 _THIN = 1_000_000
 #: The share of a new measurement in what a pixel costs.
 _SHARE = 0.3
-#: Smaller areas tell nothing of what a pixel costs.
+#: Smaller areas tell nothing of what a pixel costs: with loss (a JPEG begins with 600
+#: bytes of tables), and without.
 _TELLING = 4096
-#: Where there is a cap, what a pixel is taken to cost until a small part told it.
+_TELLING_LOSSLESS = 1024
+#: What a pixel is taken to cost until a small part told it.
 _DEAREST = 4
 
 
@@ -107,8 +110,9 @@ class Quality:
         if kind is Kind.FILM:
             most = max(self._film_level(least, most), least)
         expected = self._costs.get(kind, 0.0) * area
+        weights = _weights(kind)
         if budget is not None:
-            while most > least and expected * _WEIGHTS[most] > budget:
+            while most > least and expected * weights[most] > budget:
                 most -= 1
         return self._way(kind, most, thin)
 
@@ -122,23 +126,15 @@ class Quality:
     def pixels(self, kind: Kind, way: Way, budget: Optional[int]) -> Optional[int]:
         """Give how many pixels ``budget`` bytes are good for; None: any number."""
         cost = self._costs.get(kind)
-        if budget is None or not (cost or self.capped):
+        if budget is None or (cost is None and kind is Kind.FILM and not self.capped):
             return None
         if not cost:
-            return max(2 * _TELLING, budget // _DEAREST)
-        return max(_TELLING, int(budget / (cost * way.weight)))
-
-    def finest(self, way: Way, budget: Optional[int]) -> Optional[int]:
-        """Give how many pixels may go, whatever they cost, under a cap; None: any number.
-
-        What loses nothing can cost a thousand times what the last picture did.
-        """
-        lossy = way.parameters.jpeg_quality is not None
-        return None if lossy or budget is None or not self.capped else max(2 * _TELLING, budget)
+            return max(_TELLING, budget // _DEAREST)
+        return max(_telling(way), int(budget / (cost * way.weight)))
 
     def learn(self, kind: Kind, way: Way, area: int, size: int) -> None:
         """``area`` pixels took ``size`` bytes."""
-        if area >= _TELLING:
+        if area >= _telling(way):
             found = size / (area * way.weight)
             known = self._costs.get(kind, found)
             self._costs[kind] = known + _SHARE * (found - known)
@@ -169,7 +165,16 @@ class Quality:
             return Way(parameters)
         if kind is Kind.FILM and can.subsampling is None:
             parameters = parameters._replace(jpeg_quality=_FILM[level], subsampling="420")
-        return Way(parameters, _WEIGHTS[level])
+        return Way(parameters, _weights(kind)[level])
+
+
+def _weights(kind: Kind) -> Sequence[float]:
+    return _FILM_WEIGHTS if kind is Kind.FILM else _WEIGHTS
+
+
+def _telling(way: Way) -> int:
+    lossy = way.parameters.jpeg_quality is not None
+    return _TELLING if lossy else _TELLING_LOSSLESS
 
 
 def _said(value: Optional[int], otherwise: int) -> int:

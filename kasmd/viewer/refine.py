@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Iterable, Optional, Sequence
 
 from kasmd.codec.base import JPEG, TIGHT, Rectangle
@@ -11,6 +12,13 @@ from kasmd.viewer.updates import MAX_RECTANGLES
 
 #: The kinds of a Tight rectangle, the upper half of its first byte, that lose something.
 _LOSSY_KINDS = frozenset({0x90, 0xB0})
+
+#: A rest has two halves; what was sent during one is seen to the end of it.
+_HALVES = 3
+#: Rectangles that wait, while others move, for the refinement of all that is near them.
+_MAX_RIPE = 32
+#: What is lost is remembered in blocks of so many pixels a side: many small losses are few.
+_BLOCK = 32
 
 
 def is_lossy(rectangle: Rectangle) -> bool:
@@ -36,11 +44,11 @@ class Refinement:
     """
 
     def __init__(self) -> None:
-        self._new = Region()
-        self._resting = [Region(), Region()]
+        #: What may be refined, and what is not old enough.
+        self.ripe = self._young = EMPTY
+        #: What was sent with loss in this half and in each before it, the latest first.
+        self._sent: list[list[Rect]] = [[] for _ in range(_HALVES)]
         self._older_at: Optional[float] = None
-        #: What may be refined.
-        self.ripe = Region()
 
     def __bool__(self) -> bool:
         return bool(self.ripe) or self.ripening
@@ -48,7 +56,7 @@ class Refinement:
     @property
     def ripening(self) -> bool:
         """Tell whether time makes more ripe."""
-        return bool(self._new) or any(self._resting)
+        return bool(self._young)
 
     def ripen(self, now: float, half: float) -> Optional[float]:
         """Let time go by; give the seconds until ``ripe`` may grow, None if it will not.
@@ -69,36 +77,44 @@ class Refinement:
         if not self:
             return
         for move in moves:
-            lost = self._lost(Region([move.source])).translate(move.dx, move.dy)
+            source = Region([move.source])
+            lost = self.ripe.intersect(source).union(self._young.intersect(source))
             self._forget(Region([move.target]))
-            self._new = self._new.union(lost)
+            self._lose(lost.translate(move.dx, move.dy))
         self._forget(region)
 
     def sent(self, shown: Iterable[Rect], lossy: Sequence[Rect]) -> None:
         """The viewer gets ``shown``, and ``lossy`` of it with loss."""
         if self:
             self._forget(Region(shown))
-        if lossy:
-            self._new = self._new.union(Region(lossy)).coarsened(MAX_RECTANGLES)
+        self._lose(Region(map(_blocks, lossy)))
 
     def clear(self) -> None:
         """All is sent anew."""
-        self.ripe = self._new = EMPTY
-        self._resting = [EMPTY, EMPTY]
+        self.ripe = self._young = EMPTY
 
     def _grow_older(self) -> None:
-        self.ripe = self.ripe.union(self._resting.pop()).coarsened(MAX_RECTANGLES)
-        self._resting.insert(0, self._new)
-        self._new = Region()
+        self._sent = [[], *self._sent[:-1]]
+        moving = Region(chain.from_iterable(self._sent))
+        self.ripe = self.ripe.union(self._young.subtract(moving)).coarsened(_MAX_RIPE)
+        self._young = self._young.intersect(moving)
 
-    def _lost(self, part: Region) -> Region:
-        """Give what of ``part`` shows with loss."""
-        lost = EMPTY
-        for region in (self.ripe, self._new, *self._resting):
-            lost = lost.union(region.intersect(part))
-        return lost
+    def _lose(self, lost: Region) -> None:
+        if not lost:
+            return
+        latest = self._sent[0]
+        latest += lost.rects
+        if len(latest) > 2 * MAX_RECTANGLES:
+            latest[:] = Region(latest).coarsened(MAX_RECTANGLES).rects
+        self._young = self._young.union(lost).coarsened(MAX_RECTANGLES)
 
     def _forget(self, region: Region) -> None:
         self.ripe = self.ripe.subtract(region)
-        self._new = self._new.subtract(region)
-        self._resting = [each.subtract(region) for each in self._resting]
+        self._young = self._young.subtract(region)
+
+
+def _blocks(rect: Rect) -> Rect:
+    """Give the blocks in which ``rect`` lies."""
+    x, y = rect.x // _BLOCK * _BLOCK, rect.y // _BLOCK * _BLOCK
+    right, bottom = -(-rect.right // _BLOCK) * _BLOCK, -(-rect.bottom // _BLOCK) * _BLOCK
+    return Rect(x, y, right - x, bottom - y)

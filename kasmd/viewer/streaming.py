@@ -3,10 +3,13 @@
 What the viewer is owed there waits for a picture of a stream, which shows it
 together with all around it; the rest of the screen goes as images.  An area in
 which little changed for a while rests: it goes as images, too, until much does.
+Images have no least size: over a link on which a picture of the stream takes long,
+they are what is sent, and where it takes a while what changed beside it goes first.
 """
 
 from __future__ import annotations
 
+from math import inf
 from typing import Callable, NamedTuple, Optional, Sequence
 
 from twisted.internet.interfaces import IReactorTime
@@ -26,8 +29,17 @@ from kasmd.screen.region import Region
 from kasmd.viewer.motion import Motion
 from kasmd.viewer.streams import Follower, Kind, Look, Streams, as_new
 
-#: Seconds that a viewer which fell behind has no part in the others' stream.
+#: Seconds that a viewer which fell behind has no part in the others' stream, and that
+#: one with a thin link has none in any.
 ASIDE = 30.0
+#: Bytes that a pixel of a picture is taken to have until one was sent, and the share of a
+#: new picture in what is counted on.
+_GUESS = 0.02
+_SHARE = 0.3
+#: A picture may have so many times the bytes that an update should have, and such a part
+#: of them without letting others go first.
+TOO_LONG = 6
+_SHORT = 0.5
 #: An area rests when in so many seconds never one in so many of its pixels changed at once.
 RESTS_AFTER = 1.0
 _MUCH = 16
@@ -81,12 +93,20 @@ class _Place:
         self.newest: Optional[Identity] = None
         self.first = True
         self.moved_at = now
+        #: The bytes that a picture is likely to have.
+        self.size = self.guess
+        #: Until when the link is too thin for it.
+        self.images_until = -inf
         #: When it may join those who keep up again.
         self.aside_until: Optional[float] = None
 
     @property
     def rect(self) -> Rect:
         return self.area.kind.rect
+
+    @property
+    def guess(self) -> float:
+        return self.rect.area * _GUESS
 
     def move_to(self, follower: Follower) -> None:
         """Have another place, in another stream."""
@@ -97,6 +117,7 @@ class _Place:
     def drawn(self, unit: Unit) -> bytes:
         """Give a rectangle's bytes."""
         first, self.first = self.first, False
+        self.size += _SHARE * (len(unit.data) - self.size)
         return wire.rectangle(*self.area.draw(unit, first))
 
 
@@ -117,6 +138,8 @@ class Streaming:
         self._jpeg_quality: Optional[int] = None
         self._screens = screens
         self._places: dict[Area, _Place] = {}
+        #: Whether the last update went ahead of a picture.
+        self._waited = False
 
     def __bool__(self) -> bool:
         return bool(self._places)
@@ -160,17 +183,28 @@ class Streaming:
                     and not place.follower.waiting):
                 place.follower.ask(self._look)
 
-    def take(self, owed: Region) -> Taken:
-        """Give what there is to send of what is ``owed``; have more made where that is old."""
+    def take(self, owed: Region, budget: Optional[int] = None) -> Taken:
+        """Give what there is to send of what is ``owed``; have more made where that is old.
+
+        An update should have about ``budget`` bytes (None: any number).
+        """
+        playing = [
+            place for place in list(self._places.values())
+            if owed.intersect(Region([place.rect])) and not self._rests(place)
+            and not self._is_too_long(place, budget)
+        ]
+        self._waited = not self._waited and self._may_wait(playing, owed, budget)
+        if self._waited:
+            return NOTHING._replace(held=Region(place.rect for place in playing))
         rectangles: list[bytes] = []
         drawn: list[Rect] = []
         shown: list[Rect] = []
         held: list[Rect] = []
         took = 0.0
-        for place in list(self._places.values()):
+        for place in playing:
             if place.follower.stream.failed:
                 self._drop(place.area)
-            elif not self._rests(place) and owed.intersect(Region([place.rect])):
+            else:
                 held.append(place.rect)
                 self._keep_pace(place)
                 pictures, seconds = self._pictures(place)
@@ -236,6 +270,19 @@ class Streaming:
         if units:
             place.newest = units[-1].identity
         return drawn, sum(shown.took for shown in units)
+
+    def _is_too_long(self, place: _Place, budget: Optional[int]) -> bool:
+        """Tell whether a picture keeps the link busy for too long, as one did of late."""
+        now = self._clock.seconds()
+        if now >= place.images_until and budget is not None and place.size > TOO_LONG * budget:
+            place.size, place.images_until = place.guess, now + ASIDE
+        return now < place.images_until
+
+    def _may_wait(self, playing: Sequence[_Place], owed: Region, budget: Optional[int]) -> bool:
+        """Tell whether pictures keep the link busy for a while, and there is more to be sent."""
+        if budget is None or sum(place.size for place in playing) <= _SHORT * budget:
+            return False
+        return bool(owed.subtract(Region(place.rect for place in playing)))
 
     def _rests(self, place: _Place) -> bool:
         return self._clock.seconds() - place.moved_at > RESTS_AFTER

@@ -26,22 +26,20 @@ from kasmd.viewer.sharing import Encoded, Encodings
 #: Gives the pixels of a rectangle, or None where they may not be seen.
 Look = Callable[[Rect], Optional[Snapshot]]
 
+#: Pixels of which no fewer go because they are dear.
+_LEAST = 1024
+
 #: What stands in for pixels that may not be seen, or that are gone: it must
 #: not be taken for a picture of any display.
 _NOTHING = Identity(-1, -1)
 
 
 class Piece(NamedTuple):
-    """A rectangle and how it goes.
-
-    ``shrunk`` is by what its sides are multiplied, and how; one that goes ``alone``
-    has a slice of its own.
-    """
+    """A rectangle and how it goes; ``shrunk`` is by what its sides are multiplied, and how."""
 
     rect: Rect
     parameters: Parameters
     shrunk: Optional[tuple[float, int]] = None
-    alone: bool = False
 
 
 class Slice(NamedTuple):
@@ -79,9 +77,34 @@ class Update:
         self._cut = True
         return 1 - left / self._area
 
-    def next_slice(self, look: Look) -> Slice:
-        """Give the next part."""
+    def next_slice(self, look: Look, most: Optional[int] = None) -> Slice:
+        """Give the next part, in ``most`` bytes if it can be so small."""
         pieces = self._take()
+        made = self._made(look, pieces)
+        while most is not None and len(made.data) > most:
+            fewer = self._fewer(pieces, most / len(made.data))
+            if fewer is pieces:
+                break
+            pieces = fewer
+            made = self._made(look, pieces)
+        self._head, self._cut = b"", False
+        return made
+
+    def _fewer(self, pieces: list[Piece], share: float) -> list[Piece]:
+        """Keep about ``share`` of some pieces, or all where that cannot be."""
+        if not pieces or not self._last_rect or self._stream is not None:
+            return pieces
+        kept = max(1, int(len(pieces) * share))
+        if len(pieces) == 1 and pieces[0].shrunk is None:
+            rect = pieces[0].rect
+            rects = halved(rect, max(_LEAST, int(rect.area * share)))
+            pieces = [pieces[0]._replace(rect=part) for part in rects] if rects[1:] else pieces
+        if len(pieces) == 1:
+            return pieces
+        self._left.extendleft(reversed(pieces[kept:]))
+        return pieces[:kept]
+
+    def _made(self, look: Look, pieces: list[Piece]) -> Slice:
         seen = [look(piece.rect) for piece in pieces]
         if self._last_rect and None in seen:
             # No pixel may follow, and none must: LastRect may come at any time.
@@ -91,10 +114,8 @@ class Update:
         snapshots = [
             snapshot or _blank(piece.rect) for piece, snapshot in zip(pieces, seen)
         ]
-        head, self._head = self._head, b""
         tail = wire.last_rect() if self._last_rect and not self._left else b""
-        self._cut = False
-        data, lossy = self._encoded(head, pieces, snapshots, tail)
+        data, lossy = self._encoded(self._head, pieces, snapshots, tail)
         return Slice(data, shown, lossy)
 
     def _take(self) -> list[Piece]:
@@ -103,7 +124,7 @@ class Update:
         while self._left:
             piece = self._left[0]
             work += piece.rect.area / choose.most_pixels(piece.parameters)
-            if taken and (work > 1 or piece.alone):
+            if taken and work > 1:
                 break
             taken.append(self._left.popleft())
         return taken
@@ -116,13 +137,28 @@ class Update:
                 for piece, snapshot in zip(pieces, snapshots)
                 for rectangle in _drawn(piece, snapshot, self._stream)
             ]
-            data = b"".join((head, *(wire.rectangle(*each) for each in rectangles), tail))
+            parts = (part for each in rectangles for part in wire.parts(*each))
+            data = b"".join((head, *parts, tail))
             return Encoded(data, tuple(each.rect for each in rectangles if is_lossy(each)))
 
         if self._stream is not None:
             return make()
         seen = tuple(snapshot.identity for snapshot in snapshots)
         return self._encodings.get((head, seen, tuple(pieces), tail), make)
+
+
+def halved(rect: Rect, most: int) -> list[Rect]:
+    """Cut off halves until the first part has at most ``most`` pixels."""
+    parts: list[Rect] = []
+    while rect.area > most:
+        if rect.width > rect.height:
+            rest = rect._replace(x=rect.x + rect.width // 2, width=rect.width - rect.width // 2)
+            rect = rect._replace(width=rect.width // 2)
+        else:
+            rest = rect._replace(y=rect.y + rect.height // 2, height=rect.height - rect.height // 2)
+            rect = rect._replace(height=rect.height // 2)
+        parts.append(rest)
+    return [rect, *reversed(parts)]
 
 
 def _drawn(piece: Piece, snapshot: Snapshot, stream: Optional[ZlibStream]) -> list[Rectangle]:

@@ -35,6 +35,9 @@ BROKEN = 1011
 #: A control frame holds 125 bytes: 2 for the code, the rest for the reason.
 MAX_REASON = 123
 _BINARY = 0x82
+#: Bytes that may wait for the socket before a viewer pauses: a picture of a film and the
+#: fence behind it leave together, where Twisted's 64 KiB would have each wake the reactor.
+_ROOM = 1 << 17
 
 
 class Timing(NamedTuple):
@@ -87,6 +90,7 @@ class Websocket(WebSocketServerProtocol):
     def register_producer(self, producer: IPushProducer) -> None:
         self.transport.unregisterProducer()
         self.transport.registerProducer(producer, True)
+        self.transport.bufferSize = _ROOM
 
     def start_tls(self, certificate: bool) -> None:
         raise ValueError("a websocket cannot change to TLS inside itself")

@@ -124,6 +124,7 @@ def test_what_is_no_list_of_edges(edges: Edges, text: str, problem: str) -> None
      "listen: needs one of"),
     ("{name: d, role: direct, listen: {port: 1}}", "directory: must be given, for a direct edge"),
     ("{%s, auth: {address: http://a}}" % DIRECT, "auth.address: means nothing here"),
+    ("{%s, ticket_key: /k}" % DIRECT, "ticket_key: means nothing here"),
     ("{%s, tls: {pem_key: /k}}" % DIRECT, "tls.pem_key: needs tls.pem_certificate"),
     ("{%s}" % WEBAPP, "auth.address: must be given, for a webapp hop asks who may pass"),
     ("{%s, auth: {address: https://a}}" % WEBAPP, "auth.address: what is asked speaks https: give"),

@@ -229,6 +229,35 @@ class X11DisplayTests(TestCase):
 
     async def test_damage_beside_the_box_that_is_read_is_read_later(self) -> None:
         """An event may come before what else was drawn at the same time."""
+        capture, read, _ = await self.reading()
+        small, beside = Rect(10, 10, 40, 30), Rect(200, 300, 400, 100)
+        self.painter.fill(small, 0x112233)
+        self.painter.fill(beside, 0x445566)
+        await self.painter.connection.sync()
+        for box, wanted in ((small, small), (bounding(small, beside), beside)):
+            capture.damaged(box)
+            capture.consider()
+            self.assertEqual(await read.get(), [wanted])
+
+    async def test_what_is_heard_after_it_was_read_is_not_read_again(self) -> None:
+        """An event that was under way when its damage was taken tells nothing new."""
+        capture, read, connection = await self.reading()
+        told: DeferredQueue[Any] = DeferredQueue()
+        connection.on_event = told.put
+        first, second = Rect(10, 10, 40, 30), Rect(60, 10, 40, 30)
+        self.painter.fill(first, 0x112233)
+        early = await told.get()
+        capture.notified(early)
+        capture.consider()
+        self.assertEqual(await read.get(), [first])
+        capture.notified(early)
+        self.painter.fill(second, 0x445566)
+        capture.notified(await told.get())
+        capture.consider()
+        self.assertEqual(await read.get(), [second])
+
+    async def reading(self) -> tuple[Capture, DeferredQueue[list[Rect]], XConnection]:
+        """Give a capture of our own, the rectangles that it reads, and its connection."""
         xcb, server = await open_connection(
             reactor, self.display.where, self.service.authority, prepare
         )
@@ -242,14 +271,7 @@ class X11DisplayTests(TestCase):
         self.addCleanup(capture.close)
         capture.want(True)
         await read.get()
-        small, beside = Rect(10, 10, 40, 30), Rect(200, 300, 400, 100)
-        self.painter.fill(small, 0x112233)
-        self.painter.fill(beside, 0x445566)
-        await self.painter.connection.sync()
-        for box, wanted in ((small, small), (bounding(small, beside), beside)):
-            capture.damaged(box)
-            capture.consider()
-            self.assertEqual(await read.get(), [wanted])
+        return capture, read, connection
 
     async def test_who_comes_later_catches_up(self) -> None:
         """Nothing is read for nobody; then all that was missed."""

@@ -6,6 +6,7 @@ from typing import Optional, Sequence
 
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
 from kasmd.edge.agent import REQUEST_HOST, AgentHop
@@ -17,7 +18,7 @@ from kasmd.h1.fields import Field, Fields
 from kasmd.h1.head import HTTP_1_1, ResponseHead
 from kasmd.permission.leases import Leases
 from kasmd.permission.registry import EVERYTHING
-from kasmd.permission.tickets import Tickets
+from kasmd.permission.tickets import LIFE, Tickets
 from kasmd.rights import READ, WRITE, Right
 from kasmd.viewer.worker import InlineWorker
 
@@ -126,6 +127,18 @@ class AgentTests(TestCase):
             self.assertEqual(allowed.principal.name, "ada")
         self.assertEqual(self.asked, [])
 
+    def test_it_may_be_used_again_until_it_ends(self) -> None:
+        """By processes that ask this one: not a second longer than it is good here."""
+        hop = self.hop(tickets=self.tickets)
+        ticket = self.tickets.sign("ada", DESK, Right.ENTER | READ)
+        asking = Asking(f"/desktop/{DESK}/vnc/a", ticket)
+        self.assertEqual(self.allowed(hop, asking).seconds, LIFE)
+        self.wall += LIFE - 3
+        allowed = self.allowed(hop, asking)
+        self.assertEqual(allowed.seconds, 3)
+        assert allowed.reach is not None
+        self.assertEqual(allowed.reach.scope, f"/desktop/{DESK}/vnc/".encode())
+
     def test_who_came_by_a_ticket_stays(self) -> None:
         hop = self.hop(tickets=self.tickets)
         ticket = self.tickets.sign("ada", DESK, Right.ENTER | WRITE)
@@ -152,7 +165,11 @@ class AgentTests(TestCase):
             late.sign("ada", DESK, rights),
             self.tickets.sign("ada", "another", rights),
         ):
-            self.assertEqual(self.refused(hop, Asking(uri, ticket)), "ticket-refused", ticket)
+            with capturedLogs() as events:
+                self.assertEqual(self.refused(hop, Asking(uri, ticket)), "ticket-refused", ticket)
+            (said,) = [formatEvent(event) for event in events]
+            self.assertTrue(said.startswith("the ticket of 192.0.2.7 is refused: "), said)
+            self.assertNotIn(ticket, said)
         self.assertEqual(self.asked, [])
 
     def test_a_ticket_that_allows_too_little_opens_nothing(self) -> None:

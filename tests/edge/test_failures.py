@@ -75,3 +75,23 @@ def test_other_problems_keep_their_words_and_headers():
         "Upgrade Required"
     )
     assert page(shown).fault is shown.fault
+
+
+@pytest.mark.parametrize("problem, word", [
+    (Problem(401, "A name and a password are needed."), "not-logged-in"),
+    (Problem(403, "No."), "not-allowed"),
+    (Problem(403, "Begin with https.", word="https-only"), "https-only"),
+    (Problem(403, "Another site asked.", word="foreign-page"), "foreign-page"),
+    (Problem(426, "Only 13."), "refused"),
+])
+def test_a_problem_says_its_word_or_its_status_does(problem, word):
+    said = json.loads(page(problem).rendered(b"json")[1])
+    assert (said["code"], said["detail"]) == (word, problem.detail)
+    assert page(problem).word == word
+
+
+def test_nothing_is_said_twice():
+    detail = json.loads(page(Problem(404, FAULTS["no-such-page"].title + ".")).rendered(b"json")[1])
+    assert detail["detail"] == FAULTS["no-such-page"].why
+    assert refusal("auth-service-down", detail="Connection refused.").detail.endswith("refused.")
+    assert not refusal("auth-service-down", detail="Refused.").detail.endswith("..")

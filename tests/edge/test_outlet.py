@@ -245,6 +245,20 @@ class TlsTests(PlainTests):
         self.assertEqual(heard, waiting * 4 + b"last")
 
 
+class AtOnceTests(TestCase):
+    def test_where_nothing_waits_the_first_bytes_leave_in_the_turn_that_wrote_them(self) -> Any:
+        near = Near(lambda near: None)
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            ours.setblocking(False)
+            reactor.adoptStreamConnection(  # type: ignore[attr-defined]
+                ours.fileno(), socket.AF_UNIX, _One(near)
+            )
+            Outlet(near.transport, near.owner, Clock()).write(b"now")
+            self.assertEqual(theirs.recv(16, socket.MSG_DONTWAIT), b"now")
+        return near.lost
+
+
 class OtherTransportTests(TestCase):
     def test_the_transport_says_when_it_is_full(self) -> None:
         transport, owner = StringTransport(), Recorder()

@@ -9,7 +9,7 @@ from pathlib import Path
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
-from twisted.logger import formatEvent, globalLogPublisher
+from twisted.logger import capturedLogs, formatEvent, globalLogPublisher
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import TestCase
 
@@ -297,7 +297,11 @@ class RelayTests(TestCase):
                   b"Content-Length: 0\r\n\r\n"), (502, "credential-refused")),
         ):
             self.far.answer = answer
-            self.assertEqual(await self.problem(), expected)
+            with capturedLogs() as events:
+                self.assertEqual(await self.problem(), expected)
+            said = f"one: {self.upstream}: {expected[1]}"
+            told = [event for event in events if formatEvent(event).startswith(said)]
+            self.assertEqual([event["request_id"] for event in told], [self.request.request_id])
 
     async def test_a_body_that_does_not_come_is_no_fault_of_the_upstream(self):
         post = b"POST /desktop/one/ HTTP/1.1"

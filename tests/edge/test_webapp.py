@@ -7,6 +7,7 @@ from typing import Optional
 import pytest
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import TestCase
 
 from kasmd.edge.asking import Allowed, Trust, Upstream
@@ -216,7 +217,10 @@ class WebappTests(TestCase):
             (connected(connect_schema="file"), "auth-service-down"),
         ):
             self.plane.answer = answer
-            self.assertEqual(self.refused(self.hop(), uri).word, word, answer)
+            with capturedLogs() as events:
+                self.assertEqual(self.refused(self.hop(), uri).word, word, answer)
+            told = [event["request_id"] for event in events]
+            self.assertEqual(told, ["id-1"] if word == "auth-service-down" else [], answer)
 
     def test_cookies_that_are_not_there_or_there_twice(self) -> None:
         uri = f"/desktop/{DESK}/vnc/a"

@@ -6,6 +6,7 @@ import resource
 import shutil
 import socket
 import stat
+import struct
 import tempfile
 from pathlib import Path
 
@@ -73,6 +74,15 @@ class AcceptorTests(TestCase):
                 await arrivals.came
             acceptor.stopListening()
         self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
+
+    def test_who_went_before_he_was_accepted_holds_up_nobody(self) -> None:
+        listening = socket.create_server(("127.0.0.1", 0))
+        acceptor, arrivals = self.accept(listening)
+        with socket.create_connection(listening.getsockname()) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        acceptor.doRead()
+        self.assertEqual(arrivals.peers, [])
+        self.assertIn(acceptor, reactor.getReaders())  # type: ignore[attr-defined]
 
     async def test_without_descriptors_it_waits_and_goes_on(self) -> None:
         listening = socket.create_server(("127.0.0.1", 0))

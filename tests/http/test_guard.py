@@ -10,6 +10,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import fail, succeed
 from twisted.internet.task import Clock
 from twisted.internet.threads import deferToThread
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 
 from kasmd.errors import LockedOut, LoginRefused, PermissionDenied
@@ -243,8 +244,11 @@ class SessionTests(TestCase):
         self.assertEqual((await self.ask(ticket, ticket))[:12], b"HTTP/1.1 400")
         for bad in (b"", b"x", ticket[14:-1], b"\xff"):
             lines = (b"Kasmd-Ticket: " + bad, self.cookie())
-            answer = await self.assert_refused(*lines, text=b"The proxy in front is not believed")
+            with capturedLogs() as events:
+                answer = await self.assert_refused(*lines, text=b"The proxy in front is not")
             self.assertNotIn(b"WWW-Authenticate", answer)
+            told = [line for line in map(formatEvent, events) if line and "the ticket of" in line]
+            self.assertEqual(len(told), 1)
         self.clock.advance(36)
         await self.assert_refused(ticket, text=b"is over")
 

@@ -55,7 +55,8 @@ def test_welcome_origins(origin):
 def test_foreign_origins(origin):
     with pytest.raises(Problem) as caught:
         check({b"Origin": origin})
-    assert caught.value.status == (403 if len(origin) == 1 else 400)
+    told = (403, "foreign-page") if len(origin) == 1 else (400, "")
+    assert (caught.value.status, caught.value.word) == told
 
 
 def test_a_plain_connection_takes_both_for_a_proxy_may_speak_tls():

@@ -1,4 +1,7 @@
-"""The same bytes through nginx, through HAProxy and straight to an edge: nobody is fooled."""
+"""The same bytes through nginx, through HAProxy and straight to an edge: nobody is fooled.
+
+Whether the edge is one process or several.
+"""
 
 from __future__ import annotations
 
@@ -63,8 +66,10 @@ class Way(NamedTuple):
         return [Outcome(*pair) for pair in zip(answers, passed)]
 
 
-@pytest.fixture(scope="module")
-def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list[Outcome]]]:
+@pytest.fixture(scope="module", params=[1, 2], ids=["one", "two"])
+def outcomes(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, list[Outcome]]]:
     folder = tmp_path_factory.mktemp("edge")
     with ExitStack() as stack:
         upstreams = [stack.enter_context(RawUpstream()) for _ in range(3)]
@@ -72,7 +77,9 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, lis
         for name, upstream in zip(names, upstreams):
             (folder / name).write_text(f"sessions:\n{session('a', upstream.port)}")
             (folder / name).chmod(0o600)
-        edges = "".join(edge(name, directory=folder / name) for name in names)
+        edges = "".join(
+            edge(name, directory=folder / name, processes=request.param) for name in names
+        )
         daemon = stack.enter_context(EdgeDaemon(folder, edges))
         ports = [daemon.port_of(name) for name in names]
         fronts = [stack.enter_context(start(folder, port))

@@ -29,6 +29,8 @@ site:
 PHONE = {"viewport": [390, 780], "mobile": True}
 #: A client's address, which is not the proxies'.
 CLIENT = "127.0.0.2"
+#: An edge of one process, and one of several.
+each_way = pytest.mark.parametrize("at", ["desktops", "shared"])
 
 
 def sessions(ada: Daemon, bea: Daemon, share: bool = True) -> str:
@@ -61,7 +63,8 @@ def edges(desktops: tuple[Daemon, Daemon],
     hears = edge("announced", proxy_protocol="[127.0.0.1]", **keys)
     accounts = {"ada": "rw", "bea": "rw"}
     below = edge("below", prefix="/kasm/desks", **keys)
-    with EdgeDaemon(folder, believes + hears + below, sessions(*desktops), MORE, accounts) as edges:
+    all_ = believes + hears + below + edge("shared", processes=2, **keys)
+    with EdgeDaemon(folder, all_, sessions(*desktops), MORE, accounts) as edges:
         yield edges
 
 
@@ -101,12 +104,14 @@ def wait_closed(chromium: Chromium, began: float, why: str) -> None:
     assert time.monotonic() - began < AT_ONCE
 
 
+@each_way
 def test_each_has_a_desktop_of_their_own(
-    chromium: Chromium, other: Chromium, edges: EdgeDaemon, desktops: tuple[Daemon, Daemon]
+    chromium: Chromium, other: Chromium, edges: EdgeDaemon, desktops: tuple[Daemon, Daemon],
+    at: str,
 ) -> None:
     people = ((chromium, "ada", desktops[0]), (other, "bea", desktops[1]))
     for browser, name, daemon in people:
-        log_in(browser, edges, name)
+        log_in(browser, edges, name, at=at)
         choose(browser, name)
         browser.wait_true(f"document.querySelector('{CANVAS}').width === 1280")
     for browser, name, daemon in people:
@@ -124,8 +129,11 @@ def test_each_has_a_desktop_of_their_own(
     assert chromium.eval(foreign) == 404
 
 
-def test_log_out_ends_the_desktop_at_once(chromium: Chromium, edges: EdgeDaemon) -> None:
-    log_in(chromium, edges, "ada", "desktop/ada/")
+@each_way
+def test_log_out_ends_the_desktop_at_once(
+    chromium: Chromium, edges: EdgeDaemon, at: str
+) -> None:
+    log_in(chromium, edges, "ada", "desktop/ada/", at)
     chromium.wait_connected()
     began = time.monotonic()
     left = "fetch('../../logout', {method: 'POST'}).then((answer) => answer.status)"
@@ -134,11 +142,13 @@ def test_log_out_ends_the_desktop_at_once(chromium: Chromium, edges: EdgeDaemon)
     assert chromium.eval("fetch('').then((answer) => answer.status)") == 401
 
 
+@each_way
 def test_the_directory_ends_what_it_no_longer_allows(
-    chromium: Chromium, other: Chromium, edges: EdgeDaemon, desktops: tuple[Daemon, Daemon]
+    chromium: Chromium, other: Chromium, edges: EdgeDaemon, desktops: tuple[Daemon, Daemon],
+    at: str,
 ) -> None:
-    log_in(chromium, edges, "ada", "desktop/ada/")
-    log_in(other, edges, "bea", "desktop/ada/")
+    log_in(chromium, edges, "ada", "desktop/ada/", at)
+    log_in(other, edges, "bea", "desktop/ada/", at)
     chromium.wait_connected()
     other.wait_connected()
     other.wait_text("#who", "You may look but not type")

@@ -57,6 +57,7 @@ class ReadingTests(SynchronousTestCase):
 
     def test_bad_lines_are_reported_and_the_others_work(self) -> None:
         self.path.write_bytes(b"ann:a:r\nbad\n\xff:x:r\nbob:b:w\r\n")
+        self.path.chmod(0o600)
         first, second = self.said(lambda: self.assertEqual(list(self.make().accounts()), NAMES))
         self.assertIn(":2: not name:secret:letters", first)
         self.assertIn(":3: the name has", second)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Iterator
 
 import pytest
+from twisted.logger import capturedLogs, formatEvent
 
 from kasmd.permission import durable
 
@@ -156,3 +157,15 @@ def test_many_processes_lose_no_change(tmp_path: Path) -> None:
     assert [process.wait(30) for process in running] == [0, 0, 0]
     wanted = {f"{who}-{number}" for who in range(3) for number in range(5)}
     assert {line.split(":")[0] for line in path.read_text().splitlines()} == wanted
+
+
+@pytest.mark.parametrize("mode, told", [(0o600, False), (0o640, False), (0o644, True)])
+def test_what_everybody_may_read_is_told(tmp_path: Path, mode: int, told: bool) -> None:
+    path = tmp_path / "file"
+    path.touch()
+    path.chmod(mode)
+    with capturedLogs() as events:
+        durable.warn_if_open(str(path))
+        durable.warn_if_open(str(tmp_path / "none"))
+    said = [f"{path}: everybody on this machine may read it (mode 0644); make it 0600"]
+    assert [formatEvent(event) for event in events] == (said if told else [])

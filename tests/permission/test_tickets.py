@@ -97,8 +97,12 @@ def test_one_serves_for_a_while_and_for_nothing_else(tickets: Tickets, clock: Cl
 
 def test_what_was_read_once_ends_all_the_same(tickets: Tickets, clock: Clock) -> None:
     ticket = tickets.sign("ann", "s", READ)
-    assert tickets.read(ticket) == tickets.read(ticket)
-    clock.now += LIFE + SKEW
+    read = tickets.read(ticket)
+    assert tickets.left(read) == LIFE
+    clock.now += LIFE + SKEW - 1
+    assert tickets.read(ticket) == read
+    assert tickets.left(read) == 0
+    clock.now += 1
     refused(tickets, ticket, "over")
 
 

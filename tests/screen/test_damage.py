@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from kasmd.screen.damage import differences, moved_rows, runs, scrolled_by, scrolls_on
+from kasmd.screen.damage import (
+    differences,
+    equal,
+    moved_rows,
+    runs,
+    scrolled_by,
+    scrolls_on,
+)
 from kasmd.screen.geometry import Rect
 from kasmd.screen.region import Region
 
@@ -133,3 +140,13 @@ def test_a_scroll_that_goes_on_is_known_from_one_that_does_not(dy):
 )
 def test_no_scroll_where_there_is_none(old, new):
     assert scrolled_by(old, new) == 0
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (64, 8), (65, 9), (200, 131)])
+def test_equal_is_to_the_last_pixel_and_blind_to_what_means_nothing(shape):
+    old = noise(*shape)
+    assert equal(old, old | 0xFF000000)
+    for y, x in ((0, 0), (shape[0] - 1, shape[1] - 1)):
+        new = old.copy()
+        new[y, x] ^= 1
+        assert not equal(old, new)

@@ -192,6 +192,32 @@ def test_a_scroll_goes_on_is_disturbed_turns_and_ends():
         assert [move.dy for move in change.moves][:1] == ([-step] if step else [])
 
 
+@settings(max_examples=60)
+@given(st.integers(0, HEIGHT - 1), st.integers(0, WIDTH - 1), st.integers(0, 2))
+def test_what_goes_on_is_looked_at_to_the_last_pixel(y, x, channel):
+    """One pixel that does not scroll along, nor with its window, is told of."""
+    page = pixels(HEIGHT + 40, WIDTH, 5)
+    for hints in ((), (Move(Rect(0, 0, WIDTH, HEIGHT - 10), 0, -10),)):
+        framebuffer = Framebuffer(WIDTH, HEIGHT)
+        for top in (0, 10, 20, 30):
+            old, new = framebuffer.pixels.copy(), page[top:top + HEIGHT].copy()
+            new[y, x, channel] ^= 1 if top == 30 else 0
+            change = framebuffer.update([(framebuffer.bounds, new)], hints if top else ())
+            assert (applied(old, change, new)[..., :3] == new[..., :3]).all()
+        assert change.moves
+
+
+def test_a_look_at_nothing_new_does_not_end_a_scroll():
+    page = pixels(HEIGHT + 40, WIDTH, 5)
+    framebuffer = Framebuffer(WIDTH, HEIGHT)
+    for top in (0, 10, 10, 10, 13):
+        change = framebuffer.update([(framebuffer.bounds, page[top:top + HEIGHT])])
+    assert [move.dy for move in change.moves] == [-3]
+    for top in (16, 16, 19):
+        change = framebuffer.update([(framebuffer.bounds, page[top:top + HEIGHT])])
+        assert [move.dy for move in change.moves] == ([-3] if change.region else [])
+
+
 def test_what_is_drawn_over_and_over_lies_exactly_among_the_rest():
     framebuffer = Framebuffer(400, 300)
     film, clock = Rect(20, 10, 320, 240), Rect(300, 200, 80, 60)

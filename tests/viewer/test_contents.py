@@ -11,7 +11,7 @@ from kasmd.rfb.numbers import Encoding
 from kasmd.screen.geometry import Rect
 from kasmd.screen.pixels import BGRX
 from kasmd.screen.region import Region
-from kasmd.viewer.contents import Contents, rows_of
+from kasmd.viewer.contents import Contents, next_of, smallest_of
 from kasmd.viewer.motion import Motion
 from kasmd.viewer.quality import Rules
 from kasmd.viewer.sharing import Encodings
@@ -42,19 +42,19 @@ def send(contents: Contents, display: Display, pieces: list[Piece]) -> int:
 
 @given(st.lists(RECTS, min_size=1, max_size=8), st.integers(1, 20_000))
 def test_parts_in_turn_are_the_whole(rects: list[Rect], most: int) -> None:
-    left, row, parts = Region(rects), 0, 0
+    left, place, parts = Region(rects), (0, 0), 0
     while left:
-        part, row = rows_of(left, row, most)
+        part, place = next_of(left, place, most)
         assert part and not part.subtract(left)
         assert part.area <= most + 100 * max(rect.width for rect in left.rects)
         left, parts = left.subtract(part), parts + 1
-    assert parts <= 2 + sum(rect.height for rect in rects)
+    assert parts <= 2 + sum(rect.height * -(-rect.width // 16) for rect in rects)
 
 
 def test_what_changes_all_the_time_leaves_no_part_out() -> None:
-    region, row, seen = Region([ALL]), 0, Region()
+    region, place, seen = Region([ALL]), (0, 0), Region()
     for _ in range(10):
-        part, row = rows_of(region, row, ALL.area // 8)
+        part, place = next_of(region, place, ALL.area // 8)
         seen = seen.union(part)
     assert seen == region
 
@@ -103,6 +103,34 @@ def test_nothing_is_refined_while_much_moves_and_letters_do_not_hinder() -> None
     contents.changed(letter, (), False, 0.6)
     send(contents, display, contents.plan(contents.owed.region, None, 0.0, 0.6))
     assert contents.due(0.6) and contents.refining(ALL, None, 0.0, 0.6)
+
+
+def test_small_news_goes_before_the_rest_and_the_rest_is_not_forgotten() -> None:
+    display, key = Display(ALL.width, ALL.height), Rect(600, 440, 20, 20)
+    contents = contents_for(Capabilities(preferred=Encoding.TIGHT, last_rect=True))
+    display.noise(ALL, 1)
+    send(contents, display, contents.plan(Region([ALL]), None, 0.0, 0.0))
+    contents.everything(ALL.width, ALL.height)
+    contents.changed(Region([key]), (), False, 0.0)
+    planned = []
+    for number in range(4):
+        pieces = contents.plan(contents.owed.region, 10_000, 250e3, 0.0)
+        planned.append(Region(piece.rect for piece in pieces))
+        send(contents, display, pieces)
+        contents.changed(Region([key]), (), False, 0.0)
+    assert planned[0] == planned[2] == Region([key])
+    for part in planned[1], planned[3]:
+        assert not Region([key]).subtract(part) and part.area > 2 * key.area
+    contents.plan(contents.owed.region, 10_000, 250e3, 0.0)
+    contents.changed(Region([ALL._replace(height=100)]), (), False, 0.0)
+    old = Region(piece.rect for piece in contents.plan(contents.owed.region, 10_000, 250e3, 0.0))
+    assert Region([key]).subtract(old), "what is no news waits its turn"
+
+
+def test_of_news_the_smallest_goes_first() -> None:
+    rects = [Rect(0, 0, 30, 30), Rect(0, 100, 10, 10), Rect(0, 200, 20, 20)]
+    assert smallest_of(Region(rects), 600) == Region(rects[1:])
+    assert smallest_of(Region(rects), 99) == Region()
 
 
 def test_small_changes_go_before_a_film_that_takes_long() -> None:

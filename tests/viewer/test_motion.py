@@ -78,6 +78,15 @@ def test_the_rest_of_the_screen_may_change_beside_a_film(desktop: Desktop) -> No
     assert desktop.play(1, 30, FILM) == FILM
 
 
+def test_what_changes_between_its_pictures_ends_no_film(desktop: Desktop) -> None:
+    assert desktop.play(2, 30, FILM) == FILM
+    for _ in range(120):
+        for rect in (Rect(900, 600, 80, 80), FILM):
+            desktop.change([rect])
+            desktop.clock.advance(1 / 60)
+    assert desktop.motion.film == FILM
+
+
 def test_a_film_ends_when_it_stands(desktop: Desktop) -> None:
     assert desktop.play(2, 30, FILM) == FILM
     assert desktop.play(0.2, 10, CURSOR) == FILM
@@ -105,3 +114,8 @@ def test_another_size_is_another_desktop(desktop: Desktop) -> None:
     assert desktop.play(2, 30, FILM) == FILM
     desktop.motion.changed(Identity(1, 0), (640, 480), Region([Rect(0, 0, 640, 480)]))
     assert desktop.motion.film is None
+
+
+def test_the_last_line_of_a_text_that_scrolls_is_none(desktop: Desktop) -> None:
+    """It touches two rows of cells, which are large enough together."""
+    assert desktop.play(3.0, 20, Rect(100, 692, 760, 16)) is None

@@ -8,7 +8,7 @@ from typing import Callable, NamedTuple, Optional
 import pytest
 from twisted.internet.task import Clock
 
-from kasmd.viewer.pacing import FLOOR, INITIAL, PROBE_AFTER, SPAN, Pacing
+from kasmd.viewer.pacing import FLOOR, INITIAL, PROBE_AFTER, SMALLEST, SPAN, Pacing
 from tests.viewer.link import STEP, Link, percentile
 
 #: A frame where nothing is in the way, the smallest it can be made, and frames a second.
@@ -182,6 +182,37 @@ def test_an_echo_that_is_overdue_stops_all() -> None:
     pacing.sent(20_000, 10.0, 10.0)
     assert pacing.wait(10.05) == 0
     assert pacing.wait(10.2) == inf
+
+
+def test_an_echo_that_is_overdue_stops_all_before_the_rate_is_known() -> None:
+    pacing = Pacing()
+    pacing.sent(0, 0.0, 0.0)
+    pacing.sent(10_000, 0.0, 0.0)
+    pacing.echoed(0.1)
+    assert pacing.wait(0.12) == 0
+    assert pacing.wait(0.2) == inf
+    pacing.echoed(1.5)
+    assert pacing.wait(1.5) == 0
+
+
+def test_an_update_is_as_long_as_the_link_bears() -> None:
+    pacing = Pacing()
+    assert pacing.longest is None, "one who does not echo is paced by what he asks for"
+    pacing.sent(0, 0.0, 0.0)
+    assert pacing.longest == INITIAL
+    pacing.echoed(0.002)
+    assert pacing.longest is None, "he is near"
+    pacing = Pacing()
+    for number in range(20):
+        pacing.sent(0, number, number)
+        pacing.echoed(number + 0.1)
+        assert number or pacing.longest == INITIAL
+        pacing.sent(20_000, number + 0.2, number + 0.2)
+        pacing.echoed(number + 0.38)
+    assert pacing.longest is not None and pacing.budget is not None
+    assert 8_000 < pacing.budget < 12_000 and pacing.longest == 3 * pacing.budget
+    pacing.cap.most = 100
+    assert pacing.budget == SMALLEST
 
 
 def test_the_trip_is_asked_for_where_it_is_not_known() -> None:

@@ -300,8 +300,7 @@ class SharingTests(TestCase):
         scene = Scene()
         watchers = [scene.watch(*encodings) for _ in range(count)]
         for watcher in watchers:
-            watcher.request()
-        scene.tick(*watchers)
+            scene.settle(watcher)
         for seed in range(5):
             for watcher in watchers:
                 watcher.request(incremental=True)

@@ -40,7 +40,7 @@ def test_what_was_asked_for_while_nothing_hinders() -> None:
         way = quality.way(Kind.STILL, AREA, budget, FAST).parameters
         assert (way.jpeg_quality, way.subsampling) == (79, "444")
         way = quality.way(Kind.FILM, AREA, budget, FAST).parameters
-        assert (way.jpeg_quality, way.subsampling) == (84, "420")
+        assert (way.jpeg_quality, way.subsampling) == (80, "420")
 
 
 def test_less_over_a_thin_link_but_not_below_the_bound() -> None:
@@ -60,11 +60,11 @@ def test_kasms_client_names_its_bounds() -> None:
     quality = learned(NOVNC._replace(kasm=kasm))
     assert jpeg(quality, Kind.STILL, None) == 100
     assert jpeg(quality, Kind.STILL, 10) == 62
-    assert jpeg(quality, Kind.FILM, None) == 84
+    assert jpeg(quality, Kind.FILM, None) == 80
     quality = learned(NOVNC._replace(kasm=kasm._replace(prefer_bandwidth=True)))
-    assert jpeg(quality, Kind.FILM, None) == 64
+    assert jpeg(quality, Kind.FILM, None) == 63
     quality = learned(NOVNC._replace(kasm=kasm._replace(jpeg_video_quality=7)))
-    assert jpeg(quality, Kind.FILM, None) == 89
+    assert jpeg(quality, Kind.FILM, None) == 87
 
 
 @pytest.mark.parametrize("can", [
@@ -90,19 +90,28 @@ def test_nothing_is_lost_for_one_who_names_none_or_what_is_refined() -> None:
     assert not quality_for(none).refines and quality_for(NOVNC).refines
 
 
-def test_with_a_cap_nothing_is_taken_for_cheap() -> None:
-    lossless = Capabilities(preferred=Encoding.TIGHT, last_rect=True)
-    for can, bounded in ((lossless, True), (NOVNC, False)):
-        quality = quality_for(can)
-        way = quality.way(Kind.STILL, AREA, 40_000, THIN)
-        assert quality.pixels(Kind.STILL, way, 40_000) is None
-        assert quality.finest(way, 40_000) is None
-        quality.capped = True
-        assert quality.pixels(Kind.STILL, way, 40_000) == 10_000
-        assert (quality.finest(way, 40_000) == 40_000) is bounded
-        quality.learn(Kind.STILL, way, 10_000, 100)
-        most = quality.pixels(Kind.STILL, way, 40_000)
+def test_nothing_is_taken_for_cheap() -> None:
+    quality = quality_for(NOVNC)
+    for kind in Kind:
+        way = quality.way(kind, AREA, 40_000, THIN)
+        assert quality.pixels(kind, way, None) is None
+        if kind is Kind.FILM:
+            assert quality.pixels(kind, way, 40_000) is None
+            quality.capped = True
+        assert quality.pixels(kind, way, 40_000) == 10_000
+        quality.learn(kind, way, 10_000, 100)
+        most = quality.pixels(kind, way, 40_000)
         assert most is not None and most > 1_000_000
+
+
+def test_the_smallest_part_is_worth_its_tables() -> None:
+    for kind, most in ((Kind.STILL, 4096), (Kind.REFINED, 1024)):
+        quality = quality_for(NOVNC)
+        way = quality.way(kind, AREA, 100, THIN)
+        quality.learn(kind, way, most - 1, 1)
+        assert quality.pixels(kind, way, 100) == 4096, "it told something"
+        quality.learn(kind, way, most, 4 * most)
+        assert quality.pixels(kind, way, 100) == most
 
 
 def test_webp_where_the_link_is_thin_and_nothing_moves() -> None:

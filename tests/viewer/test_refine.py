@@ -11,7 +11,7 @@ from kasmd.screen.geometry import Move, Rect
 from kasmd.screen.region import Region
 from kasmd.viewer.refine import Refinement, is_lossy, rest
 
-HERE, THERE = Rect(0, 0, 64, 64), Rect(100, 0, 64, 64)
+HERE, THERE = Rect(0, 0, 64, 64), Rect(128, 0, 64, 64)
 HALF = rest(1 / 60) / 2
 
 
@@ -67,10 +67,18 @@ def test_what_was_sent_without_loss_is_done() -> None:
     assert not refinement
 
 
+def test_small_losses_are_few() -> None:
+    refinement = Refinement()
+    for x in range(10, 54, 4):
+        refinement.sent([Rect(x, 70, 3, 20)], [Rect(x, 70, 3, 20)])
+    refinement.ripen(0, HALF)
+    assert ripe(refinement, 1.0).rects == (Rect(0, 64, 64, 32),)
+
+
 def test_losses_move_with_their_pixels() -> None:
     refinement = Refinement()
     refinement.sent([HERE], [HERE])
-    refinement.changed(Region(), [Move(THERE, 100, 0)])
+    refinement.changed(Region(), [Move(THERE, 128, 0)])
     refinement.ripen(0, HALF)
     assert ripe(refinement, 1.0) == Region([HERE, THERE])
     refinement.changed(Region(), [Move(HERE, 0, -300)])

@@ -26,7 +26,7 @@ from kasmd.viewer.motion import Motion
 from kasmd.viewer.streaming import ASIDE, RESTS_AFTER, Area, Streaming, areas_of
 from kasmd.viewer.streams import KEPT, MAX_STREAMS, Kind, Streams
 from kasmd.viewer.worker import InlineWorker
-from tests.viewer.scene import RIGHTS, Scene, Watcher
+from tests.viewer.scene import RIGHTS, Display, Scene, Watcher
 
 Wire = numbers.Encoding
 QUALITY = -26
@@ -456,6 +456,47 @@ class PrepareTests(TestCase):
         self.assertEqual((len(new.rectangles), new.shown), (1, [screen.rects[0]]))
         self.assertEqual(streaming.take(screen).rectangles, [])
         streaming.close()
+
+
+class ThinTests(TestCase):
+    """A link on which a picture takes a while: the left screen of two is a stream."""
+
+    STREAM, BESIDE = Rect(0, 0, 64, 48), Rect(70, 0, 20, 20)
+
+    def setUp(self) -> None:
+        self.display, self.clock, streams = Display(96, 48), Clock(), Streams()
+        streams.encodings = {Codec.H264: ENCODINGS[Codec.H264][-1]}
+        left = self.display.screens[0]._replace(width=self.STREAM.width)
+        self.streaming = Streaming(
+            streams, Motion(self.clock), self.display.snapshot, lambda: None, self.clock, [left]
+        )
+        self.addCleanup(self.streaming.close)
+        self.streaming.serve(Capabilities(kasm=KasmSettings(stream_mode=STREAM_MODE)), None)
+
+    def take(self, budget: Optional[int], *owed: Rect) -> tuple[int, bool]:
+        """Give how many pictures there are after a change, and whether images wait for them."""
+        self.display.noise(self.STREAM, round(self.clock.seconds() * 10))
+        self.streaming.changed(Region([self.STREAM]), ())
+        self.streaming.prepare(Region([self.STREAM]))
+        taken = self.streaming.take(Region(owed), budget)
+        self.clock.advance(0.1)
+        return len(taken.rectangles), bool(taken.held)
+
+    def test_what_changed_beside_a_long_picture_goes_first_every_other_time(self) -> None:
+        both = self.STREAM, self.BESIDE
+        self.assertEqual([self.take(None, *both) for _ in range(2)], [(1, True)] * 2)
+        self.assertEqual(
+            [self.take(200, *both) for _ in range(4)], [(0, True), (1, True)] * 2
+        )
+        self.assertEqual([self.take(200, self.STREAM) for _ in range(2)], [(1, True)] * 2)
+        self.assertEqual([self.take(1_000_000, *both) for _ in range(2)], [(1, True)] * 2)
+
+    def test_where_pictures_take_too_long_there_are_images_for_a_while(self) -> None:
+        self.assertEqual(self.take(None, self.STREAM), (1, True))
+        self.assertEqual(self.take(10, self.STREAM), (0, False))
+        self.assertEqual(self.take(None, self.STREAM), (0, False))
+        self.clock.advance(ASIDE)
+        self.assertTrue(self.take(20, self.STREAM)[1], "it is not tried again")
 
 
 class AreasTests(TestCase):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Optional
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kasmd.codec import choose
 from kasmd.codec.base import RAW, ZRLE, Parameters
@@ -16,7 +18,7 @@ from kasmd.screen.geometry import Rect
 from kasmd.screen.pixels import BGRX
 from kasmd.screen.region import Region
 from kasmd.viewer.sharing import Encodings
-from kasmd.viewer.update import Piece, Slice, Update
+from kasmd.viewer.update import Piece, Slice, Update, halved
 
 ALL = Rect(0, 0, 320, 240)
 RAW_PIXELS = Parameters(RAW)
@@ -85,12 +87,34 @@ def test_it_is_cut_where_it_can_be() -> None:
     assert shown
 
 
-def test_what_goes_alone_has_a_slice_of_its_own() -> None:
-    pieces = [Piece(Rect(x, 0, 10, 10), RAW_PIXELS, alone=True) for x in (0, 20, 40)]
-    update, display = Update(b"", pieces, True, Encodings(), None), MemoryDisplay(320, 240)
-    for piece in pieces:
-        _, shown, _ = update.next_slice(display.snapshot)
-        assert shown == [piece.rect]
+def test_slices_are_as_small_as_they_should_be() -> None:
+    display, shown = MemoryDisplay(320, 240), []
+    many = Region(Rect(x, y, 20, 20) for x in range(0, 320, 40) for y in range(0, 240, 40))
+    for region in (Region([ALL]), many):
+        update, shown = update_of(region=region), []
+        while not update.done:
+            data, rects, _ = update.next_slice(display.snapshot, 8000)
+            assert len(data) <= 8000
+            shown += rects
+        assert Region(shown) == region
+    first, *_ = update_of().next_slice(display.snapshot, 10)
+    assert 2000 < len(first) <= 4 * 1024 + 12 + len(HEAD), "no fewer pixels than that"
+
+
+def test_what_continues_a_stream_or_was_counted_goes_as_it_is() -> None:
+    display = MemoryDisplay(320, 240)
+    for arguments in ((Parameters(ZRLE), True), (RAW_PIXELS, False)):
+        whole, _, _ = update_of(*arguments).next_slice(display.snapshot)
+        same, _, _ = update_of(*arguments).next_slice(display.snapshot, 10)
+        assert len(whole) == len(same)
+
+
+@given(st.builds(Rect, *[st.integers(0, 99)] * 2, *[st.integers(1, 300)] * 2),
+       st.integers(1, 9999))
+def test_halves_are_the_whole(rect: Rect, most: int) -> None:
+    parts = halved(rect, most)
+    assert parts[0].area <= most and Region(parts) == Region([rect])
+    assert sum(part.area for part in parts) == rect.area
 
 
 def test_without_the_right_it_ends_where_it_is() -> None:
