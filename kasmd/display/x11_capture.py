@@ -23,7 +23,7 @@ from kasmd.display.x11_server import Server
 from kasmd.display.x11_shm import Segment
 from kasmd.errors import DisplayLost
 from kasmd.screen.geometry import Rect, bounding
-from kasmd.screen.region import Region
+from kasmd.screen.region import EMPTY, Region
 
 #: More rectangles than this cost more to ask for than the pixels between them.
 MAX_RECTS = 64
@@ -167,6 +167,7 @@ class Capture:
         """Hear a DamageNotify.
 
         One from before the damage was taken last tells nothing new: its pixels are read.
+        One of no pixels comes when windows are arranged.
         """
         ago = self._taken_by - event.unpacker.cdata.full_sequence
         if not 0 < ago < 1 << 31:
@@ -239,6 +240,8 @@ class Capture:
             region = Region([screen])
             if stale:
                 self._forget_damage(screen)
+            elif box.intersection(screen) is None:
+                region = EMPTY
             else:
                 region = region.intersect(await self._take_damage(box))
             if region:

@@ -206,7 +206,7 @@ class Framebuffer:
         moves = self._hinted(region, news, hints)
         if not moves:
             moves = self._moves(region, news)
-            self._scroll = (news[0][0], moves[0].dy) if moves else None
+            self._scroll = (news[0][0], moves[0].dy) if moves and len(news) == 1 else None
         return Change(region.subtract(Region(move.target for move in moves)), moves)
 
     def _differences(self, news: News, moves: Sequence[Move] = ()) -> Region:

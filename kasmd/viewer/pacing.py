@@ -53,6 +53,9 @@ LIGHT = 1500
 #: Of light updates so many bytes, in so many seconds, leave without asking for an echo.
 UNASKED_BYTES = 4096
 UNASKED_TIME = 0.5
+#: One so near, in seconds, is asked no more often than this: an echo costs as much as
+#: a light update, and tells nothing new.
+BESIDE, BESIDE_TIME = 0.005, 0.1
 #: Shorter times cannot be told from none.
 _INSTANT = 1e-5
 
@@ -139,6 +142,8 @@ class Pacing:
 
     def wants_echo(self, size: int, now: float) -> bool:
         """Tell whether a fence is worth it behind so many bytes: letters typed need none."""
+        if 0 < self.round_trip < BESIDE and now - self._asked_at < BESIDE_TIME:
+            return False
         return (
             size > LIGHT
             or self._unasked + size > UNASKED_BYTES

@@ -256,6 +256,20 @@ class X11DisplayTests(TestCase):
         capture.consider()
         self.assertEqual(await read.get(), [second])
 
+    async def test_an_event_of_no_pixels_takes_no_damage(self) -> None:
+        """One comes when windows are arranged; what is drawn beside it is read all the same."""
+        capture, read, connection = await self.reading()
+        told: DeferredQueue[Any] = DeferredQueue()
+        connection.on_event = told.put
+        drawn = Rect(10, 10, 40, 30)
+        self.painter.fill(drawn, 0x112233)
+        event = await told.get()
+        capture.damaged(Rect(90, 90, 0, 0))
+        capture.consider()
+        capture.notified(event)
+        capture.consider()
+        self.assertEqual(await read.get(), [drawn])
+
     async def reading(self) -> tuple[Capture, DeferredQueue[list[Rect]], XConnection]:
         """Give a capture of our own, the rectangles that it reads, and its connection."""
         xcb, server = await open_connection(
