@@ -186,13 +186,14 @@ class Receiving:
             self._waiting.clear()
             written = self._worker.do(self._arriving.write, data)
             written.addCallback(self._written).addErrback(self._end)
-        elif self._whole:
+        elif self._whole and not self._received.called:
             self._timer.cancel()
             self._received.callback(self._size)
 
     def _written(self, _: None) -> None:
         self._writing = False
         if self._ended is None:
+            # This may bring the rest at once, and its end.
             self._request.resume_body()
             self._write()
 

@@ -229,6 +229,8 @@ class Body:
         self.grant = grant
         self.finished: Deferred[None] = Deferred()
         self.reader: Optional[Receiving] = None
+        #: What comes as soon as more is read.
+        self.rest: Callable[[], None] = lambda: None
 
     def notifyFinish(self) -> Deferred[None]:
         return self.finished
@@ -241,6 +243,7 @@ class Body:
 
     def resume_body(self) -> None:
         self.paused = False
+        self.rest()
 
 
 class Disk:
@@ -305,6 +308,15 @@ class ReceivingTests(SynchronousTestCase):
         self.disk.turn()
         self.assertEqual(self.successResultOf(self.received), MAX_WAITING + 2)
         self.assertEqual(len(self.file.content), MAX_WAITING + 2)
+
+    def test_the_end_that_comes_as_soon_as_more_is_read(self) -> None:
+        self.body.rest = self.receiving.body_ended
+        self.receiving.body_received(b"1")
+        self.disk.turn()
+        self.assertEqual(self.successResultOf(self.received), 1)
+        finishing = Deferred.fromCoroutine(self.receiving.finish())
+        self.disk.turn()
+        self.assertEqual(self.successResultOf(finishing), "a")
 
     def test_another_right_changes_nothing(self) -> None:
         self.take(Right.POINTER)
