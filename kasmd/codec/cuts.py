@@ -14,7 +14,7 @@ from kasmd.screen.geometry import Rect
 #: Lines of pixels of one colour that part what is on their sides; lines of text do not.
 BROAD = 16
 #: Rectangles at most; a picture that falls into more is left whole.
-MOST = 64
+MOST = 256
 #: What has no more pixels is not cut.
 _SMALL = 1 << 13
 
