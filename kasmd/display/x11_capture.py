@@ -167,7 +167,6 @@ class Capture:
         """Hear a DamageNotify.
 
         One from before the damage was taken last tells nothing new: its pixels are read.
-        One of no pixels comes when windows are arranged.
         """
         ago = self._taken_by - event.unpacker.cdata.full_sequence
         if not 0 < ago < 1 << 31:
@@ -241,6 +240,8 @@ class Capture:
             if stale:
                 self._forget_damage(screen)
             elif box.intersection(screen) is None:
+                # An event of no pixels comes when windows are arranged.  To take its
+                # damage would make older events look read, and nothing is read here.
                 region = EMPTY
             else:
                 region = region.intersect(await self._take_damage(box))
