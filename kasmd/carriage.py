@@ -28,8 +28,8 @@ from kasmd.http.headers import parse_origin
 from kasmd.http.proxies import Proxies
 from kasmd.http.server import Limits, Present, Respond
 from kasmd.http.tls import CertificateFiles
-from kasmd.metrics import EDGE_FACE, Sample, of_edge, of_face
 from kasmd.permission.leases import Leases
+from kasmd.samples import EDGE_FACE, Sample, of_edge, of_face
 
 #: Seconds that websockets have to hear that the daemon stops.
 FAREWELL_SECONDS = 1.5
@@ -72,7 +72,7 @@ class Carriage:
         )
 
     def samples(self, leases: Optional[Leases] = None) -> Iterator[Sample]:
-        """Tell what was counted; a `kasmd.metrics.Source`."""
+        """Tell what was counted; a `kasmd.samples.Source`."""
         face = EDGE_FACE + self._edge.name
         yield from of_face(face, self.counts)()
         yield from of_edge(face, self.pool, self.splices, self.relay, leases)()

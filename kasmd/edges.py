@@ -15,13 +15,14 @@ from kasmd.config.addresses import Trusting
 from kasmd.config.edges import AGENT, DIRECT, Edge
 from kasmd.config.sessions import read_sessions
 from kasmd.edge.agent import AgentHop
+from kasmd.edge.asking import Forward
 from kasmd.edge.deciding import give_leave
 from kasmd.edge.directory import Directory
 from kasmd.edge.kasm import ControlPlane
 from kasmd.edge.kasm import Timing as AskTiming
 from kasmd.edge.pool import Pool
 from kasmd.edge.revocations import Revocations
-from kasmd.edge.site import Door, EdgeSite, Forward, healthy, make_direct
+from kasmd.edge.site import Door, EdgeSite, healthy, make_direct
 from kasmd.edge.webapp import WebappHop
 from kasmd.http.body import STREAM
 from kasmd.http.cookies import SessionCookie
@@ -32,12 +33,13 @@ from kasmd.http.tls import CertificateFiles
 from kasmd.identity import Identity, Punctual
 from kasmd.interfaces import IWorker
 from kasmd.log.output import level
-from kasmd.metrics import Metrics, Source
+from kasmd.metrics import Metrics
 from kasmd.permission.keyfile import KeyFile
 from kasmd.permission.leases import Leases
 from kasmd.permission.shares import SessionRegistry
 from kasmd.permission.tickets import AGENT_HOP, Tickets
 from kasmd.processes import Workers
+from kasmd.samples import Source
 from kasmd.startup import Listening
 from kasmd.web.entrance import Entrance
 from kasmd.web.site import PAGE, content_policy, frame_ancestors, parse_origins

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Mapping, NamedTuple, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Mapping, NamedTuple, Optional, Sequence
 
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
 from kasmd.rights import Right
-from kasmd.screen.cursor import Cursor
-from kasmd.screen.framebuffer import Snapshot
-from kasmd.screen.geometry import Move, Rect, Screen
-from kasmd.screen.region import Region
+
+if TYPE_CHECKING:
+    # Whoever has nothing to do with pictures need not load numpy.
+    from kasmd.screen.cursor import Cursor
+    from kasmd.screen.framebuffer import Snapshot
+    from kasmd.screen.geometry import Move, Rect, Screen
+    from kasmd.screen.region import Region
 
 #: MIME type to content; ``text/plain`` is UTF-8 with LF line ends.
 ClipboardContent = Mapping[str, bytes]

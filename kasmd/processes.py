@@ -18,7 +18,7 @@ from kasmd.edge.messages import Counted, Level, Logged
 from kasmd.http.server import HttpFactory
 from kasmd.log.output import level
 from kasmd.log.retold import retell
-from kasmd.metrics import FAMILIES, GaugeMetricFamily, Sample, Source
+from kasmd.samples import FAMILIES, Kind, Sample, Source
 from kasmd.worker import LISTENING, WIRE, adopt
 
 _COMMAND = (sys.executable, "-m", "kasmd.worker")
@@ -123,11 +123,11 @@ class Workers(Service):
     def keep(self, samples: Sequence[Sample]) -> None:
         """Go on counting what a process counted that is gone."""
         for family, labels, value in samples:
-            if family.kind is not GaugeMetricFamily:
+            if family.kind is Kind.COUNTER:
                 _add(self._past, family.name, labels, value)
 
     def samples(self) -> Iterator[Sample]:
-        """Tell what all of them counted together; a `kasmd.metrics.Source`."""
+        """Tell what all of them counted together; a `kasmd.samples.Source`."""
         total = self._past.copy()
         for source in (self._counted(), *(each.counted for each in self._processes)):
             for family, labels, value in source:

@@ -36,11 +36,12 @@ from kasmd.identity import Identity, compose_identity
 from kasmd.interfaces import IDisplay, ISeat, IViewerTransport, Principal
 from kasmd.log.daemon import LoggedService
 from kasmd.log.output import set_level
-from kasmd.metrics import DESKTOP_FACE, Metrics, of_desktop, of_face, of_lockout
+from kasmd.metrics import Metrics
 from kasmd.permission.keyfile import KeyFile
 from kasmd.permission.prevention import Prevention
 from kasmd.permission.seat import Hold, Seat
 from kasmd.permission.tickets import DESKTOP_HOP, Tickets
+from kasmd.samples import DESKTOP_FACE, of_desktop, of_face, of_lockout
 from kasmd.settings import compose_settings, rules_of, wire_limits
 from kasmd.startup import (
     Ending,

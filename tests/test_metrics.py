@@ -9,15 +9,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Mapping, NamedTuple
 
-from prometheus_client.core import CounterMetricFamily
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThread
 
 from kasmd.edge.faults import LIMITS as edge_limits
 from kasmd.http.counts import LIMITS as http_limits
 from kasmd.http.counts import Counts
-from kasmd.metrics import FAMILIES, Metrics, of_desktop, of_face
+from kasmd.metrics import Metrics
 from kasmd.permission.kasmpasswd import hash_password
+from kasmd.samples import FAMILIES, Kind, of_desktop, of_face
 from kasmd.viewer.roster import Roster
 from kasmd.viewer.totals import LIMITS as viewer_limits
 from kasmd.viewer.totals import Totals
@@ -226,7 +226,7 @@ def test_operators_are_told_of_every_name() -> None:
     text = DOCUMENT.read_text()
     names = {*http_limits, *edge_limits, *viewer_limits, "dead_seconds"}
     for family in FAMILIES:
-        names.add(family.name + ("_total" if family.kind is CounterMetricFamily else ""))
+        names.add(family.name + ("_total" if family.kind is Kind.COUNTER else ""))
     assert [name for name in sorted(names) if f"``{name}``" not in text] == []
 
 

@@ -28,6 +28,7 @@ TOGETHER = {
     "edge/test_relay": {"edge/passage"},
     "edge/test_webapp": {"edge/kasm"},
     "contracts/test_display": {"display/recorder"},
+    "test_metrics": {"samples"},
     "test_processes": {"worker"},
     "test_tap": {"identity"},
     "viewer/test_protocol": {"viewer/surroundings"},

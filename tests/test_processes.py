@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import socket
+import subprocess
+import sys
 
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
@@ -11,8 +13,8 @@ from twisted.trial.unittest import TestCase
 from kasmd.carriage import Terms
 from kasmd.config.edges import Edge
 from kasmd.http.server import HttpFactory, Limits
-from kasmd.metrics import CONNECTIONS, REQUESTS, Sample
 from kasmd.processes import Workers
+from kasmd.samples import CONNECTIONS, REQUESTS, Sample
 from tests.test_edges import DESK, EDGES, EdgeCase
 from tests.test_startup import logged
 from tests.web.owner import basic
@@ -41,6 +43,16 @@ class SharedTests(EdgeCase):
         self.assertTrue(long.startswith(b"HTTP/1.1 414 "), long)
         for path in ("/__healthcheck", "/checkvalid"):
             self.assertTrue((await self.ask(front, path)).startswith(b"HTTP/1.1 200 "))
+
+
+#: What a process does not need that only carries: pictures, passwords, Prometheus.
+UNNEEDED = {"PIL", "jwt", "numpy", "passlib", "prometheus_client", "ruamel", "simplejpeg"}
+
+
+def test_a_process_loads_what_it_needs() -> None:
+    command = "import sys, kasmd.worker; print(*sys.modules)"
+    loaded = subprocess.check_output([sys.executable, "-c", command], text=True).split()
+    assert not UNNEEDED & {module.partition(".")[0] for module in loaded}
 
 
 def told(connections: int, requests: int) -> list[Sample]:

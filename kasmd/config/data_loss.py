@@ -8,16 +8,15 @@ from typing import Iterator, Optional
 from kasmd.config.kinds import (
     boolean,
     choice,
-    edge,
     either,
     integer,
     mime_types,
     numbers,
     optional,
     path,
-    template,
     timezone,
 )
+from kasmd.config.pictures import edge, template
 from kasmd.config.schema import option, section
 from kasmd.permission.dlp import Edge
 

@@ -13,9 +13,6 @@ from typing import Callable, Mapping, Optional, TypeVar, Union
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from kasmd.codec.video import Codec
-from kasmd.permission.dlp import Edge
-from kasmd.permission.watermark import MAX_TEXT
 from kasmd.ranges import line_of_text
 
 #: A scalar's text, or a list of them.
@@ -32,9 +29,6 @@ class Unsaid(ValueError):
 #: Bytes of a file with a password or a token.
 SECRET_LIMIT = 4096
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
-_CODECS = {
-    "h264": Codec.H264, "avc": Codec.H264, "h265": Codec.HEVC, "hevc": Codec.HEVC, "av1": Codec.AV1,
-}
 _BOOLEANS = {"true": True, "false": False}
 _ALMOST_BOOLEANS = {"yes", "no", "on", "off", "y", "n"}
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -73,14 +67,6 @@ def secret_file(raw: Raw) -> str:
         raise Unsaid(f"{name} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise Unsaid(f"{name} is not UTF-8") from None
-
-
-def template(raw: Raw) -> str:
-    """A line of text that is not longer than a watermark may be."""
-    line = text(raw)
-    if len(line) > MAX_TEXT:
-        raise ValueError(f"must be at most {MAX_TEXT} characters")
-    return line
 
 
 def boolean(raw: Raw) -> bool:
@@ -127,14 +113,6 @@ def percent(least: int, most: int) -> Kind[int]:
         return number(raw[:-1])
 
     return convert
-
-
-def edge(raw: Raw) -> Edge:
-    """A whole number of pixels or, with ``%``, of hundredths."""
-    match = re.fullmatch(r"(-?[0-9]{1,5})(%?)", raw) if isinstance(raw, str) else None
-    if match is None or (match[2] and abs(int(match[1])) > 100):
-        raise ValueError("must be a whole number of pixels, or a percentage")
-    return Edge(int(match[1]), bool(match[2]))
 
 
 def numbers(least: int, most: int, example: str) -> Kind[tuple[int, ...]]:
@@ -260,18 +238,6 @@ def origins(raw: Raw) -> tuple[str, ...]:
         if not _is_origin(item):
             raise ValueError(f"must be a list of https://host[:port], which {item!a} is not")
     return tuple(item.lower() for item in items)
-
-
-def codecs(raw: Raw) -> tuple[Codec, ...]:
-    """Kinds of video, as KasmVNC names them: ``h264,hevc_nvenc``, ``auto`` for all, ``none``."""
-    words = raw.split(",") if isinstance(raw, str) else raw
-    if words in (["auto"], ["none"]):
-        return tuple(Codec) if words == ["auto"] else ()
-    named = [_CODECS.get(re.sub(r"_(nvenc|vaapi)$", "", word)) for word in words]
-    found = tuple(codec for codec in Codec if codec in named)
-    if not found or None in named:
-        raise ValueError("must be auto, none, or some of h264, hevc, av1, with commas between")
-    return found
 
 
 def hosts(raw: Raw) -> tuple[str, ...]:

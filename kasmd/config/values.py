@@ -19,7 +19,6 @@ from kasmd.config.kinds import (
     address,
     boolean,
     choice,
-    codecs,
     command,
     either,
     framers,
@@ -36,6 +35,7 @@ from kasmd.config.kinds import (
     secret_file,
     text,
 )
+from kasmd.config.pictures import codecs
 from kasmd.config.schema import entries, option, section
 from kasmd.config.upstreams import QUALITY, place, quality
 from kasmd.display.layout import MAX_SCREENS

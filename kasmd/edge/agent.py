@@ -22,7 +22,7 @@ from kasmd.edge.paths import check_path
 from kasmd.errors import LoginRefused
 from kasmd.h1.fields import Field
 from kasmd.h1.head import ResponseHead
-from kasmd.http.guard import TICKET_FIELD as TICKET
+from kasmd.http.headers import TICKET_FIELD as TICKET
 from kasmd.http.server import Request
 from kasmd.interfaces import IGrant, Principal
 from kasmd.permission.leases import Leases

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, Optional, Protocol, Union
+from typing import Callable, NamedTuple, Optional, Protocol, Union
 
 from twisted.internet.defer import Deferred
 
 from kasmd.h1.fields import Field
-from kasmd.http.server import Request
+from kasmd.http.server import Answer, Request
 from kasmd.interfaces import IGrant, Principal
 from kasmd.trust import Trust
 
@@ -74,6 +74,8 @@ class Allowed(NamedTuple):
 
 #: At once where nobody has to be asked.
 Asked = Union[Allowed, Deferred[Allowed]]
+#: Carries an allowed request to its upstream, and the answer back.
+Forward = Callable[[Request, Allowed], Answer]
 
 
 class Authoriser(Protocol):

@@ -30,7 +30,7 @@ from kasmd.h1.fields import Fields
 from kasmd.h1.head import RequestHead
 from kasmd.http.body import KeptBody
 from kasmd.http.channel import Channel
-from kasmd.http.guard import TICKET_FIELD
+from kasmd.http.headers import TICKET_FIELD
 from kasmd.http.problems import Problem
 from kasmd.http.server import HttpFactory, Request, Response
 from kasmd.interfaces import IGrant

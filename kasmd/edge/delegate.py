@@ -15,12 +15,11 @@ from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from kasmd.edge.asking import Allowed
+from kasmd.edge.asking import Allowed, Forward
 from kasmd.edge.failures import FailurePage, refusal
 from kasmd.edge.leaves import Leaves
 from kasmd.edge.messages import Ask, Done, Ended, Given, Message, Said, Stale, Wire
 from kasmd.edge.paths import check_path
-from kasmd.edge.site import Forward
 from kasmd.errors import PermissionDenied
 from kasmd.http.body import STREAM, Room
 from kasmd.http.problems import Problem

@@ -13,7 +13,6 @@ from urllib.parse import quote
 
 from kasmd.edge.directory import Directory, Session
 from kasmd.errors import PermissionDenied
-from kasmd.http.guard import navigates
 from kasmd.http.server import Request, Response
 from kasmd.interfaces import IPermissionRegistry, Principal
 from kasmd.rights import FEATURES, Right
@@ -71,7 +70,7 @@ class Desktops:
 
     def show(self, request: Request) -> Response:
         """Give the page, or JSON to what is no browser."""
-        if not navigates(request):
+        if not request.navigates:
             return self.as_json(request)
         principal = _principal(request)
         listed = self.of(principal)

@@ -18,7 +18,8 @@ from kasmd.edge.failures import refusal
 from kasmd.edge.paths import Place, check_path, place_of
 from kasmd.errors import PermissionDenied
 from kasmd.h1.fields import Field
-from kasmd.http.guard import TICKET_FIELD, Guard
+from kasmd.http.guard import Guard
+from kasmd.http.headers import TICKET_FIELD
 from kasmd.http.problems import Problem
 from kasmd.http.server import Request
 from kasmd.rights import NOTHING, Right

@@ -8,7 +8,7 @@ from typing import Callable, NamedTuple, Optional, Sequence
 
 from kasmd.edge.asking import Allowed
 from kasmd.edge.messages import Given
-from kasmd.http.guard import TICKET_FIELD, navigates
+from kasmd.http.headers import TICKET_FIELD
 from kasmd.http.server import Request
 from kasmd.interfaces import Principal
 from kasmd.permission.grant import Grant
@@ -85,7 +85,7 @@ class Leaves:
         A browser that goes to a page is always asked for: it may be due a cookie.
         """
         leaves = self._by_proof.get(Proof.of(request))
-        if leaves is None or navigates(request):
+        if leaves is None or request.navigates:
             return None
         now = self._clock()
         for leave in leaves:

@@ -8,7 +8,7 @@ from typing import Any, Callable, NamedTuple, Optional, Sequence
 from twisted.internet.defer import maybeDeferred
 from twisted.python.failure import Failure
 
-from kasmd.edge.asking import Allowed, Authoriser
+from kasmd.edge.asking import Allowed, Authoriser, Forward
 from kasmd.edge.cors import Cors
 from kasmd.edge.desktops import Desktops
 from kasmd.edge.direct import DirectAuthoriser
@@ -23,9 +23,6 @@ from kasmd.http.server import Answer, Request, Response
 from kasmd.interfaces import IPermissionRegistry
 from kasmd.permission.shares import LOBBY
 from kasmd.rights import Right
-
-#: Carries an allowed request to its upstream, and the answer back.
-Forward = Callable[[Request, Allowed], Answer]
 
 _JSON = (b"Content-Type", b"application/json")
 _TEXT = (b"Content-Type", b"text/plain")

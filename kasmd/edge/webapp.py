@@ -18,7 +18,7 @@ from kasmd.edge.failures import refusal
 from kasmd.edge.kasm import Ask, ControlPlane, Question, Timing, Way
 from kasmd.h1.fields import Field, Fields
 from kasmd.h1.head import ResponseHead
-from kasmd.http.guard import TICKET_FIELD as TICKET
+from kasmd.http.headers import TICKET_FIELD as TICKET
 from kasmd.permission.leases import Leases
 from kasmd.permission.registry import EVERYTHING
 from kasmd.permission.tickets import Tickets

@@ -88,6 +88,15 @@ class Asked:
         """Whether the client waits to be asked for the body."""
         return b"expect" in self.fields and self.version != HTTP_1_0
 
+    @property
+    def navigates(self) -> bool:
+        """Whether a browser asks for a page, to show it."""
+        if self.method not in (b"GET", b"HEAD"):
+            return False
+        mode = self.value(b"Sec-Fetch-Mode")
+        html = any(b"text/html" in value for value in self.values(b"Accept"))
+        return html and mode in (b"navigate", b"")
+
     def check(self) -> None:
         """Raise a `Problem` for what no route would answer."""
         host = self.value(b"Host")

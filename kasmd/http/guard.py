@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from kasmd.errors import LockedOut, LoginRefused, ProtocolError, UnknownPrincipal
 from kasmd.http.cookies import SessionCookie
-from kasmd.http.headers import basic_credentials, bearer_token
+from kasmd.http.headers import TICKET_FIELD, basic_credentials, bearer_token
 from kasmd.http.problems import Headers, Problem
 from kasmd.http.proxies import is_loopback
 from kasmd.http.server import Request
@@ -30,8 +30,6 @@ _log = Logger(namespace="kasmd.http")
 
 CHALLENGE = (b"WWW-Authenticate", b'Basic realm="kasmd", charset="UTF-8"')
 BAD_TOKEN = (b"WWW-Authenticate", b'Bearer realm="kasmd", error="invalid_token"')
-#: The header of a ticket, by which another hop vouches for somebody.
-TICKET_FIELD = b"Kasmd-Ticket"
 #: Inside another site's page a password prompt would pass for that site's.
 _FRAMES = (b"iframe", b"frame", b"embed", b"object")
 
@@ -137,7 +135,7 @@ class Guard:
         except UnknownPrincipal:
             raise Problem(401, "This account is gone.", self._challenge(request)) from None
         request.principal = principal
-        if principal.kind == PASSWORD and navigates(request):
+        if principal.kind == PASSWORD and request.navigates:
             self._begin_session(principal, request)
         return request
 
@@ -157,22 +155,13 @@ class Guard:
         It is not inside a frame, nor when a page's session ended: the page says
         so itself.  What is no browser is always told what is wanted.
         """
-        navigating = navigates(request)
+        navigating = request.navigates
         if request.value(b"Sec-Fetch-Dest") in _FRAMES:
             return []
         if request.values(b"Sec-Fetch-Mode") or navigating:
             wanted = self._sessions is None or self._sessions.prompt
             return [CHALLENGE] if wanted and (navigating or not stale) else []
         return [CHALLENGE]
-
-
-def navigates(request: Request) -> bool:
-    """Tell whether a browser asks for a page, to show it."""
-    if request.method not in (b"GET", b"HEAD"):
-        return False
-    mode = request.value(b"Sec-Fetch-Mode")
-    html = any(b"text/html" in value for value in request.values(b"Accept"))
-    return html and mode in (b"navigate", b"")
 
 
 def refusal(failure: Failure, challenge: Headers) -> Problem:

@@ -19,6 +19,9 @@ MAX_HOST = 512
 #: A Range value of one range needs far less.
 MAX_RANGE = 128
 
+#: The header of a ticket, by which another hop vouches for somebody.
+TICKET_FIELD = b"Kasmd-Ticket"
+
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?\Z")
 _BASIC = re.compile(rb"basic +([A-Za-z0-9+/]*={0,2})\Z", re.IGNORECASE)

@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 
 from kasmd.errors import LoginRefused
 from kasmd.http.cookies import SessionCookie
-from kasmd.http.guard import Authenticates, Sessions, navigates, refusal
+from kasmd.http.guard import Authenticates, Sessions, refusal
 from kasmd.http.headers import Origin
 from kasmd.http.problems import Headers, Problem
 from kasmd.http.routes import PUBLIC, Route
@@ -105,7 +105,7 @@ class Entrance:
     def instead(self, failure: Failure, request: Request) -> Response:
         """Answer a page that was asked for without credentials with the log-in page."""
         problem = failure.value
-        if not isinstance(problem, Problem) or problem.status != 401 or not navigates(request):
+        if not isinstance(problem, Problem) or problem.status != 401 or not request.navigates:
             failure.raiseException()
         stale = bool(self._cookie.read(request))
         message = problem.detail if stale or request.values(b"Authorization") else ""

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kasmd.codec.video import Codec
 from kasmd.config import kinds
 
 EVERY = [
@@ -19,13 +18,10 @@ EVERY = [
     kinds.address,
     kinds.choice("a", "b"),
     kinds.either({"auto": 1}, kinds.integer(0, 9)),
-    kinds.codecs,
     kinds.command,
     kinds.program,
     kinds.headers,
     kinds.origins,
-    kinds.template,
-    kinds.edge,
     kinds.numbers(0, 9, "1,2"),
     kinds.timezone,
     kinds.mime_types,
@@ -77,22 +73,6 @@ def test_origins(raw: str) -> None:
 def test_what_is_no_origin(raw: str) -> None:
     with pytest.raises(ValueError, match="is not"):
         kinds.origins([raw])
-
-
-@pytest.mark.parametrize("raw,codecs", [
-    ("auto", tuple(Codec)),
-    ("none", ()),
-    ("av1,h264", (Codec.H264, Codec.AV1)),
-    ("avc,h265_nvenc,hevc_vaapi", (Codec.H264, Codec.HEVC)),
-])
-def test_codecs_are_kasmvncs(raw: str, codecs: tuple[Codec, ...]) -> None:
-    assert kinds.codecs(raw) == codecs
-
-
-@pytest.mark.parametrize("raw", ["", "auto,h264", "vp9", "h264, av1", "h264_qsv"])
-def test_what_is_no_codec(raw: str) -> None:
-    with pytest.raises(ValueError):
-        kinds.codecs(raw)
 
 
 @pytest.mark.parametrize("raw", ["10.0.0.0/8", "::1", ["192.0.2.1", "2001:db8::/32"], []])
