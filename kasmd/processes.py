@@ -6,20 +6,23 @@ import os
 import socket
 import sys
 from contextlib import contextmanager
-from typing import Any, Iterator, Optional, Sequence, Union
+from typing import Any, Iterator, Optional, Sequence
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList
+from twisted.logger import Logger
 
 from kasmd.carriage import Terms
 from kasmd.display.programs import Pace, Program, check_installed
-from kasmd.edge.deciding import Decider, Endings
-from kasmd.edge.messages import Counted, Level, Logged
+from kasmd.edge.deciding import Decider, Endings, Told
+from kasmd.edge.messages import Begun, Level, Logged
 from kasmd.http.server import HttpFactory
 from kasmd.log.output import level
 from kasmd.log.retold import retell
 from kasmd.samples import FAMILIES, Kind, Sample, Source
 from kasmd.worker import LISTENING, WIRE, adopt
+
+_log = Logger(namespace="kasmd.edge")
 
 _COMMAND = (sys.executable, "-m", "kasmd.worker")
 _FAMILIES = {family.name: family for family in FAMILIES}
@@ -50,9 +53,11 @@ class _Process:
         with theirs:
             yield {WIRE: theirs.fileno(), LISTENING: workers.listening.fileno()}
 
-    def _told(self, message: Union[Logged, Counted]) -> None:
+    def _told(self, message: Told) -> None:
         if isinstance(message, Logged):
             retell(self.program.pid, message.line)
+        elif isinstance(message, Begun):
+            _log.info("{name} accepts connections", name=self.program.name)
         elif self.program.pid is not None:
             # What one said that is gone is counted already.
             self.counted = [

@@ -17,7 +17,7 @@ from twisted.logger import globalLogBeginner
 
 from kasmd.carriage import Carriage, Terms
 from kasmd.edge.delegate import Delegate
-from kasmd.edge.messages import Begin, Counted, Level, Logged, Message, Wire
+from kasmd.edge.messages import Begin, Begun, Counted, Level, Logged, Message, Wire
 from kasmd.http.acceptor import Acceptor
 from kasmd.http.tls import CertificateFiles
 from kasmd.log.output import Observer, set_level
@@ -66,6 +66,7 @@ class Worker:
         face = carriage.face(delegate.respond, delegate.room, delegate.present, certificate)
         acceptor = Acceptor(reactor, self._listening, face)
         acceptor.startReading()
+        self.wire.send(Begun())
         gc.freeze()
         LoopingCall(self._look, delegate, carriage).start(BEAT, now=False)
         reactor.addSystemEventTrigger("before", "shutdown", acceptor.stopListening)

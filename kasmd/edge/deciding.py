@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from kasmd.edge.asking import Allowed
 from kasmd.edge.messages import (
     Ask,
+    Begun,
     Counted,
     Done,
     Ended,
@@ -38,6 +39,9 @@ from kasmd.permission.tickets import REUSE
 from kasmd.rights import NOTHING, Right
 
 _log = Logger(namespace="kasmd.edge")
+
+#: What a worker says of itself.
+Told = Union[Begun, Logged, Counted]
 
 #: Seconds in which a worker says that it closed what it must.
 HEARD_SECONDS = 0.9
@@ -167,7 +171,7 @@ class Decider:
         face: HttpFactory,
         lease: float,
         stuck: Callable[[], None],
-        told: Callable[[Union[Logged, Counted]], None],
+        told: Callable[[Told], None],
         endings: Endings,
     ) -> None:
         self.face = face
@@ -196,7 +200,7 @@ class Decider:
             self._ask(message)
         elif isinstance(message, Done):
             self._done(message.ident)
-        elif isinstance(message, (Logged, Counted)):
+        elif isinstance(message, (Begun, Logged, Counted)):
             self._told(message)
 
     def _ask(self, asked: Ask) -> None:

@@ -1,5 +1,6 @@
 """What the processes of one edge tell one another, over a private pair of sockets.
 
+    worker  -> Begun    it accepts connections
     worker  -> Ask      a request that it has no leave for
     decider -> Given    leave to pass, or
     decider -> Said     the very answer for the client
@@ -42,6 +43,10 @@ class Begin(NamedTuple):
     """The first message to a worker: what it is to do, as its program reads it."""
 
     terms: bytes
+
+
+class Begun(NamedTuple):
+    """Whoever connects is heard now."""
 
 
 class Ask(NamedTuple):
@@ -138,10 +143,10 @@ class Level(NamedTuple):
     level: int
 
 
-Message = Union[Begin, Ask, Said, Given, Ended, Stale, Done, Logged, Counted, Level]
+Message = Union[Begin, Begun, Ask, Said, Given, Ended, Stale, Done, Logged, Counted, Level]
 _KINDS: dict[str, Callable[..., Message]] = {
     kind.__name__: kind
-    for kind in (Begin, Ask, Said, Ended, Stale, Done, Logged, Counted, Level)
+    for kind in (Begin, Begun, Ask, Said, Ended, Stale, Done, Logged, Counted, Level)
 }
 _KINDS[Given.__name__] = Given.read
 

@@ -22,6 +22,8 @@ _ENTRY = """\
     listen: {listen}
     tls: {{plain_http: serve}}
 """
+#: An edge that others carry.
+_SHARED = r"- name: {name}\n(?:    .*\n)*    processes: (?:[2-9]|[0-9]{{2}})"
 _SESSION = """\
   - id: {ident}
     owner: {owner}
@@ -51,6 +53,7 @@ class EdgeDaemon(Daemon):
                  accounts: Optional[dict[str, str]] = None, host: Sequence[str] = ()) -> None:
         self.directory = folder / "sessions.yaml"
         self.folder = folder
+        self._edges = edges
         self.write_sessions(sessions)
         text = f"  enabled: false\nedge:\n{edges}{more}"
         super().__init__(folder, text, accounts=accounts, host=host)
@@ -63,9 +66,10 @@ class EdgeDaemon(Daemon):
         new.rename(self.directory)
 
     def port_of(self, name: str) -> int:
-        """Give the port of an edge, once it listens."""
+        """Give the port of an edge, once somebody is there."""
         port = int(self.wait_for(_EDGE.format(name=re.escape(name)))[1])
-        self.wait_for("starting up")
+        shared = re.search(_SHARED.format(name=re.escape(name)), self._edges)
+        self.wait_for(f"a process of edge {name} accepts" if shared else "starting up")
         return port
 
 

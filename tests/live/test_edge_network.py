@@ -72,8 +72,12 @@ def build(web: Host, agent: Host) -> None:
         other.ip("route", "add", "blackhole", lost)
 
 
-@pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+@pytest.fixture(scope="module", params=[1, 2], ids=["one", "two"])
+def network(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Network]:
+    """Have each hop in one process, and in two that are told what to do."""
+    processes = request.param
     folder = tmp_path_factory.mktemp("network")
     names = {NAME: PUBLIC}
     with Host(WEB, names) as web, Host(AGENT, names) as agent:
@@ -85,13 +89,15 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
         soon = "{connect: 1, answer: 5}"
         key = folder / "tickets"
         webapp = edge("webapp", "webapp", auth=f"{{address: 'http://127.0.0.1:{api.port}'}}",
-                      upstream="{unchecked: true}", timeouts=soon, ticket_key=key)
+                      upstream="{unchecked: true}", timeouts=soon, ticket_key=key,
+                      processes=processes)
         with api, desktop, EdgeDaemon(tmp_path_factory.mktemp("web"), webapp,
                                       host=web.command) as webapps:
             port = webapps.port_of("webapp")
             directory = tmp_path_factory.mktemp("agents")
             edges = "".join(
                 edge(name, "agent", f"{{interface: {AGENT}, port: 0}}", timeouts=soon,
+                     processes=processes,
                      auth=f"{{{where.format(api=api.port)}}}",
                      directory=directory / "sessions.yaml",
                      ticket_key=key if name == "ticket" else "")
