@@ -34,24 +34,35 @@ class EdgeScale:
 
     seconds: float
     sockets: int
+    #: Where two processes share them.
+    crowd: int
     #: Bytes each way.
     body: int
 
 
 #: As many websockets as one process has descriptors for, 10,000 at most; bodies of 4 GiB.
-FULL = EdgeScale(2.5, min(10_000, FILES // 2 - 100), 4 << 30)
-QUICK = EdgeScale(1.0, 1000, 256 << 20)
+FULL = EdgeScale(2.5, min(10_000, FILES // 2 - 100), min(12_000, FILES - 200), 4 << 30)
+QUICK = EdgeScale(1.0, 1000, 1000, 256 << 20)
 
 
 def idle(proxy: Proxy, scale: EdgeScale) -> Numbers:
     """Websockets on which nothing happens."""
+    return _idle(proxy, proxy.plain, scale.sockets)
+
+
+def crowd(proxy: Proxy, scale: EdgeScale) -> Numbers:
+    """As many as two processes have descriptors for, or more than enough."""
+    return _idle(proxy, proxy.shared, scale.crowd)
+
+
+def _idle(proxy: Proxy, port: int, sockets: int) -> Numbers:
     before = proxy.pss_kib()
     with ExitStack() as ending:
-        for _ in range(scale.sockets):
-            ending.enter_context(closing(_client(proxy, "idle"))).opened()
+        for _ in range(sockets):
+            client = Client(port, f"{_WEBSOCKETS}/idle", FIELDS)
+            ending.enter_context(closing(client)).opened()
         time.sleep(_SETTLE)
-        each = (proxy.pss_kib() - before) / scale.sockets
-    return {"sockets": scale.sockets, "kib_each": each}
+        return {"sockets": sockets, "kib_each": (proxy.pss_kib() - before) / sockets}
 
 
 def throughput(proxy: Proxy, scale: EdgeScale) -> Numbers:
@@ -135,6 +146,7 @@ def body(proxy: Proxy, scale: EdgeScale) -> Numbers:
 
 WORKLOADS: dict[str, Callable[[Proxy, EdgeScale], Numbers]] = {
     "idle": idle,
+    "crowd": crowd,
     "throughput": throughput,
     "message": message,
     "hops": hops,
@@ -146,6 +158,7 @@ _PROXIES = ("kasmd", "nginx", "haproxy")
 ONLY = {
     **dict.fromkeys(("idle", "opening", "body", "stalled"), _PROXIES),
     "hops": ("kasmd", "nginx"),
+    "crowd": ("kasmd",),
 }
 
 
@@ -190,6 +203,9 @@ ABOUT = About(
         Target("a message of 32 bytes and its answer: p50 added, us", _added, 40),
         Target("stalled reader: KiB", ours("stalled", "kib_each"), 512),
         Target("idle websocket: KiB", ours("idle", "kib_each"), 24),
+        Target("idle websockets in two processes", ours("crowd", "sockets"), 10_000,
+               at_least=True),
+        Target("idle websocket in two processes: KiB", ours("crowd", "kib_each"), 24),
         Target("two hops: requests/s", ours("hops", "requests_per_s"), 3000, at_least=True),
         Target("new websockets/s", ours("opening", "per_s"), 1500, at_least=True),
         Target("4 GiB each way: growth, MiB", ours("body", "growth_mib"), 8),
@@ -202,6 +218,7 @@ ABOUT = About(
         "hops": ("requests_per_s", "requests_per_cpu_s", "cpu"),
         "opening": ("per_s", "per_cpu_s", "cpu"),
         "idle": ("sockets", "kib_each"),
+        "crowd": ("sockets", "kib_each"),
         "stalled": ("kib_each",),
         "body": ("up_mb_per_s", "down_mb_per_s", "growth_mib"),
     },

@@ -1,7 +1,7 @@
 """The proxies that are compared, each before the same far side (`bench.edge_peers`, nginx).
 
-kasmd is one daemon with three edges: one that logs people in itself, and Kasm's
-two hops with a ticket between them.  Who asks, asks all of them alike.
+kasmd is one daemon with four edges: two that log people in themselves, one of which has two
+processes, and Kasm's two hops with a ticket between them.  Who asks, asks all of them alike.
 """
 
 from __future__ import annotations
@@ -56,6 +56,13 @@ edge:
     tls: {{plain_http: serve}}
     directory: {folder}/kept/sessions.yaml
     limits: {{connections_per_address: 0, body_bytes: 1099511627776}}
+  - name: shared
+    role: direct
+    listen: {{port: {shared}}}
+    processes: 2
+    tls: {{plain_http: serve}}
+    directory: {folder}/kept/sessions.yaml
+    limits: {{connections_per_address: 0}}
   - name: webapp
     role: webapp
     listen: {{port: {webapp}}}
@@ -155,6 +162,8 @@ class Proxy:
     hops: int = 0
     #: Where messages are answered, if that is not asked for by path.
     message: int = 0
+    #: What two processes share, whose descriptors are twice as many.
+    shared: int = 0
 
     def cpu_seconds(self) -> float:
         """Give the CPU time used so far by all its processes."""
@@ -177,7 +186,7 @@ class _Starter(Starter):
             "folder": self.folder, "pem": far.pem, "files": FILES, "session": SESSION,
             "connections": FILES // 2 - 100, "upstream": far.upstream, "far": far.http,
             "plain": free_port(), "tls": free_port(), "webapp": free_port(),
-            "agent": far.agent, **known,
+            "agent": far.agent, "shared": free_port(), **known,
         }  # fmt: skip
 
     def configured(self, template: str, filled: dict[str, object], *command: str) -> None:
@@ -205,10 +214,10 @@ def _kasmd(starter: _Starter) -> Proxy:
         (kept / name).chmod(0o600)
     twistd = str(Path(sys.executable).with_name("twistd"))
     starter.configured(_KASMD, ports, twistd, "-n", "--pidfile=", "kasmd", "--config")
-    plain = int(str(ports["plain"]))
-    return Proxy(
-        "kasmd", starter.far, starter.roots, plain, plain, hops=int(str(ports["webapp"]))
-    )
+    plain, hops, shared = (int(str(ports[name])) for name in ("plain", "webapp", "shared"))
+    starter.wait_for(lambda: starter.log.read_text().count("accepts connections") == 2 or None,
+                     "two processes")
+    return Proxy("kasmd", starter.far, starter.roots, plain, plain, hops, shared=shared)
 
 
 def _nginx(starter: _Starter) -> Proxy:
