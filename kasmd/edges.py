@@ -34,7 +34,7 @@ from kasmd.identity import Identity, Punctual
 from kasmd.interfaces import IWorker
 from kasmd.log.output import level
 from kasmd.metrics import Metrics
-from kasmd.permission.keyfile import KeyFile
+from kasmd.permission.keyfile import KeyFile, WatchedKeys
 from kasmd.permission.leases import Leases
 from kasmd.permission.shares import SessionRegistry
 from kasmd.permission.tickets import AGENT_HOP, Tickets
@@ -75,6 +75,7 @@ class Edges:
         self._metrics = metrics
         self._reactor = reactor
         self._daemon = daemon
+        self._keys: dict[str, KeyFile] = {}
         #: By their file, and by how certificates are known that it says nothing of.
         self._directories: dict[tuple[str, Trusting], Directory] = {}
 
@@ -115,6 +116,9 @@ class Edges:
         self._identity.accounts.when_changed(workers.stale)
         if edge.directory is not None:
             self._directory(edge).when_changed(workers.stale)
+        if edge.ticket_key is not None:
+            keys = WatchedKeys(self._reactor, self._key_file(edge.ticket_key), workers.stale)
+            keys.setServiceParent(self._daemon)
         workers.setServiceParent(self._daemon)
         Punctual(self._reactor, workers.look).setServiceParent(self._daemon)
 
@@ -181,14 +185,14 @@ class Edges:
         address, path = _auth(edge)
         return WebappHop(
             pool.ask, leases, self._reactor.seconds, address, edge.upstream.trust,
-            _ask_timing(edge), below, path, _tickets(edge),
+            _ask_timing(edge), below, path, self._tickets(edge),
         )
 
     def _agent(self, edge: Edge, pool: Pool, leases: Leases, below: bytes) -> ControlPlane:
         address, path = _auth(edge)
         return AgentHop(
             pool.ask, leases, self._reactor.seconds, address, self._directory(edge),
-            _ask_timing(edge), below, path, edge.auth.request_hosts, _tickets(edge),
+            _ask_timing(edge), below, path, edge.auth.request_hosts, self._tickets(edge),
         )
 
     def _directory(self, edge: Edge) -> Directory:
@@ -201,6 +205,17 @@ class Edges:
             directory.setServiceParent(self._daemon)
             self._directories[path, trusting] = directory
         return directory
+
+    def _tickets(self, edge: Edge) -> Optional[Tickets]:
+        if edge.ticket_key is None:
+            return None
+        return Tickets(self._key_file(edge.ticket_key), AGENT_HOP, time.time)
+
+    def _key_file(self, path: str) -> KeyFile:
+        keys = self._keys.get(path)
+        if keys is None:
+            keys = self._keys[path] = KeyFile(path)
+        return keys
 
     def _certificate(self, edge: Edge) -> CertificateFiles:
         if edge.tls.pem_certificate is None:
@@ -234,12 +249,6 @@ def _auth(edge: Edge) -> tuple[Any, bytes]:
     if upstream.tls is not None:
         upstream = upstream._replace(tls=edge.auth.trust)
     return upstream, (address.prefix + edge.auth_path).encode("ascii")
-
-
-def _tickets(edge: Edge) -> Optional[Tickets]:
-    if edge.ticket_key is None:
-        return None
-    return Tickets(KeyFile(edge.ticket_key), AGENT_HOP, time.time)
 
 
 def _ask_timing(edge: Edge) -> AskTiming:

@@ -7,12 +7,14 @@ import re
 import stat
 import time
 from secrets import token_hex
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
+from twisted.application.service import Service
 from twisted.logger import Logger
 
 from kasmd.errors import AccountsError
 from kasmd.permission import durable
+from kasmd.permission.watch import FileWatch
 
 _log = Logger(namespace="kasmd.permission")
 
@@ -63,14 +65,18 @@ class KeyFile:
 
     def keys(self) -> tuple[bytes, ...]:
         """Give the keys; the very same object as before unless the file was edited."""
-        now = self._clock()
-        if now - self._looked >= LOOK_INTERVAL:
-            self._looked = now
-            identity = self._look()
-            if identity != self._identity:
-                self._identity = identity
-                self._renew(identity)
+        if self._clock() - self._looked >= LOOK_INTERVAL:
+            self.look()
         return self._keys
+
+    def look(self) -> bool:
+        """Look at the file now; tell whether the keys are others than before."""
+        self._looked = self._clock()
+        before, identity = self._keys, self._look()
+        if identity != self._identity:
+            self._identity = identity
+            self._renew(identity)
+        return self._keys is not before
 
     def _look(self) -> _Identity:
         try:
@@ -89,3 +95,31 @@ class KeyFile:
         else:
             _log.info("{path} was read again: {count} keys", path=self.path,
                       count=len(self._keys))
+
+
+class WatchedKeys(Service):
+    """Looks at ``keys`` as soon as their file is edited, and says when they ``changed``.
+
+    For whoever remembers what was signed or believed by them.
+    """
+
+    def __init__(self, reactor: Any, keys: KeyFile, changed: Callable[[], None]) -> None:
+        self._keys = keys
+        self._changed = changed
+        self._watch = FileWatch(reactor, keys.path, self.look)
+
+    def startService(self) -> None:
+        """Watch from now on."""
+        super().startService()
+        self._watch.start()
+        self.look()
+
+    def stopService(self) -> None:
+        """Watch no longer."""
+        super().stopService()
+        self._watch.stop()
+
+    def look(self) -> None:
+        """Read the keys again if they were edited, and tell."""
+        if self._keys.look():
+            self._changed()

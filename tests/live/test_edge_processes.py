@@ -12,6 +12,8 @@ from typing import Callable, Iterator
 
 import pytest
 
+from kasmd.permission.registry import EVERYTHING
+from kasmd.permission.tickets import AGENT_HOP, Tickets
 from tests.live.echo import EchoUpstream
 from tests.live.edge import EdgeDaemon, edge, session, websocket_request
 from tests.live.kasm_api import Desk, KasmApi
@@ -246,6 +248,36 @@ def test_a_push_closes_the_sockets_of_every_process(
         assert closed(sockets, began) == {POLICY}
         assert get(port, path, **KASM).status == 200
         assert len(api.asked) == 2
+
+
+def sign(key: bytes) -> str:
+    return Tickets((key,), AGENT_HOP, time.time).sign("ada", IDENT, EVERYTHING)
+
+
+def test_a_key_that_is_taken_away_is_no_key_in_any_process(
+    echo: EchoUpstream, tmp_path: Path
+) -> None:
+    key, other = bytes(32), bytes(range(32))
+    place = tmp_path / "key"
+    place.write_text(f"{key.hex()}\n")
+    place.chmod(0o600)
+    # By the lease, and by the ticket's life, it would be one for longer than is waited here.
+    hop = edge("hop", "agent", auth="{address: 'http://127.0.0.1:9'}", ticket_key=place,
+               directory=tmp_path / "sessions.yaml", lease_seconds=60, processes=PROCESSES)
+    with EdgeDaemon(tmp_path, hop, session(IDENT, echo.port)) as edges, ExitStack() as stack:
+        port, path, ticket = edges.port_of("hop"), f"/desktop/{IDENT}/vnc/", sign(key)
+        field = f"Kasmd-Ticket: {ticket}".encode()
+        sockets = crowd(stack, edges, b"", path, field, name="hop")
+        place.write_text(f"{other.hex()}\n")
+
+        def statuses() -> set[int]:
+            return {get(port, path, Kasmd_Ticket=ticket).status for _ in range(SOCKETS)}
+
+        eventually(lambda: statuses() == {403}, "nobody believes the ticket", 10.0)
+        assert get(port, path, Kasmd_Ticket=sign(other)).status == 200
+        # What was opened before stays, as in one process.
+        for client in sockets:
+            use(client)
 
 
 def test_one_that_is_killed_is_replaced(edges: EdgeDaemon) -> None:

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Optional
 
 import pytest
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import TestCase
 
 from kasmd.errors import AccountsError
-from kasmd.permission.keyfile import LOOK_INTERVAL, KeyFile, load_keys
+from kasmd.permission.keyfile import LOOK_INTERVAL, KeyFile, WatchedKeys, load_keys
 
 KEY, OTHER = bytes(range(32)), bytes(32)
 
@@ -82,3 +85,34 @@ def test_a_bad_edit_leaves_the_keys_as_they_were(tmp_path: Path) -> None:
     assert look() is first
     path.chmod(0o600)
     assert look() == (OTHER,)
+
+
+class WatchedTests(TestCase):
+    """On a clock that stands still: nothing but the watch makes it look."""
+
+    def setUp(self) -> None:
+        self.path = Path(self.mktemp()).absolute()
+        self.keys = KeyFile(str(self.path), Clock())
+        self.changed: Deferred[None] = Deferred().addTimeout(10, reactor)
+        self.changes = 0
+        self.watched = WatchedKeys(reactor, self.keys, self.change)
+        self.watched.startService()
+        self.addCleanup(self.watched.stopService)
+
+    def change(self) -> None:
+        self.changes += 1
+        self.changed.callback(None)
+
+    async def test_an_edit_is_told_and_read_at_once(self) -> None:
+        self.path.write_text(f"{KEY.hex()}\n")
+        await self.changed
+        self.assertEqual(self.keys.keys(), (KEY,))
+
+    def test_what_changed_no_key_is_not_told(self) -> None:
+        self.path.write_text("no key")
+        self.watched.look()
+        self.assertEqual(self.changes, 0)
+        self.path.write_text(f"{KEY.hex()}\n")
+        self.watched.look()
+        self.watched.look()
+        self.assertEqual(self.changes, 1)
