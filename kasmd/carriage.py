@@ -23,6 +23,7 @@ from kasmd.edge.splice import Timing as SpliceTiming
 from kasmd.h1.head import Limits as HeadLimits
 from kasmd.http.body import Room
 from kasmd.http.counts import Counts
+from kasmd.http.crowd import Crowd
 from kasmd.http.face import Carrier, Plain, make_face
 from kasmd.http.headers import parse_origin
 from kasmd.http.proxies import Proxies
@@ -54,21 +55,25 @@ class Carriage:
         )
         self.sockets = Sockets(reactor, self.splices, self.pool)
         self.counts = Counts(LIMITS, FAULTS)
+        #: Whose word is taken for who comes.
+        self.proxies = Proxies(edge.trusted_proxies)
         self.limits = _limits(edge)
 
     def face(self, respond: Respond, room: Callable[[bytes, bytes], Room], present: Present,
-             certificate: CertificateFiles) -> IProtocolFactory:
-        """Give what listens for the edge (ConfigError)."""
+             certificate: CertificateFiles, crowd: Optional[Crowd] = None) -> IProtocolFactory:
+        """Give what listens for the edge (ConfigError); ``crowd`` counts into `counts`."""
         edge = self._edge
         carrier = Carrier(
             certificate,
             Plain(edge.tls.plain_http),
-            Proxies(edge.trusted_proxies),
+            self.proxies,
             Proxies(edge.proxy_protocol),
         )
+        if crowd is None:
+            crowd = self.limits.crowd(self.counts, self.proxies.trusts)
         return make_face(
             self._reactor, respond, carrier, limits=self.limits, room=room, present=present,
-            counts=self.counts,
+            crowd=crowd,
         )
 
     def samples(self, leases: Optional[Leases] = None) -> Iterator[Sample]:

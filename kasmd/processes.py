@@ -14,6 +14,7 @@ from twisted.logger import Logger
 
 from kasmd.carriage import Terms
 from kasmd.display.programs import Pace, Program, check_installed
+from kasmd.edge.census import Census
 from kasmd.edge.deciding import Decider, Endings, Told
 from kasmd.edge.messages import Begun, Level, Logged
 from kasmd.http.server import HttpFactory
@@ -46,7 +47,7 @@ class _Process:
         ours, theirs = socket.socketpair()
         decider = self.decider = Decider(
             workers.face, workers.terms.edge.lease_seconds, self.program.kill, self._told,
-            workers.endings,
+            workers.endings, workers.census,
         )
         adopt(self._reactor, ours, decider.wire)
         decider.wire.send(workers.terms._replace(log_level=level()).sealed())
@@ -82,6 +83,7 @@ class Workers(Service):
         self.terms = terms
         self.listening = listening
         self.endings = Endings()
+        self.census = Census(face.limits)
         self._counted = counted
         #: What those counted that are gone.
         self._past: dict[tuple[str, tuple[str, ...]], float] = {}

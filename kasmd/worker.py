@@ -16,8 +16,19 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import globalLogBeginner
 
 from kasmd.carriage import Carriage, Terms
+from kasmd.edge.census import SharedCrowd
 from kasmd.edge.delegate import Delegate
-from kasmd.edge.messages import Begin, Begun, Counted, Level, Logged, Message, Wire
+from kasmd.edge.messages import (
+    Begin,
+    Begun,
+    Bound,
+    Counted,
+    Here,
+    Level,
+    Logged,
+    Message,
+    Wire,
+)
 from kasmd.http.acceptor import Acceptor
 from kasmd.http.tls import CertificateFiles
 from kasmd.log.output import Observer, set_level
@@ -40,6 +51,7 @@ class Worker:
         self._listening = listening
         self.wire = Wire(self._received, self._lost)
         self._delegate: Optional[Delegate] = None
+        self._crowd: Optional[SharedCrowd] = None
         self._ending = False
         self._counted: list[tuple[str, tuple[str, ...], float]] = []
 
@@ -48,6 +60,8 @@ class Worker:
             self._begin(Terms.unsealed(message))
         elif isinstance(message, Level):
             set_level(message.level)
+        elif isinstance(message, Bound) and self._crowd is not None:
+            self._crowd.bound(message)
         elif self._delegate is not None:
             self._delegate.received(message)
 
@@ -63,7 +77,13 @@ class Worker:
             prefix=edge.prefix.encode("ascii"), seconds=edge.timeouts.answer + PATIENCE,
         )
         certificate = CertificateFiles(reactor, *terms.certificate)
-        face = carriage.face(delegate.respond, delegate.room, delegate.present, certificate)
+        crowd = self._crowd = SharedCrowd(
+            reactor, self._report, carriage.limits, counts=carriage.counts,
+            exempt=carriage.proxies.trusts,
+        )
+        face = carriage.face(
+            delegate.respond, delegate.room, delegate.present, certificate, crowd
+        )
         acceptor = Acceptor(reactor, self._listening, face)
         acceptor.startReading()
         self.wire.send(Begun())
@@ -78,6 +98,12 @@ class Worker:
         if counted != self._counted and not self.wire.clogged:
             self._counted = counted
             self.wire.send(Counted(counted))
+
+    def _report(self, here: Here) -> bool:
+        if self.wire.clogged:
+            return False
+        self.wire.send(here)
+        return True
 
     def _write(self, level: int, line: str) -> None:
         """Send a line of the log; what the daemon does not take is lost, and counted."""

@@ -14,13 +14,16 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from kasmd.edge.asking import Allowed
+from kasmd.edge.census import Census
 from kasmd.edge.messages import (
     Ask,
     Begun,
+    Bound,
     Counted,
     Done,
     Ended,
     Given,
+    Here,
     Logged,
     Message,
     Said,
@@ -163,7 +166,7 @@ class Decider:
 
     What it gave is remembered there for ``lease`` seconds.  ``stuck`` is called
     when the worker does not end what it must; ``told`` takes what else it says;
-    ``endings`` are those of all workers.
+    ``endings`` and ``census`` are those of all workers.
     """
 
     def __init__(
@@ -173,9 +176,11 @@ class Decider:
         stuck: Callable[[], None],
         told: Callable[[Told], None],
         endings: Endings,
+        census: Census,
     ) -> None:
         self.face = face
         self.endings = endings
+        self._census = census
         self.wire = Wire(self.received, self.lost)
         self._lease = lease
         self._stuck = stuck
@@ -192,6 +197,10 @@ class Decider:
         """Something changed that is behind what was given."""
         self.wire.send(Stale())
 
+    def bound(self, address: str, most: Optional[int]) -> None:
+        """All workers have too many connections, or no longer; a `kasmd.edge.census.Process`."""
+        self.wire.send(Bound(address, most))
+
     # What the worker says.
 
     def received(self, message: Message) -> None:
@@ -200,6 +209,8 @@ class Decider:
             self._ask(message)
         elif isinstance(message, Done):
             self._done(message.ident)
+        elif isinstance(message, Here):
+            self._census.told(self, message.counts)
         elif isinstance(message, (Begun, Logged, Counted)):
             self._told(message)
 
@@ -225,6 +236,7 @@ class Decider:
 
     def lost(self) -> None:
         """The worker is gone, and with it all that was open."""
+        self._census.gone(self)
         for inquiry in list(self._asked):
             inquiry.gone = True
             inquiry.end()

@@ -9,6 +9,8 @@
     worker  -> Done     nothing is open with that leave, and nothing will be
     worker  -> Logged   a line for the log
     worker  -> Counted  what it counted since its start
+    worker  -> Here     how many connections it has, in all and of an address
+    decider -> Bound    how many it may have (`kasmd.edge.census`)
     decider -> Level    what is written in the log from now on
 
 One stream keeps their order, so an end never comes before the leave that it ends.
@@ -137,16 +139,34 @@ class Counted(NamedTuple):
     samples: Sequence[tuple[str, Sequence[str], float]]
 
 
+class Here(NamedTuple):
+    """Connections: (an address, or nothing for all together; how many) where that changed."""
+
+    counts: Sequence[tuple[str, int]]
+
+
+class Bound(NamedTuple):
+    """All processes together have as many connections as there may be, of an address or in all."""
+
+    address: str
+    #: Those that this one keeps; None: there is room again.
+    most: Optional[int]
+
+
 class Level(NamedTuple):
     """KasmVNC's number up to which lines are written."""
 
     level: int
 
 
-Message = Union[Begin, Begun, Ask, Said, Given, Ended, Stale, Done, Logged, Counted, Level]
+Message = Union[
+    Begin, Begun, Ask, Said, Given, Ended, Stale, Done, Logged, Counted, Here, Bound, Level
+]
 _KINDS: dict[str, Callable[..., Message]] = {
     kind.__name__: kind
-    for kind in (Begin, Begun, Ask, Said, Ended, Stale, Done, Logged, Counted, Level)
+    for kind in (
+        Begin, Begun, Ask, Said, Ended, Stale, Done, Logged, Counted, Here, Bound, Level,
+    )
 }
 _KINDS[Given.__name__] = Given.read
 

@@ -83,7 +83,7 @@ class Channel(Protocol):
             if ITCPTransport.providedBy(self.transport):
                 self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)
-        if not self.factory.crowd.arrived(self.peer_address):
+        if not self.factory.crowd.arrived(self.peer_address, self.transport):
             self.abort()
             return
         self._deadline.move(self.factory.limits.head_timeout, self._timed_out)
@@ -91,7 +91,7 @@ class Channel(Protocol):
         note(self.number, "using SSL socket" if self.secure else "using plain (not SSL) socket")
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.factory.crowd.left(self.peer_address)
+        self.factory.crowd.left(self.peer_address, self.transport)
         self._closing = True
         self._deadline.stop()
         request, self._request = self._request, None
@@ -251,7 +251,9 @@ class Channel(Protocol):
         self._deadline.stop()
         self.transport.unregisterProducer()
         self.regulate()
-        successor = _Successor(self.factory, self.number, self.peer_address, protocol)
+        successor = _Successor(
+            self.factory, self.number, self.peer_address, protocol, self.transport
+        )
         if isinstance(self.transport, ProtocolWrapper):
             self.transport.wrappedProtocol = successor
         else:
@@ -311,17 +313,19 @@ class _Successor(Protocol):
     """What stays of a channel after `Channel.hand_over`: the count and the number."""
 
     def __init__(
-        self, factory: HttpFactory, number: int, address: str, protocol: Protocol
+        self, factory: HttpFactory, number: int, address: str, protocol: Protocol,
+        connection: Connection,
     ) -> None:
         self._factory = factory
         self._number = number
         self._address = address
         self._protocol = protocol
+        self._connection = connection
 
     def dataReceived(self, data: bytes) -> None:
         self._protocol.dataReceived(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._factory.crowd.left(self._address)
+        self._factory.crowd.left(self._address, self._connection)
         self._protocol.connectionLost(reason)
         note(self._number, "handler exit")

@@ -14,7 +14,7 @@ from twisted.internet.interfaces import (
 
 from kasmd.errors import ConfigError
 from kasmd.http.body import Room
-from kasmd.http.counts import Counts
+from kasmd.http.crowd import Crowd
 from kasmd.http.problems import CLOSE, Problem
 from kasmd.http.proxies import Proxies
 from kasmd.http.server import (
@@ -61,14 +61,15 @@ def make_face(
     limits: Limits = Limits(),
     room: Callable[[bytes, bytes], Room] = lambda method, path: 0,
     present: Present = as_it_is,
-    counts: Optional[Counts] = None,
+    crowd: Optional[Crowd] = None,
 ) -> IProtocolFactory:
     """Give what listens; ``headers`` go on every answer, the refusals too (ConfigError).
 
-    What comes of it is counted in ``counts``.
+    ``crowd`` counts who comes, and has the numbers of what comes of it.
     """
     extra = [header(name, value) for name, value in headers]
-    crowd = limits.crowd(counts)
+    if crowd is None:
+        crowd = limits.crowd(exempt=carrier.proxies.trusts)
     served = HttpFactory(reactor, respond, extra, limits, room, carrier.proxies, present, crowd)
     if carrier.tls is None:
         if not carrier.announced:

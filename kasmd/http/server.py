@@ -48,14 +48,15 @@ class Limits(NamedTuple):
     linger: float = 1.0
     #: Connections at one time, websockets among them.
     connections: int = 2000
-    #: Of one client address, as far as it is the one that connects; 0: any number.
+    #: Of one address that connects and is no trusted proxy's; 0: any number.
     connections_per_address: int = 0
     #: What a request's head may be.
     head: HeadLimits = HeadLimits()
 
-    def crowd(self, counts: Optional[Counts] = None) -> Crowd:
+    def crowd(self, counts: Optional[Counts] = None,
+              exempt: Callable[[str], bool] = lambda address: False) -> Crowd:
         """Give what counts the connections, into ``counts``."""
-        return Crowd(self.connections, self.connections_per_address, counts)
+        return Crowd(self.connections, self.connections_per_address, counts, exempt)
 
 
 #: Gives the problem that is shown in place of one.

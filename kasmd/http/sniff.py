@@ -48,7 +48,7 @@ class Sniffer(Protocol):
         host = _host(self._peer)
         self._announces = bool(host) and self.factory.announced.trusts(host)
         self._address = "" if self._announces else host
-        if not self.factory.crowd.arrived(self._address):
+        if not self.factory.crowd.arrived(self._address, self.transport):
             self.transport.abortConnection()
             return
         self._timeout = self.factory.reactor.callLater(FIRST_BYTE_TIMEOUT, self._silent)
@@ -93,7 +93,7 @@ class Sniffer(Protocol):
     def _leave(self) -> None:
         address, self._address = self._address, None
         if address is not None:
-            self.factory.crowd.left(address)
+            self.factory.crowd.left(address, self.transport)
         if self._timeout is not None and self._timeout.active():
             self._timeout.cancel()
 

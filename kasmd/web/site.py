@@ -151,5 +151,5 @@ def make_site(
 
     return make_face(
         reactor, respond, Carrier(tls, plain, proxies), headers, limits, routes.room,
-        counts=counts,
+        crowd=limits.crowd(counts, proxies.trusts),
     )

@@ -22,6 +22,7 @@ from twisted.trial.unittest import TestCase
 from kasmd.carriage import Carriage
 from kasmd.config.edges import Edge
 from kasmd.config.load import load
+from kasmd.edge.census import Census
 from kasmd.edge.deciding import Decider, Endings
 from kasmd.edge.delegate import Delegate
 from kasmd.edge.messages import Wire
@@ -341,7 +342,8 @@ class DelegatedMatrixTests(MatrixTests):
     def _face(self, edge: Edge, composed: Composed, tls: CertificateFiles) -> IProtocolFactory:
         assert isinstance(composed.face, HttpFactory)
         decider = Decider(
-            composed.face, edge.lease_seconds, self.fail, lambda message: None, Endings()
+            composed.face, edge.lease_seconds, self.fail, lambda message: None, Endings(),
+            Census(composed.face.limits),
         )
         wire = Wire(lambda message: delegate.received(message), lambda: delegate.lost())
         carriage = Carriage(reactor, edge)

@@ -8,11 +8,11 @@ from typing import Callable
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
-from kasmd.edge.asking import Allowed
+from kasmd.edge.asking import Allowed, Forward
+from kasmd.edge.census import Census
 from kasmd.edge.deciding import Decider, Endings, give_leave
 from kasmd.edge.delegate import Delegate
 from kasmd.edge.messages import Message, Wire
-from kasmd.edge.site import Forward
 from kasmd.http.server import Answer, HttpFactory, Limits, Request
 from kasmd.rights import Right
 from kasmd.worker import adopt
@@ -84,7 +84,8 @@ class DelegatedCase(DirectCase):
         self.stuck = self.lost = 0
         self.messages: list[Message] = []
         self.decider = Decider(
-            factory, self.lease, self.get_stuck, self.messages.append, Endings()
+            factory, self.lease, self.get_stuck, self.messages.append, Endings(),
+            Census(factory.limits),
         )
         self.to_delegate = Heard(lambda message: self.delegate.received(message), self.lose)
         self.to_decider = Heard(self.decider.received, self.decider.lost)

@@ -15,10 +15,10 @@ from twisted.internet.task import Clock
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from kasmd.edge.asking import Allowed, Upstream
+from kasmd.edge.asking import Allowed, Forward, Upstream
 from kasmd.edge.cors import Cors
 from kasmd.edge.directory import Credential, Directory, Session
-from kasmd.edge.site import Door, Forward, make_direct
+from kasmd.edge.site import Door, make_direct
 from kasmd.errors import LoginRefused
 from kasmd.http.cookies import SessionCookie
 from kasmd.http.guard import Sessions

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from twisted.internet.task import Clock
 
-from kasmd.edge.asking import Allowed
+from kasmd.edge.asking import Allowed, Forward
+from kasmd.edge.census import ALL, Census
 from kasmd.edge.deciding import HEARD_SECONDS, Decider, Endings, give_leave
-from kasmd.edge.messages import Ask, Counted, Done, Ended, Given, Logged, Message, Said, Stale, Wire
-from kasmd.edge.site import Forward
-from kasmd.http.server import HttpFactory, Request
+from kasmd.edge.messages import (
+    Ask,
+    Bound,
+    Counted,
+    Done,
+    Ended,
+    Given,
+    Here,
+    Logged,
+    Message,
+    Said,
+    Stale,
+    Wire,
+)
+from kasmd.http.server import HttpFactory, Limits, Request
 from kasmd.permission.tickets import REUSE
 from tests.edge.direct_site import SECRET, SESSIONS, DirectCase, basic
 
@@ -35,10 +48,12 @@ class DecidingCase(DirectCase):
         factory.reactor = self.time
         self.stuck = 0
         self.told: list[Message] = []
-        endings = Endings()
-        self.other = Decider(factory, self.lease, self.get_stuck, self.told.append, endings)
-        self.other.wire = Sent()
-        self.decider = Decider(factory, self.lease, self.get_stuck, self.told.append, endings)
+        endings, census = Endings(), Census(Limits(connections=3))
+        self.other, self.decider = (
+            Decider(factory, self.lease, self.get_stuck, self.told.append, endings, census)
+            for _ in range(2)
+        )
+        self.others = self.other.wire = Sent()
         self.wire = self.decider.wire = Sent()
 
     def get_stuck(self) -> None:
@@ -89,6 +104,13 @@ class DecidingTests(DecidingCase):
             assert isinstance(said, Said)
             self.assertEqual((said.number, said.status, said.name), (5, status, name), uri)
         self.assertEqual((len(self.registry), len(self.decider)), (0, 0))
+
+    def test_connections_are_counted_with_the_others(self) -> None:
+        self.decider.received(Here([(ALL, 2)]))
+        self.other.received(Here([(ALL, 2)]))
+        self.assertEqual((self.wire.sent, self.others.sent), ([], [Bound(ALL, 1)]))
+        self.decider.lost()
+        self.assertEqual(self.others.sent[1:], [Bound(ALL, None)])
 
     def test_a_failure_has_the_request_s_id_and_no_secret(self) -> None:
         said = self.asked("/desktop/b/", basic("ann"), ("Accept", "application/json"))

@@ -8,7 +8,7 @@ import signal
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Callable, Iterator, Optional, Sequence
 
 import pytest
 
@@ -27,6 +27,8 @@ AT_ONCE = 1.0
 POLICY, GOING_AWAY = 1008, 1001
 #: Sockets of one person, so many that no process has none.
 SOCKETS = 24
+#: Connections of an edge that has few.
+MOST = 6
 IDENT = "01234567-89ab-cdef-0123-456789abcdef"
 JSON = {"Content_Type": "application/json"}
 KASM = {"Cookie": "username=ada; session_token=ada-s; api_token=x"}
@@ -357,6 +359,56 @@ def test_the_directory_is_read_without_dropping_anyone(
         eventually(lambda: get(port, "/desktop/more/", "ada").status == 200, "the new session")
         for client in sockets:
             use(client)
+
+
+@pytest.mark.parametrize("limit", ["connections", "connections_per_address"])
+def test_a_limit_is_one_number_for_all(
+    echo: EchoUpstream, tmp_path: Path, limit: str
+) -> None:
+    keys = {"directory": tmp_path / "sessions.yaml", "processes": PROCESSES}
+    front = edge("front", limits=f"{{{limit}: {MOST}}}", **keys)
+    with EdgeDaemon(tmp_path, front, sessions(echo), accounts=ACCOUNTS) as edges, \
+            ExitStack() as stack:
+        port, workers = edges.port_of("front"), children(edges.pid)
+        # Each process has room for all of it by itself.
+        sockets = fill(stack, port)
+        first = sorted(carriers(port))[0]
+        assert first in workers
+        os.kill(first, signal.SIGKILL)
+        eventually(lambda: is_gone(first), "it is gone")
+        left = [client for client in sockets if is_open(client)]
+        assert len(left) < MOST
+        # What it had is free for others, and no more than that.
+        sockets = fill(stack, port, left)
+        assert set(left) <= set(sockets)
+        for client in sockets:
+            client.socket.close()
+        eventually(lambda: attempt(stack, port), "there is room again")
+
+
+def fill(stack: ExitStack, port: int, there: Sequence[RawWebsocket] = ()) -> list[RawWebsocket]:
+    """Try to have three times as many as may be; give those that stay, which are as many."""
+    sockets = [*there, *(attempt(stack, port) for _ in range(3 * MOST))]
+    stay: list[RawWebsocket] = []
+
+    def as_many() -> bool:
+        stay[:] = [client for client in sockets if client is not None and is_open(client)]
+        if len(stay) < MOST:
+            sockets.append(attempt(stack, port))
+        return len(stay) == MOST
+
+    eventually(as_many, "there are as many as there may be")
+    assert all(is_open(client) for client in stay)
+    return stay
+
+
+def attempt(stack: ExitStack, port: int) -> Optional[RawWebsocket]:
+    """Open a websocket; None where it is cut."""
+    try:
+        client = RawWebsocket(port, websocket_request("/desktop/desk/", authorization=ADA))
+    except (Lost, OSError):
+        return None
+    return stack.enter_context(client) if is_open(client) else None
 
 
 def test_a_unix_socket_is_shared_too(echo: EchoUpstream, tmp_path: Path) -> None:
