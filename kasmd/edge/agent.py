@@ -141,11 +141,14 @@ class AgentHop(ControlPlane):
 
     def _directory_changed(self) -> None:
         """End what was opened at a desktop that is another one now, or none."""
-        for target, bond in list(self._bonds.items()):
-            session = self._directory.find(target)
-            if session is None or session.bond != bond:
-                del self._bonds[target]
-                self._leases.revoke(target=target)
+        ended = {target for target, bond in self._bonds.items() if self._bond(target) != bond}
+        for target in ended:
+            del self._bonds[target]
+        self._directory.spread(self._leases.ending(ended))
+
+    def _bond(self, target: str) -> object:
+        session = self._directory.find(target)
+        return session.bond if session is not None else None
 
 
 def _unbelieved(why: str, request: Request) -> Refusal:

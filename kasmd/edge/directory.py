@@ -8,12 +8,10 @@ nothing else.
 from __future__ import annotations
 
 import gc
-from functools import partial
 from types import MappingProxyType
 from typing import Any, Callable, Iterator, Mapping, NamedTuple, Optional, Sequence
 
 from twisted.application.service import Service
-from twisted.internet.task import Cooperator
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -25,6 +23,7 @@ from kasmd.permission import durable
 from kasmd.permission.callbacks import Callbacks
 from kasmd.permission.registry import EVERYTHING
 from kasmd.permission.shares import Share
+from kasmd.permission.slices import Slices
 from kasmd.permission.tickets import Tickets
 from kasmd.permission.watch import FileWatch
 from kasmd.rights import Right, feature_names
@@ -43,8 +42,6 @@ class Credential(NamedTuple):
         return f"<Credential for {','.join(feature_names(self.rights))}>"
 
 
-#: Seconds for which the reactor is held by the audit of one edit at a time.
-SLICE = 0.002
 #: For a desktop that asks nobody who he is: whoever reaches it may do everything.
 OPEN = Credential(EVERYTHING)
 
@@ -133,8 +130,7 @@ class Directory(Service):
         self._complaint = ""
         self._known = known(read())
         durable.warn_if_open(path)
-        slices = partial(_Slice, reactor.seconds)
-        self._audits = Cooperator(slices, lambda turn: reactor.callLater(0, turn))
+        self.spread = Slices(reactor).run
 
     def find(self, ident: str) -> Optional[Session]:
         """Give a session."""
@@ -205,7 +201,7 @@ class Directory(Service):
             session is not before.sessions[ident] for ident, session in now.sessions.items()
         ):
             self._callbacks.call()
-            self._audits.coiterate(_audit(before.sessions, now.sessions))
+            self.spread(_audit(before.sessions, now.sessions))
 
     def _refuse(self, failure: Failure) -> None:
         failure.trap(ConfigError)
@@ -214,17 +210,6 @@ class Directory(Service):
             self._complaint = complaint
             for line in complaint.splitlines():
                 self._log.warn("{line}; the sessions stay as they were", line=line)
-
-
-class _Slice:
-    """Tells when a slice of work has taken long enough."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._ends = clock() + SLICE
-
-    def __call__(self) -> bool:
-        return self._clock() >= self._ends
 
 
 def _audit(old: Mapping[str, Session], new: Mapping[str, Session]) -> Iterator[None]:

@@ -33,6 +33,7 @@ from kasmd.edge.asking import Reach, Upstream
 from kasmd.errors import ProtocolError
 from kasmd.h1.fields import Field
 from kasmd.http.prompt import PromptWriter
+from kasmd.permission.slices import SLICE
 from kasmd.trust import Trust
 
 _log = Logger(namespace="kasmd.edge")
@@ -207,6 +208,8 @@ class Wire(Int32StringReceiver):
     clogged = False
     #: Whether there is another end.
     open = False
+    #: Until when messages are acted on, by the reactor's clock; others have their turns, too.
+    _ends = 0.0
 
     def __init__(self, received: Callable[[Any], None], lost: Callable[[], None]) -> None:
         self._received = received
@@ -228,6 +231,10 @@ class Wire(Int32StringReceiver):
         self._write = PromptWriter(self.transport).write
         self.transport.registerProducer(self, True)
 
+    def dataReceived(self, data: bytes) -> None:
+        self._ends = self.transport.reactor.seconds() + SLICE
+        super().dataReceived(data)
+
     def stringReceived(self, string: bytes) -> None:
         try:
             message = decode(string)
@@ -236,6 +243,19 @@ class Wire(Int32StringReceiver):
             self.close()
         else:
             self._received(message)
+            if self.open and self.transport.reactor.seconds() >= self._ends:
+                self._rest()
+
+    def _rest(self) -> None:
+        self.paused = True
+        self.transport.pauseProducing()
+        self.transport.reactor.callLater(0, self._go_on)
+
+    def _go_on(self) -> None:
+        if self.open:
+            self.paused = False
+            self.transport.resumeProducing()
+            self.dataReceived(b"")
 
     def lengthLimitExceeded(self, length: int) -> None:
         _log.error("the other process is left: a message of {length} bytes", length=length)

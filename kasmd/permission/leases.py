@@ -7,7 +7,7 @@ question; a revocation ends it at once, and the grants that were given on it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Callable, Iterator, Optional
+from typing import Callable, Collection, Iterator, Optional, Sequence
 from weakref import WeakSet
 
 from zope.interface import implementer
@@ -113,6 +113,17 @@ class Leases:
         for lease in ended:
             self.end(lease)
         return len(ended)
+
+    def ending(self, targets: Collection[str]) -> Iterator[None]:
+        """Give steps that end every lease of these sessions that there is now."""
+        leases = [lease for lease in self._leases.values() if lease.target in targets]
+        return self._end_each(leases)
+
+    def _end_each(self, leases: Sequence[Lease]) -> Iterator[None]:
+        for lease in leases:
+            if self._leases.get((lease.principal.ident, lease.target)) is lease:
+                self.end(lease)
+            yield
 
     def end(self, lease: Lease) -> None:
         """End one lease and all that was given on it."""

@@ -7,7 +7,7 @@ kasmd's own desktop and mean nothing here; the account must be there.
 
 from __future__ import annotations
 
-from typing import Callable, Mapping, NamedTuple, Optional, Protocol
+from typing import Callable, Iterator, Mapping, NamedTuple, Optional, Protocol, Sequence
 from weakref import WeakKeyDictionary
 
 from zope.interface import implementer
@@ -39,6 +39,9 @@ class Shares(Protocol):
 
     def when_changed(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call ``callback`` after each change until the answer is called."""
+
+    def spread(self, steps: Iterator[None]) -> None:
+        """Take the steps that a change asks for, so that they hold nobody up."""
 
 
 class _Entered(NamedTuple):
@@ -94,13 +97,15 @@ class SessionRegistry(LiveGrants):
         return grant
 
     def _shares_changed(self) -> None:
+        self._shares.spread(self._renew_entered(list(self._live)))
+
+    def _renew_entered(self, live: Sequence[Grant]) -> Iterator[None]:
         """Look at the grants whose session's share is another one than they were given on."""
-        self._renew([
-            grant
-            for grant in list(self._live)
-            if (entered := self._entered.get(grant)) is not None
-            and self._shares.share(grant.target) is not entered.share
-        ])
+        for grant in live:
+            entered = self._entered.get(grant)
+            if entered is not None and self._shares.share(grant.target) is not entered.share:
+                self._renew((grant,))
+            yield
 
     def rights_now(self, grant: Grant) -> Optional[Right]:
         """Give what a grant that is out is to hold, or None where it has ended."""

@@ -8,7 +8,7 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Iterator, Sequence
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -24,9 +24,11 @@ from kasmd.interfaces import Account, Principal
 from kasmd.permission.accounts import MemoryAccounts
 from kasmd.permission.registry import EVERYTHING
 from kasmd.permission.shares import SessionRegistry, Share
+from kasmd.permission.slices import SLICE
 from kasmd.permission.tickets import Tickets
 from kasmd.rights import NOTHING, READ, WRITE, Right
 from kasmd.viewer.worker import InlineWorker, ThreadWorker
+from tests.permission.turns import Turns
 
 #: What issue 4 has in one directory.
 MANY = 2000
@@ -91,6 +93,25 @@ class DirectoryTests(SynchronousTestCase):
         self.assertIsNone(self.directory.share(""))
         self.assertEqual(list(self.directory.entered_by("bob")), [ANN, BOB])
         self.assertEqual(list(self.directory.entered_by("eve")), [])
+
+    def test_a_change_for_many_holds_nobody_up(self) -> None:
+        turns = Turns()
+        self.sessions = [ANN._replace(ident=str(number)) for number in range(9)]
+        directory = Directory(turns, "/nowhere/s.yaml", self.read, InlineWorker())
+        registry = SessionRegistry(MemoryAccounts([Account("ann", "x", NOTHING)]), directory)
+        grants = [registry.admit(Principal("ann"), each.ident) for each in self.sessions]
+
+        def close() -> None:
+            turns.now += SLICE
+
+        for grant in grants:
+            grant.when_changed(close)
+        self.sessions = [each._replace(prefix=b"/other") for each in self.sessions]
+        directory.look()
+        for left in range(8, -1, -1):
+            self.assertEqual(sum(grant.holds(Right.ENTER) for grant in grants), left)
+            turns.turn()
+        self.assertEqual(turns.due, [])
 
     def test_a_change_is_told_and_none_is_not(self) -> None:
         self.edit(ANN)
@@ -174,6 +195,9 @@ class CredentialTests(SynchronousTestCase):
 
             def when_changed(self, callback: Callable[[], None]) -> Callable[[], None]:
                 return callback
+
+            def spread(self, steps: Iterator[None]) -> None:
+                raise AssertionError("nothing changes here")
 
         registry = SessionRegistry(accounts, Shares())
         found = [session.credential_for(registry.admit(Principal(name), "a"))

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import TestCase
 
 from kasmd.edge.asking import Reach, Upstream
@@ -16,10 +17,13 @@ from kasmd.edge.messages import (
     MAX_MESSAGE,
     Ask,
     Begin,
+    Begun,
+    Bound,
     Counted,
     Done,
     Ended,
     Given,
+    Here,
     Level,
     Logged,
     Message,
@@ -30,8 +34,10 @@ from kasmd.edge.messages import (
     encode,
 )
 from kasmd.errors import ProtocolError
+from kasmd.permission.slices import SLICE
 from kasmd.trust import Trust
 from kasmd.worker import adopt
+from tests.permission.turns import Turns
 
 GIVEN = Given(
     7, 8, "ann", "login", 3, "desk", Upstream("h", 1, "", Trust(bytes(range(32)), "/ca", "n")),
@@ -40,7 +46,7 @@ GIVEN = Given(
 MESSAGES: tuple[Message, ...] = (
     Begin(b"\x80\x04"), Said(1, "", 200, [[b"A", b"b"]], b"\x00\xff"), GIVEN,
     GIVEN._replace(reach=None, upstream=Upstream(path="/run/x")), Ended(3), Stale(), Done(4),
-    Logged("line"), Level(30),
+    Logged("line"), Level(30), Begun(), Here([["", 3], ["::1", 2]]), Bound("::1", None),
 )
 
 
@@ -99,6 +105,26 @@ class WireTests(TestCase):
         self.assertEqual(self.heard, said)
         self.assertFalse(self.one.open)
         self.one.send(Stale())
+
+    def test_others_have_their_turns_between(self) -> None:
+        turns, heard = Turns(), list[Message]()
+
+        def hear(message: Message) -> None:
+            heard.append(message)
+            turns.now += SLICE / 2
+
+        wire = Wire(hear, lambda: None)
+        transport = StringTransport()
+        transport.reactor = turns  # type: ignore[attr-defined]
+        wire.makeConnection(transport)
+        said: list[Message] = [Ended(number) for number in range(5)]
+        lines = [encode(message) for message in said]
+        wire.dataReceived(b"".join(len(line).to_bytes(4, "big") + line for line in lines))
+        self.assertEqual((heard, transport.producerState), (said[:2], "paused"))
+        turns.turn()
+        self.assertEqual((heard, transport.producerState), (said[:4], "paused"))
+        turns.turn()
+        self.assertEqual((heard, transport.producerState), (said, "producing"))
 
     async def test_nonsense_ends_it(self) -> None:
         self.other.sendString(b"nonsense")

@@ -98,6 +98,27 @@ def test_a_revocation_ends_its_grants_and_no_others(
     assert len(leases) == len(left)
 
 
+def test_the_leases_of_sessions_end_one_after_the_other(leases: Leases) -> None:
+    grants = {}
+    for principal, target in ((ADA, "a"), (BOB, "b"), (ADA, "c")):
+        leases.put(principal, target, Right.ENTER, 5.0)
+        grants[target] = leases.admit(principal, target)
+
+    def left() -> list[str]:
+        return [target for target in grants if grants[target].holds(Right.ENTER)]
+
+    steps = leases.ending({"a", "b"})
+    # What is there already when it is said is meant, and nothing that comes later.
+    leases.revoke(target="b")
+    leases.put(BOB, "b", Right.ENTER, 5.0)
+    grants["b"] = leases.admit(BOB, "b")
+    assert left() == ["a", "b", "c"]
+    next(steps)
+    assert left() == ["b", "c"]
+    assert list(steps) == [None]
+    assert left() == ["b", "c"] and len(leases) == 2
+
+
 def test_what_is_over_is_forgotten_unless_it_is_in_use(leases: Leases, clock: Clock) -> None:
     leases.put(ADA, "desk", Right.ENTER, 5)
     leases.put(BOB, "desk", Right.ENTER, 5)

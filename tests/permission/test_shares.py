@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Iterator, Optional
 
 import pytest
 from zope.interface.verify import verifyObject
@@ -29,6 +29,10 @@ class Sessions:
 
     def share(self, target: str) -> Optional[Share]:
         return self.shares.get(target)
+
+    def spread(self, steps: Iterator[None]) -> None:
+        for _ in steps:
+            pass
 
     def set(self, target: str, share: Optional[Share]) -> None:
         self.shares.pop(target, None)
