@@ -56,13 +56,15 @@ def crowd(proxy: Proxy, scale: EdgeScale) -> Numbers:
 
 
 def _idle(proxy: Proxy, port: int, sockets: int) -> Numbers:
-    before = proxy.pss_kib()
+    before, descriptors = proxy.pss_kib(), proxy.descriptors()
     with ExitStack() as ending:
         for _ in range(sockets):
             client = Client(port, f"{_WEBSOCKETS}/idle", FIELDS)
             ending.enter_context(closing(client)).opened()
         time.sleep(_SETTLE)
-        return {"sockets": sockets, "kib_each": (proxy.pss_kib() - before) / sockets}
+        each = (proxy.pss_kib() - before) / sockets
+    proxy.wait_until_left(descriptors)
+    return {"sockets": sockets, "kib_each": each}
 
 
 def throughput(proxy: Proxy, scale: EdgeScale) -> Numbers:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import datetime
 import resource
 import sys
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Sequence
 
 from bench.child import Child
-from bench.processes import cpu_seconds, free_port, pss_mib, tree
+from bench.processes import PATIENCE, Failed, cpu_seconds, descriptors, free_port, pss_mib, tree
 from bench.stacks import AUTHORIZATION, SECRET, STATIC_FILE, STATIC_SIZE, Starter
 from kasmd.web.certificate import self_signed
 
@@ -24,6 +25,8 @@ SESSION = "11111111-2222-4333-8444-555555555555"
 FIELDS = {"Authorization": AUTHORIZATION, "Cookie": "username=bench; session_token=bench"}
 #: Descriptors that a process may have.
 FILES = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+#: Connections to upstreams that are kept for others.
+_SPARE = 100
 
 _FAR = """\
 daemon off; master_process off; pid {folder}/far.pid; error_log {folder}/far.log;
@@ -172,6 +175,18 @@ class Proxy:
     def pss_kib(self) -> float:
         """Give the memory of all its processes."""
         return pss_mib(tree(self.roots)) * 1024
+
+    def descriptors(self) -> int:
+        """Give how many files and sockets all its processes have open."""
+        return descriptors(tree(self.roots))
+
+    def wait_until_left(self, descriptors: int) -> None:
+        """Wait until it has not many more than these, so that what follows is not disturbed."""
+        deadline = time.monotonic() + PATIENCE
+        while self.descriptors() > descriptors + _SPARE:
+            if time.monotonic() > deadline:
+                raise Failed(f"{self.name} keeps what its clients left")
+            time.sleep(0.1)
 
 
 class _Starter(Starter):

@@ -108,6 +108,11 @@ def check_scheduling(pids: Iterable[int]) -> None:
                 raise Failed(f"a thread of process {pid} runs at real-time priority")
 
 
+def descriptors(pids: Iterable[int]) -> int:
+    """Give how many files and sockets ``pids`` have open."""
+    return sum(1 for pid in pids for _ in Path(f"/proc/{pid}/fd").glob("*"))
+
+
 def pss_mib(pids: Iterable[int]) -> float:
     """Give the proportional set size of ``pids`` in MiB."""
     return _mapped(pids, ("Pss:",))

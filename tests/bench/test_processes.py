@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from bench.processes import cpu_seconds, pss_mib, start, stop, tree
+from bench.processes import cpu_seconds, descriptors, pss_mib, start, stop, tree
 
 
 def test_a_family_is_ended_whole(tmp_path: Path) -> None:
@@ -19,6 +19,13 @@ def test_a_family_is_ended_whole(tmp_path: Path) -> None:
     stop(parent)
     assert tree([parent.pid]) == [parent.pid]
     assert pss_mib(family) == 0
+
+
+def test_what_we_have_open_is_counted(tmp_path: Path) -> None:
+    before = descriptors([os.getpid()])
+    with (tmp_path / "a").open("w"), (tmp_path / "b").open("w"):
+        assert descriptors([os.getpid()]) == before + 2
+    assert descriptors([os.getpid()]) == before
 
 
 def test_our_own_cpu_time_grows_by_what_the_system_counts() -> None:
