@@ -267,7 +267,9 @@ def test_a_key_that_is_taken_away_is_no_key_in_any_process(
     hop = edge("hop", "agent", auth="{address: 'http://127.0.0.1:9'}", ticket_key=place,
                directory=tmp_path / "sessions.yaml", lease_seconds=60, processes=PROCESSES)
     with EdgeDaemon(tmp_path, hop, session(IDENT, echo.port)) as edges, ExitStack() as stack:
-        port, path, ticket = edges.port_of("hop"), f"/desktop/{IDENT}/vnc/", sign(key)
+        port, path = edges.port_of("hop"), f"/desktop/{IDENT}/vnc/"
+        eventually(lambda: edges.output.count("accepts connections") == PROCESSES, "processes")
+        ticket = sign(key)
         field = f"Kasmd-Ticket: {ticket}".encode()
         sockets = crowd(stack, edges, b"", path, field, name="hop")
         place.write_text(f"{other.hex()}\n")
