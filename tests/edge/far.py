@@ -6,11 +6,44 @@ import re
 import socket
 
 from twisted.internet import reactor
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol, ServerFactory
+from twisted.internet.task import Clock
 
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: *([0-9]+)\r\n")
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+class Still:
+    """The reactor, whose time stands still until `advance`, and whose names are a table.
+
+    What is to be done at once is; None is a name that is never resolved.
+    """
+
+    def __init__(self, names=()):
+        self._clock = Clock()
+        self._names = dict(names)
+        self.seconds, self.advance = self._clock.seconds, self._clock.advance
+        self.nameResolver = self
+
+    def __getattr__(self, name):
+        return getattr(reactor, name)
+
+    def callLater(self, seconds, *call, **named):
+        return (self._clock if seconds else reactor).callLater(seconds, *call, **named)
+
+    def resolveHostName(self, receiver, host, **more):
+        receiver.resolutionBegan(self)
+        addresses = self._names[host]
+        if addresses is not None:
+            for address in addresses:
+                receiver.addressResolved(IPv4Address("TCP", address, 0))
+            receiver.resolutionComplete()
+        return self
+
+    def cancel(self):
+        """The resolution is given up."""
 
 
 class Line(Protocol):
@@ -73,7 +106,7 @@ class Far(ServerFactory):
 
     def until(self, wanted):
         """Fire once ``wanted()`` is true, looked at whenever something happens here."""
-        fired = Deferred().addTimeout(10, reactor)
+        fired = Deferred().addTimeout(60, reactor)
         self._waiting.append((wanted, fired))
         self.tell()
         return fired
@@ -102,7 +135,7 @@ def heads(request):
 
 def talk(port, *pieces):
     """Send ``pieces`` and give all that comes until the other side closes, or breaks."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
         for piece in pieces:
             client.sendall(piece)
         answer = b""

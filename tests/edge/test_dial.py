@@ -11,7 +11,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from OpenSSL import SSL
 from twisted.internet import reactor
-from twisted.internet.address import IPv4Address
 from twisted.internet.defer import CancelledError
 from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -21,7 +20,7 @@ from kasmd.edge.asking import Trust, Upstream
 from kasmd.edge.dial import Dialled, Kind, Timeouts, UpstreamFailed, dial
 from kasmd.http.tls import CertificateFiles
 from kasmd.web.certificate import self_signed
-from tests.edge.far import Far
+from tests.edge.far import Far, Still
 
 NOW = datetime.datetime.now(datetime.timezone.utc)
 
@@ -38,34 +37,15 @@ class Quiet(Factory):
         return self.far.buildProtocol(addr)
 
 
-class Named:
-    """A reactor whose names are a table; None is a name that is never resolved."""
-
-    def __init__(self, names):
-        self.nameResolver = self
-        self._names = names
-
-    def __getattr__(self, name):
-        return getattr(reactor, name)
-
-    def resolveHostName(self, receiver, host, **more):
-        receiver.resolutionBegan(self)
-        addresses = self._names[host]
-        if addresses is not None:
-            for address in addresses:
-                receiver.addressResolved(IPv4Address("TCP", address, 0))
-            receiver.resolutionComplete()
-        return self
-
-    def cancel(self):
-        """The test gives up."""
-
-
 class DialTests(TestCase):
-    timeouts = Timeouts(resolve=0.2, connect=1)
+    timeouts = Timeouts()
 
     def setUp(self):
         self.dialled = []
+        self.still = Still({
+            "localhost": ["127.0.0.1"], "none": [], "slow": None,
+            "two": ["127.0.0.2", "127.0.0.1"],
+        })
 
     def directory(self):
         path = tempfile.mkdtemp()
@@ -80,14 +60,20 @@ class DialTests(TestCase):
         for protocol in self.dialled:
             protocol.abort()
 
-    def dial(self, upstream, clock=reactor):
+    def dial(self, upstream):
         protocol = Dialled()
         self.dialled.append(protocol)
-        return dial(clock, upstream, protocol, self.timeouts)
+        return dial(self.still, upstream, protocol, self.timeouts)
 
-    async def fails(self, kind, upstream, clock=reactor):
+    async def fails(self, kind, upstream, after=None):
+        """Expect a failure, which comes when so many seconds are over."""
+        dialling = self.dial(upstream)
+        if after is not None:
+            self.still.advance(after - 0.1)
+            self.assertNoResult(dialling)
+            self.still.advance(0.1)
         with self.assertRaises(UpstreamFailed) as raised:
-            await self.dial(upstream, clock)
+            await dialling
         self.assertIs(raised.exception.kind, kind, raised.exception.detail)
 
     # Names and addresses.
@@ -117,11 +103,10 @@ class DialTests(TestCase):
     async def test_names(self):
         far = Far()
         port = self.listen(far)
-        names = Named({"none": [], "slow": None, "two": ["127.0.0.2", "127.0.0.1"]})
-        await self.fails(Kind.UNRESOLVED, Upstream("none", port), names)
-        await self.fails(Kind.NAME_SLOW, Upstream("slow", port), names)
+        await self.fails(Kind.UNRESOLVED, Upstream("none", port))
+        await self.fails(Kind.NAME_SLOW, Upstream("slow", port), self.timeouts.resolve)
         # Nothing listens at the first address.
-        await self.dial(Upstream("two", port), names)
+        await self.dial(Upstream("two", port))
 
     async def test_giving_up(self):
         far = Far()
@@ -188,7 +173,7 @@ class DialTests(TestCase):
         with self.assertRaises(UpstreamFailed) as raised:
             await dialling
         self.assertIs(raised.exception.kind, Kind.TLS)
-        await self.fails(Kind.UNANSWERED, plain)
+        await self.fails(Kind.UNANSWERED, plain, self.timeouts.connect)
 
     async def test_old_versions_are_not_spoken(self):
         path = str(self_signed(self.directory(), NOW))

@@ -12,7 +12,7 @@ from kasmd.edge.dial import Kind, Timeouts, UpstreamFailed
 from kasmd.edge.exchange import Onward
 from kasmd.edge.pool import Bounds, Pool
 from kasmd.h1.body import Framing
-from tests.edge.far import OK, Far, says
+from tests.edge.far import OK, Far, Still, says
 
 
 class Hearing:
@@ -23,7 +23,8 @@ class Hearing:
         self.data = b""
         self.head = None
         self.ready = Deferred()
-        self.over = Deferred().addTimeout(10, reactor)
+        self.some = Deferred()
+        self.over = Deferred().addTimeout(60, reactor)
 
     def upstream_ready(self):
         self.said.append("ready")
@@ -39,6 +40,8 @@ class Hearing:
 
     def data_received(self, data):
         self.data += data
+        if not self.some.called:
+            self.some.callback(None)
 
     def answer_ended(self):
         self.over.callback(None)
@@ -49,13 +52,15 @@ class Hearing:
 
 class PoolTests(TestCase):
     bounds = Bounds(idle=2, busy=2, waiting=1, asked=100)
+    timeouts = Timeouts()
 
     def setUp(self):
         self.far = Far()
         self.port = reactor.listenTCP(0, self.far, interface="127.0.0.1")
         self.addCleanup(self.port.stopListening)
         self.upstream = Upstream("127.0.0.1", self.port.getHost().port)
-        self.pool = Pool(reactor, Timeouts(2, 2, 0.3, 0.5, 0.5, 5), self.bounds)
+        self.still = Still()
+        self.pool = Pool(self.still, self.timeouts, self.bounds)
 
     async def tearDown(self):
         self.pool.close()
@@ -76,7 +81,12 @@ class PoolTests(TestCase):
         await hearing.over
         return hearing
 
-    async def fails(self, hearing, kind):
+    async def fails(self, hearing, kind, after=None):
+        """Expect a failure, which comes when so many seconds are over."""
+        if after is not None:
+            self.still.advance(after - 0.1)
+            self.assertNoResult(hearing.over)
+            self.still.advance(0.1)
         with self.assertRaises(UpstreamFailed) as raised:
             await hearing.over
         self.assertIs(raised.exception.kind, kind)
@@ -117,7 +127,7 @@ class PoolTests(TestCase):
         await self.far.until(lambda: len(self.far.requests) == 3)
         self.assertEqual(len(self.far.lines), 2)
         late = self.begin()[1]
-        await self.fails(late, Kind.BUSY)
+        await self.fails(late, Kind.BUSY, self.timeouts.wait)
         for line in self.far.lines:
             line.transport.write(OK)
         for hearing in (first, second, waiting):
@@ -144,9 +154,13 @@ class PoolTests(TestCase):
 
     async def test_an_upstream_that_says_nothing(self):
         self.far.answer = says()
-        await self.fails(self.begin()[1], Kind.SILENT)
+        hearing = self.begin()[1]
+        await self.far.until(lambda: self.far.requests)
+        await self.fails(hearing, Kind.SILENT, self.timeouts.answer)
         self.far.answer = says(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab")
-        await self.fails(self.begin()[1], Kind.CUT)
+        hearing = self.begin()[1]
+        await hearing.some
+        await self.fails(hearing, Kind.CUT, self.timeouts.idle)
         await self.far.until(lambda: self.far.gone == 2)
 
     async def test_what_cannot_be_repeated_gets_a_new_connection(self):
