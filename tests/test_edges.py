@@ -62,7 +62,7 @@ class EdgeCase(Case):
         def asking() -> bytes:
             family = socket.AF_UNIX if where.startswith("/") else socket.AF_INET
             with socket.socket(family) as client:
-                client.settimeout(20)
+                client.settimeout(60)
                 client.connect(where if where.startswith("/") else ("127.0.0.1", int(where)))
                 client.sendall("\r\n".join(fields).encode())
                 answer = b""

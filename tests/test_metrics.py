@@ -62,7 +62,7 @@ def request(target: str, *lines: str, method: str = "GET", body: str = "") -> by
 def talk(port: int, data: bytes, secure: bool = False) -> bytes:
     """Send it and give what comes until the end."""
     with ExitStack() as stack:
-        client = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+        client = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
         if secure:
             client = stack.enter_context(ssl._create_unverified_context().wrap_socket(client))
         client.sendall(data)

@@ -198,7 +198,7 @@ def logged(case: TestCase, text: str) -> Deferred[str]:
 
     globalLogPublisher.addObserver(observe)
     case.addCleanup(globalLogPublisher.removeObserver, observe)
-    return found.addTimeout(10, reactor)
+    return found.addTimeout(60, reactor)
 
 
 class FirstAccountTests(Case):

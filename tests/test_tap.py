@@ -136,8 +136,8 @@ class UpstreamTests(Case):
         shown = recorder.next("resized", lambda *size: display.size == (320, 200))
         named = recorder.next("renamed", lambda name: name == "far away")
         display.connect().addErrback(lambda failure: failure.trap(DisplayLost))
-        await shown.addTimeout(20, reactor)
-        await named.addTimeout(20, reactor)
+        await shown.addTimeout(60, reactor)
+        await named.addTimeout(60, reactor)
 
 
 class RefusalTests(Case):
@@ -203,7 +203,7 @@ class Native:
     def __init__(self, path: str) -> None:
         self.session = ClientSession()
         self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.settimeout(10)
+        self._socket.settimeout(60)
         self._socket.connect(path)
 
     def until(self, kind: type, wanted: Callable[[Any], bool] = lambda event: True) -> Any:

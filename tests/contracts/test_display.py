@@ -22,13 +22,13 @@ from kasmd.rights import OWNER, WRITE
 from kasmd.screen.geometry import Rect, Screen
 from tests.display.upstreams import serve, upstream
 
-SECONDS = 10
+SECONDS = 60
 
 
 class Contract:
     """What holds for every IDisplay; ``make`` gives one of 640 x 480 that may grow."""
 
-    timeout = 30
+    timeout = 120
 
     async def make(self) -> Any:
         """Give the display."""

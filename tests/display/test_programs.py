@@ -14,7 +14,7 @@ from twisted.trial.unittest import TestCase
 
 from kasmd.display.programs import Pace, Program
 
-SECONDS = 10
+SECONDS = 60
 
 
 def is_alive(pid: int) -> bool:
@@ -29,7 +29,7 @@ def is_alive(pid: int) -> bool:
 class ProgramTests(TestCase):
     """With sh."""
 
-    timeout = 30
+    timeout = 120
 
     def setUp(self) -> None:
         """Hear of ends, and of the log."""

@@ -23,7 +23,7 @@ from kasmd.display.service import DesktopService, DesktopSettings
 from kasmd.display.x11 import X11Display
 from kasmd.errors import ConfigError
 
-SECONDS = 15
+SECONDS = 60
 
 _DAEMON = """
 import sys
@@ -92,7 +92,7 @@ async def until(true: Any) -> None:
 class DesktopServiceTests(TestCase):
     """With Xvfb, openbox and xterm."""
 
-    timeout = 40
+    timeout = 120
 
     async def setUp(self) -> None:
         """Start a desktop."""
@@ -183,7 +183,7 @@ class Daemon(ProcessProtocol):
 class EndTests(TestCase):
     """Ends and starts that go wrong."""
 
-    timeout = 40
+    timeout = 120
 
     def kill(self, process: Any) -> None:
         """End a daemon that a failing test left."""

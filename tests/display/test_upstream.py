@@ -163,7 +163,7 @@ def pixel(display: UpstreamDisplay, x: int = 0, y: int = 0) -> int:
 
 
 class Case(TestCase):
-    timeout = 60
+    timeout = 120
 
     def setUp(self) -> Any:
         self.lines: list[str] = []

@@ -29,7 +29,7 @@ from kasmd.errors import DisplayLost
 from kasmd.screen.geometry import Move, Rect, Screen, bounding
 from kasmd.screen.region import Region
 
-SECONDS = 10
+SECONDS = 60
 #: What X11Display does while its X server is stopped takes far less; a wait takes more.
 HELD_SECONDS = 0.25
 
@@ -95,7 +95,7 @@ class Painter:
 class X11DisplayTests(TestCase):
     """On an Xvfb of each test's own."""
 
-    timeout = 30
+    timeout = 120
 
     async def setUp(self) -> None:
         """Start Xvfb, a display on it, an observer, a client."""
@@ -498,7 +498,7 @@ def end(server: Popen[bytes]) -> None:
 class NoDisplayTests(TestCase):
     """Displays that are not there."""
 
-    timeout = 20
+    timeout = 120
 
     async def test_no_such_display(self) -> None:
         """The failure names the display; afterwards nothing goes on."""

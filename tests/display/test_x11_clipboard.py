@@ -20,7 +20,7 @@ from kasmd.display.service import DesktopService, DesktopSettings
 from kasmd.display.x11 import X11Display
 from kasmd.display.x11_selection import MAX_TRANSFERS, STALL_SECONDS
 
-SECONDS = 10
+SECONDS = 60
 LIMIT = 4 << 20
 
 
@@ -51,7 +51,7 @@ class Xclip(ProcessProtocol):
 class ClipboardTests(TestCase):
     """Both ways."""
 
-    timeout = 30
+    timeout = 120
 
     async def setUp(self) -> None:
         """Start Xvfb, a display and an observer."""

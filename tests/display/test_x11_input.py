@@ -23,7 +23,7 @@ from kasmd.display.x11 import X11Display
 from kasmd.display.x11_connect import open_connection
 from kasmd.display.x11_connection import XConnection
 
-SECONDS = 10
+SECONDS = 60
 SHIFT, CONTROL, CAPS_LOCK, ALTGR = 0xFFE1, 0xFFE3, 0xFFE5, 0xFE03
 
 #: What the program in the terminal does: send all that is typed to a socket.
@@ -60,7 +60,7 @@ class Typed(Protocol):
 class TerminalTests(TestCase):
     """Characters typed into an xterm, in a UTF-8 locale."""
 
-    timeout = 60
+    timeout = 120
 
     async def setUp(self) -> None:
         """Start Xvfb and an xterm whose program tells us what it reads."""
@@ -156,7 +156,7 @@ class TerminalTests(TestCase):
 class WindowTests(TestCase):
     """Events as a window receives them."""
 
-    timeout = 30
+    timeout = 120
 
     async def setUp(self) -> None:
         """Start Xvfb, a display and a client with the focus."""

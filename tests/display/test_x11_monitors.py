@@ -24,7 +24,7 @@ from kasmd.display.x11_resize import resize_screen
 from kasmd.display.x11_server import prepare
 from kasmd.screen.geometry import Rect, Screen
 
-SECONDS = 10
+SECONDS = 60
 TWO = (Screen(0, 0, 0, 500, 600), Screen(8, 500, 0, 300, 600, 5))
 #: As xrandr lists them: place, output.
 _LISTED = re.compile(r"^ \d+: [+*]*(\S+) (\d+)/\d+x(\d+)/\d+\+(\d+)\+(\d+) *(\S*)$", re.M)
@@ -33,7 +33,7 @@ _LISTED = re.compile(r"^ \d+: [+*]*(\S+) (\d+)/\d+x(\d+)/\d+\+(\d+)\+(\d+) *(\S*
 class Case(TestCase):
     """On an Xvfb of each test's own."""
 
-    timeout = 60
+    timeout = 120
     xvfb: Sequence[str] = ("Xvfb",)
 
     async def setUp(self) -> None:

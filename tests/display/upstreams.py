@@ -28,7 +28,7 @@ from kasmd.viewer.sharing import Encodings
 from kasmd.viewer.turns import Turns
 from kasmd.viewer.worker import InlineWorker
 
-SECONDS = 10
+SECONDS = 60
 SIZE = (40, 30)
 VERSION = b"RFB 003.008\n"
 #: Security None, taken.

@@ -24,7 +24,7 @@ class Held:
 
     def __init__(self, request: Request, allowed: Allowed) -> None:
         self.allowed = allowed
-        self.ended: Deferred[None] = Deferred().addTimeout(10, reactor)
+        self.ended: Deferred[None] = Deferred().addTimeout(60, reactor)
         self._request = request
         self._unwatch = allowed.grant.when_changed(self._changed)
 
@@ -65,7 +65,7 @@ class Heard(Wire):
             waiting.callback(None)
             return waiting
         self._waiting.append((kind, number, waiting))
-        return waiting.addTimeout(10, reactor)
+        return waiting.addTimeout(60, reactor)
 
     def count(self, kind: type) -> int:
         """Count the messages of a kind."""

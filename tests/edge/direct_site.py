@@ -70,7 +70,7 @@ class Answer:
 
 def talk(port: int, method: str, path: str, headers: Sequence[tuple[str, str]],
          body: bytes = b"") -> Answer:
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.putrequest(method, path)
         for header in headers:

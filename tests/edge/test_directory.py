@@ -228,7 +228,7 @@ class FileTests(TestCase):
         self.addCleanup(directory.stopService)
         changed: Deferred[None] = Deferred()
         grants[0].when_changed(lambda: changed.callback(None))
-        changed.addTimeout(10, reactor)
+        changed.addTimeout(60, reactor)
         path.write_text(text % ":81")
         await changed
         self.assertEqual([grant.holds(Right.ENTER) for grant in grants], [False, True])

@@ -97,7 +97,7 @@ class _One(ServerFactory, ClientFactory):
 class PlainTests(TestCase):
     """TCP."""
 
-    timeout = 20
+    timeout = 120
 
     def connect(self, near: Near, far: Far) -> None:
         """Join the two."""

@@ -423,7 +423,7 @@ class _Greeter(Protocol):
 class SocketTests(TestCase):
     """Over real sockets."""
 
-    timeout = 20
+    timeout = 120
 
     def setUp(self) -> None:
         self.ended: Deferred[Ended] = Deferred()

@@ -24,7 +24,7 @@ Answer = tuple[int, str, list[str]]
 class CookieTests(TestCase):
     """A site that does with its cookie what its path says."""
 
-    timeout = 20
+    timeout = 120
 
     def setUp(self) -> None:
         self.cookie = SessionCookie()
@@ -46,7 +46,7 @@ class CookieTests(TestCase):
         return deferToThread(self._ask, path, fields)
 
     def _ask(self, path: str, fields: tuple[tuple[str, str], ...]) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         connection.putrequest("GET", path)
         for name, value in fields:
             connection.putheader(name, value)

@@ -34,7 +34,7 @@ from kasmd.rights import NOTHING, OWNER, READ, WRITE
 def talk(port, lines, path=b"/"):
     head = (b"GET %s HTTP/1.1" % path, b"Host: a", b"Connection: close")
     request = b"\r\n".join([*head, *lines, b"", b""])
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
         client.sendall(request)
         answer = b""
         while data := client.recv(65536):

@@ -209,7 +209,7 @@ class RequestTests(TestCase):
 
 def talk(port, request, wait):
     """Send ``request``; give all that comes until the server closes, or do not wait."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
         client.sendall(request)
         answer = b""
         while wait and (data := client.recv(65536)):

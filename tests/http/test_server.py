@@ -26,7 +26,7 @@ from kasmd.web.certificate import self_signed
 
 def talk(port, *pieces):
     """Send ``pieces`` and give all that comes until the server closes."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
         for piece in pieces:
             client.sendall(piece)
         answer = b""
@@ -50,7 +50,7 @@ class Echo(Protocol):
 
 
 class ServerTests(TestCase):
-    limits = Limits(head_timeout=1, abort_timeout=1, body=100, connections=3)
+    limits = Limits(head_timeout=60, abort_timeout=60, linger=60, body=100, connections=3)
 
     def setUp(self):
         self.seen = []
@@ -176,7 +176,7 @@ class ServerTests(TestCase):
         self.assertEqual(self.factory.bodies, 0)
 
     async def test_all_bodies_together_are_bounded(self):
-        self.factory.limits = self.limits._replace(bodies=1000, linger=0.1)
+        self.factory.limits = self.limits._replace(bodies=1000)
         self.factory.room = lambda method, path: 900
         head = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 800\r\n\r\n"
         waiting = Deferred()
@@ -205,6 +205,7 @@ class ServerTests(TestCase):
         self.assertEqual([path for _, path, _ in self.seen], [b"/x"])
 
     async def test_a_request_that_dribbles_in_is_cut_off(self):
+        self.factory.limits = self.limits._replace(head_timeout=0.1)
         self.assertEqual(await self.send(b"GET / HTTP/1.1\r\n", b"Host: a\r\n"), b"")
 
     async def test_a_bug_is_a_500_that_says_nothing(self):
@@ -247,6 +248,8 @@ class ServerTests(TestCase):
         self.assertEqual(self.seen, [(b"GET", b"/", "")])
 
     async def test_tls(self):
+        # Without half a close the client waits for so long.
+        self.factory.limits = self.limits._replace(linger=0.1)
         with tempfile.TemporaryDirectory() as folder:
             pem = self_signed(Path(folder), datetime.datetime.now(datetime.timezone.utc))
             factory = TlsFactory(CertificateFiles(reactor, pem, pem), self.factory)
@@ -268,7 +271,7 @@ class ServerTests(TestCase):
 def talk_by_unix_socket(path):
     """Ask for /."""
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(10)
+        client.settimeout(60)
         client.connect(path)
         client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         return b"".join(iter(lambda: client.recv(65536), b""))
@@ -278,7 +281,7 @@ def talk_tls(port, request):
     """Send ``request`` over TLS; give all that comes."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as plain:
         with context.wrap_socket(plain) as client:
             client.sendall(request)
             return b"".join(iter(lambda: client.recv(65536), b""))
@@ -302,7 +305,7 @@ def test_a_daemon_without_descriptors_goes_on_when_there_are_some():
     ) as daemon:
         try:
             port = int(daemon.stdout.readline())
-            held = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(60)]
+            held = [socket.create_connection(("127.0.0.1", port), timeout=60) for _ in range(60)]
             assert any(hears_the_end(client) for client in held[-10:])
             for client in held:
                 client.close()

@@ -28,7 +28,7 @@ def served_certificate(port, maximum=ssl.TLSVersion.TLSv1_3):
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
     context.maximum_version = maximum
     context.set_ciphers("ALL:@SECLEVEL=0")
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as plain:
         with context.wrap_socket(plain) as client:
             return client.getpeercert(True), client.version()
 

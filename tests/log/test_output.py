@@ -108,7 +108,7 @@ class SyslogTests(TestCase):
         log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.addCleanup(log.close)
         log.bind(self.path)
-        log.settimeout(10)
+        log.settimeout(60)
         return log
 
     def test_a_message_has_its_severity_and_writer(self):

@@ -22,7 +22,7 @@ Waiting = Generator[Deferred[None], None, None]
 class FolderTests(TestCase):
     """The folder is deleted, moved, or not there yet."""
 
-    timeout = 20
+    timeout = 120
 
     def setUp(self) -> None:
         scratch = TemporaryDirectory()
@@ -43,7 +43,7 @@ class FolderTests(TestCase):
     def next(self) -> Deferred[None]:
         answer: Deferred[None] = Deferred()
         self.waiting.append(answer)
-        return answer.addTimeout(10, reactor)
+        return answer.addTimeout(60, reactor)
 
     @inlineCallbacks
     def until(self, exists: bool) -> Waiting:

@@ -42,7 +42,7 @@ from kasmd.web.certificate import self_signed
 from tests.viewer.scene import PATIENCE, Scene
 
 VERSION = b"RFB 003.008\n"
-SECONDS = 10
+SECONDS = 60
 WHOLE = 0, 0, 2000, 1000
 
 

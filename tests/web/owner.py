@@ -72,7 +72,7 @@ def basic(name: str, password: str = PASSWORD) -> str:
 
 def ask(port: int, method: str, target: str, body: Any, headers: dict[str, str]) -> Answer:
     """Make one request."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request(method, target, body, headers)
         response = connection.getresponse()
@@ -86,7 +86,7 @@ def ask(port: int, method: str, target: str, body: Any, headers: dict[str, str])
 class Served:
     """A site; ``port`` is where it listens."""
 
-    timeout = 60
+    timeout = 120
     rules = Rules()
     #: What the API measures time with.
     clock: Any = reactor

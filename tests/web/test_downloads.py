@@ -181,7 +181,7 @@ class FileTests(Served, TestCase):
             file.truncate(64 << 20)
 
         def beginning() -> socket.socket:
-            client = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+            client = socket.create_connection(("127.0.0.1", self.port), timeout=60)
             client.sendall(
                 f"GET {self.target} HTTP/1.1\r\nHost: h\r\nAuthorization: "
                 f"{basic('writer')}\r\n\r\n".encode()

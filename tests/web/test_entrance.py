@@ -52,7 +52,7 @@ class Answer:
 
 
 def talk(port, method, path, body, headers):
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request(method, path, body, dict(headers))
         return Answer(connection.getresponse())

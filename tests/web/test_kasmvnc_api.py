@@ -250,7 +250,7 @@ class WireTests(Served, TestCase):
 
     def talk(self, *parts: bytes) -> Any:
         def talking() -> bytes:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=10) as client:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=60) as client:
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 for part in parts:
                     client.sendall(part)

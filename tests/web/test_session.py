@@ -34,7 +34,7 @@ class Client:
     """Asks for a path and reads line by line, blocking, in a thread."""
 
     def __init__(self, port, path):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
         self.socket.sendall(b"GET " + path + b" HTTP/1.0\r\n\r\n")
         self.file = self.socket.makefile("rb")
         self.status = int(self.file.readline().split()[1])

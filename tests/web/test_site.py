@@ -48,7 +48,7 @@ UPGRADE = (
 def talk(port, tls, method, path, *lines):
     """Give the status line and headers, and the body of an answer that ends."""
     head = [method + b" " + path + b" HTTP/1.1", b"Host: 127.0.0.1:%d" % port, *lines, b"", b""]
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

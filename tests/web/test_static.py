@@ -17,7 +17,7 @@ from kasmd.web.static import MAX_KEPT_FILE, Mount, StaticFiles
 
 def talk(port, method, path, *lines):
     head = [method + b" " + path + b" HTTP/1.1", b"Host: a", b"Connection: close", *lines, b"", b""]
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
         client.sendall(b"\r\n".join(head))
         answer = b""
         while data := client.recv(65536):

@@ -57,7 +57,7 @@ class Uploads(Served, TestCase):
                  f"Authorization: {authorization(who)}", "", ""]
 
         def beginning() -> socket.socket:
-            client = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+            client = socket.create_connection(("127.0.0.1", self.port), timeout=60)
             client.sendall("\r\n".join(lines).encode() + CONTENT[:sent])
             return client
 

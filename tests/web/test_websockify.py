@@ -43,7 +43,7 @@ class Client:
     """A websocket client that does as it is told, blocking, in a thread."""
 
     def __init__(self, port, *lines):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
         head = [
             b"GET /websockify HTTP/1.1", b"Host: 127.0.0.1:%d" % port, b"Upgrade: websocket",
             b"Connection: Upgrade", b"Sec-WebSocket-Version: 13",

@@ -95,7 +95,7 @@ def authorization(proof: Any) -> str:
 
 def ask(port: int, method: str, path: str, body: Any, headers: dict[str, str]) -> Answer:
     """Make one request."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request(method, path, body, headers)
         response = connection.getresponse()
@@ -135,7 +135,7 @@ class Here:
 class Served:
     """A site; ``port`` is where it listens."""
 
-    timeout = 60
+    timeout = 120
 
     def setUp(self) -> None:
         """Listen."""

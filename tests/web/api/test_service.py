@@ -28,7 +28,7 @@ LATER = time.time() + 3600
 
 def opened(port: int) -> tuple[http.client.HTTPConnection, Any]:
     """Begin a stream of events."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", "/api/v1/events", headers={"Authorization": authorization("own")})
     return connection, connection.getresponse()
 
