@@ -141,7 +141,7 @@ class Served:
             make_viewer=lambda transport, principal: None,
             mounts=page_mounts(PAGE),
             more=self.api.routes(),
-            limits=Limits(linger=0.2),
+            limits=Limits(linger=60, abort_timeout=60),
         )
         listening = reactor.listenTCP(0, self.site, interface="127.0.0.1")  # type: ignore
         self.addCleanup(self._hung_up)  # type: ignore[attr-defined]

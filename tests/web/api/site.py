@@ -199,7 +199,7 @@ class Served:
             mounts=page_mounts(PAGE),
             more=api.routes(),
             entrance=entrance,
-            limits=Limits(linger=0.2),
+            limits=Limits(linger=60, abort_timeout=60),
         )
         listening = reactor.listenTCP(0, site, interface="127.0.0.1")  # type: ignore
         self.addCleanup(self._hung_up)  # type: ignore[attr-defined]
