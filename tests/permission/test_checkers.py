@@ -345,12 +345,14 @@ class AuthenticatorTests(SynchronousTestCase):
             self.assertNotIn("hunter2", repr(event))
 
     def test_a_remembered_proof_is_cheap(self) -> None:
-        self.successResultOf(self.login("ann", "ann's"))
-        best = min(self.time(1000) for _ in range(5))
-        self.assertLess(best, 50e-6)
+        """It takes a fraction of what the first log-in takes, which hashes."""
+        first = self.time(1)
+        again = min(self.time(100) for _ in range(5))
+        self.assertLess(again, first / 10)
 
     def time(self, times: int) -> float:
-        start = time.perf_counter()
+        """Give the processor's seconds of a log-in."""
+        start = time.thread_time()
         for _ in range(times):
-            self.login("ann", "ann's")
-        return (time.perf_counter() - start) / times
+            self.successResultOf(self.login("ann", "ann's"))
+        return (time.thread_time() - start) / times
