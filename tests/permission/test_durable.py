@@ -115,8 +115,8 @@ def test_another_writer_is_waited_for(tmp_path: Path) -> None:
     order: list[str] = []
 
     def second() -> None:
-        entered.wait(10)
-        with durable.exclusive(path):
+        entered.wait(60)
+        with durable.exclusive(path, 60):
             order.append("second")
 
     thread = threading.Thread(target=second)
@@ -149,12 +149,12 @@ def test_many_processes_lose_no_change(tmp_path: Path) -> None:
         from kasmd.rights import READ
         for number in range(5):
             account = Account(f"{sys.argv[2]}-{number}", "x", READ)
-            rewrite(sys.argv[1], lambda file: file.with_account(account))
+            rewrite(sys.argv[1], lambda file: file.with_account(account), 60)
     """
     running = [
         subprocess.Popen([sys.executable, "-c", code, str(path), str(who)]) for who in range(3)
     ]
-    assert [process.wait(30) for process in running] == [0, 0, 0]
+    assert [process.wait(120) for process in running] == [0, 0, 0]
     wanted = {f"{who}-{number}" for who in range(3) for number in range(5)}
     assert {line.split(":")[0] for line in path.read_text().splitlines()} == wanted
 

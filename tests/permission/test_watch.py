@@ -148,7 +148,8 @@ class FolderTests(TestCase):
             yield self.next()
             self.watch.stop()
             counts.append(len(os.listdir("/proc/self/fd")))
-        self.assertEqual(counts[0], counts[-1])
+        # Fewer there may be: the garbage of other tests goes when it will.
+        self.assertLessEqual(counts[-1], counts[0])
 
 
 class UntoldTests(TestCase):
@@ -188,7 +189,8 @@ class UntoldTests(TestCase):
         self.assertEqual(self.edits, ["new"])
 
     def test_but_not_for_ever(self) -> None:
+        """It is told within a second."""
         while not self.edits and self.clock.seconds() < 2 * LATEST:
             self.clock.advance(SETTLED / 2)
             self.write("x")
-        self.assertTrue(LATEST <= self.clock.seconds() <= LATEST + SETTLED)
+        self.assertTrue(LATEST <= self.clock.seconds() <= LATEST + SETTLED < 1)
