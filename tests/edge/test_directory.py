@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Iterator, Sequence
 
+import yaml
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock, LoopingCall
@@ -252,7 +253,10 @@ class FileTests(TestCase):
         self.assertTrue(grant.holds(Right.ENTER))
 
     async def test_thousands_are_read_off_the_reactor(self) -> None:
-        """Each ends alone; what the reactor does itself takes a few milliseconds at a time."""
+        """Each ends alone; what the reactor does itself at a time is a fraction of the reading.
+
+        Of the processor's time, for others use the machine, too.
+        """
         folder = Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, folder)
         path = folder / "sessions.yaml"
@@ -283,7 +287,7 @@ class FileTests(TestCase):
         probe.stop()
         self.assertEqual(sum(grant.holds(Right.ENTER) for grant in grants), MANY - 1)
         self.assertTrue(gc.isenabled())
-        self.assertLess(took[-1], 1)
-        # The processor's time, for others use the machine, too; twice the bound, for they
-        # spoil its caches.
-        self.assertLess(max(after - before for before, after in zip(held, held[1:])), 0.01)
+        self.assertLess(max(after - before for before, after in zip(held, held[1:])), took[-1] / 20)
+        began = time.thread_time()
+        yaml.load(path.read_text(), yaml.CSafeLoader)
+        self.assertLess(took[-1], 8 * (time.thread_time() - began))
