@@ -176,6 +176,11 @@ def test_a_password_that_is_not_utf_8_is_refused(path):
 # At a terminal.
 
 
+def _heeds_interrupts():
+    # What a shell starts in the background ignores them, and so do its children.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Terminal:
     """A pseudo-terminal with the command on it."""
 
@@ -183,7 +188,7 @@ class Terminal:
         self._ours, theirs = pty.openpty()
         self.process = subprocess.Popen((*COMMAND, *map(str, arguments)), stdin=theirs,
                                         stdout=theirs, stderr=theirs, cwd=ROOT,
-                                        start_new_session=True)
+                                        start_new_session=True, preexec_fn=_heeds_interrupts)
         os.close(theirs)
         self.shown = ""
         self._read = 0
