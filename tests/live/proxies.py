@@ -26,11 +26,20 @@ http {{
 """
 
 
+#: What keeps the ports that were given.
+_taken: list[socket.socket] = []
+
+
 def free_port() -> int:
-    """Give a port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Give a port that nobody listens on, and that nobody is given from now on.
+
+    Who asks for it may listen there: servers set SO_REUSEADDR, as this does.
+    """
+    taken = socket.socket()
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    taken.bind(("127.0.0.1", 0))
+    _taken.append(taken)
+    return int(taken.getsockname()[1])
 
 
 def listens(port: int) -> bool:
