@@ -37,7 +37,7 @@ native:
 security:
   brute_force_protection:
     blacklist_threshold: 3
-    blacklist_timeout: 1
+    blacklist_timeout: 5
 """
 VERSION = b"RFB 003.008\n"
 #: What JPEG may change, on average, in levels of 255.
