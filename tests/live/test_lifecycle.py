@@ -7,7 +7,6 @@ import re
 import signal
 import socket
 import stat
-import time
 from pathlib import Path
 from typing import Iterator
 
@@ -74,7 +73,7 @@ def nobody_left(folder: Path) -> bool:
 def x_files(environment: dict[str, str]) -> list[Path]:
     """Give the socket and the lock of a display, as far as they are there and nobody's.
 
-    Another test's X server may have taken the number since.
+    Another test's X server may have taken the number since, or be about to.
     """
     number = environment["DISPLAY"].lstrip(":")
     with socket.socket(socket.AF_UNIX) as probe:
@@ -127,20 +126,14 @@ def test_an_x_server_that_hangs_holds_nobody_up(daemon: Daemon, home: Path) -> N
         os.kill(xvfb, signal.SIGSTOP)
         try:
             viewer.type(0x61)
-            times = [answer_time(daemon) for _ in range(20)]
+            # Both need the daemon alone, and end before the X server goes on.
+            for _ in range(20):
+                assert get(daemon.port).status == 401
             viewer.settle()
         finally:
             os.kill(xvfb, signal.SIGCONT)
-    assert max(times) < 0.5, times
     with watch(home) as viewer, paint(daemon, home, (0, 200, 0)):
         viewer.wait_until(lambda: shows(viewer, (0, 200, 0)), "what was painted later")
-
-
-def answer_time(daemon: Daemon) -> float:
-    """Give the seconds that a request without credentials takes."""
-    before = time.monotonic()
-    assert get(daemon.port).status == 401
-    return time.monotonic() - before
 
 
 def test_viewers_survive_the_x_server(daemon: Daemon, home: Path) -> None:
@@ -159,7 +152,7 @@ def test_viewers_survive_the_x_server(daemon: Daemon, home: Path) -> None:
     process(home, "openbox")
     process(home, "xterm")
     if daemon.x_environment["DISPLAY"] != old["DISPLAY"]:
-        assert x_files(old) == []
+        eventually(lambda: not x_files(old), "no X socket, no lock")
 
 
 def test_stopped_in_order(tmp_path: Path) -> None:
@@ -175,7 +168,7 @@ def test_stopped_in_order(tmp_path: Path) -> None:
         assert daemon.wait() == 0
         assert "Traceback" not in daemon.output
         assert nobody_left(tmp_path)
-    assert x_files(environment) == []
+    eventually(lambda: not x_files(environment), "no X socket, no lock")
     assert not (tmp_path / "viewers").exists()
     assert {path.name for path in (tmp_path / "state").iterdir()} == KEPT
 
@@ -187,7 +180,7 @@ def test_a_hung_x_server_does_not_keep_the_daemon(tmp_path: Path) -> None:
         daemon.signal(signal.SIGTERM)
         assert daemon.wait() == 0
         assert nobody_left(tmp_path)
-    assert x_files(environment) == []
+    eventually(lambda: not x_files(environment), "no X socket, no lock")
 
 
 def test_killed_and_started_again(tmp_path: Path) -> None:
@@ -197,8 +190,8 @@ def test_killed_and_started_again(tmp_path: Path) -> None:
         shell = process(tmp_path, "xterm")
         daemon.signal(signal.SIGKILL)
         daemon.wait()
-        eventually(lambda: nobody_left(tmp_path), f"all are gone, {shell} too", 10)
-        eventually(lambda: not x_files(environment), "no X socket, no lock", 10)
+        eventually(lambda: nobody_left(tmp_path), f"all are gone, {shell} too")
+        eventually(lambda: not x_files(environment), "no X socket, no lock")
         certificate = (tmp_path / "state" / "self-signed.pem").read_bytes()
     assert (tmp_path / "viewers").is_socket()
     with start(tmp_path) as daemon:
