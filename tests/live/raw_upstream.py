@@ -9,6 +9,7 @@ from typing import Callable, Self
 
 from kasmd.errors import ProtocolError
 from kasmd.h1.session import BodyReceived, MessageEnded, RequestReceived, ServerSession
+from tests.live.programs import PATIENCE
 
 #: Seconds of silence after which no more answers are expected.
 QUIET = 0.4
@@ -98,7 +99,7 @@ class RawUpstream:
         self.end()
 
 
-def exchange(port: int, data: bytes, least: int = 1, timeout: float = 5.0) -> bytes:
+def exchange(port: int, data: bytes, least: int = 1, timeout: float = PATIENCE) -> bytes:
     """Send raw bytes, and give all that comes.
 
     That is until the other side closes, or is silent: for long where there are

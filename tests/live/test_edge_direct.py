@@ -13,6 +13,7 @@ from tests.live.chromium import CANVAS, Chromium
 from tests.live.daemon import Daemon
 from tests.live.desktop import BLUE, IN_TERMINAL, terminal, wait_typed
 from tests.live.edge import EdgeDaemon, edge, session
+from tests.live.programs import SOON
 from tests.live.proxies import Haproxy, Nginx, example, free_port
 from tests.live.web import get
 
@@ -20,8 +21,6 @@ WRITER = "{user: writer, password: password}"
 READER = "{user: reader, password: password, rights: r}"
 #: What the page says then.
 ENDED = "You may not use this desktop any more."
-#: Seconds in which whoever may no longer stay is gone.
-AT_ONCE = 1.0
 MORE = """\
 site:
   login: page
@@ -101,7 +100,7 @@ def choose(chromium: Chromium, ident: str) -> None:
 def wait_closed(chromium: Chromium, began: float, why: str) -> None:
     """Wait until the page says that its connection was ended, soon enough after ``began``."""
     chromium.wait_text("#curtain-text", why)
-    assert time.monotonic() - began < AT_ONCE
+    assert time.monotonic() - began < SOON
 
 
 @each_way

@@ -14,11 +14,9 @@ from kasmd.rfb.client import UpdateReceived
 from tests.live.daemon import Daemon
 from tests.live.painter import Painter
 from tests.live.pictures import known_picture
-from tests.live.programs import ROOT, run
+from tests.live.programs import ROOT, SOON, run
 from tests.live.rawviewer import RawViewer, websocket
 
-#: A change reaches everyone within this many seconds.
-SOON = 1.0
 BARE = "display:\n  window_manager: []\n  terminal: []\n"
 
 
@@ -46,7 +44,7 @@ def test_read_taken_and_given_back(daemon: Daemon, tmp_path: Path) -> None:
         eve.wait_for(UpdateReceived)
         kasmvncpasswd(daemon, "-u", "eve", "-n")
         audit = r'\[PRIO\] audit: account "eve": rights {}, by "{}" from - through kasmvncpasswd$'
-        daemon.wait_for(audit.format("r -> none", getpass.getuser()), SOON)
+        daemon.wait_for(audit.format("r -> none", getpass.getuser()))
         eve.settle()
         seen = len(eve.updates)
         pictures = len(witness.updates)
