@@ -27,7 +27,7 @@ const FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", ...process.argv.slice(2),
 ];
-const TIMEOUT = 20_000;
+const TIMEOUT = 60_000;
 const POLL = 50;
 
 let browser = null;
@@ -39,7 +39,7 @@ let requests = [];
 
 async function open({ url, user, password, viewport = [1280, 800], permissions = [], mobile = false, dark = false, held, cookies = {} }) {
     browser ??= await chromium.launch({
-        executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS,
+        executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS, timeout: TIMEOUT,
     });
     await page?.context().close();
     const context = await browser.newContext({
@@ -77,7 +77,7 @@ async function stroke({ key, code }) {
 }
 
 // Playwright's own waiting evaluates strings in the page, which its policy forbids.
-async function wait({ js, seconds = 20 }) {
+async function wait({ js, seconds }) {
     const end = Date.now() + seconds * 1000;
     while (Date.now() < end) {
         // A page that is on its way to another one has no value yet.
