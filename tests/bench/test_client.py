@@ -34,9 +34,9 @@ def frame(payload: bytes) -> bytes:
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    """Listen on 127.0.0.1, for five seconds at most."""
+    """Listen on 127.0.0.1, for a minute at most."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.settimeout(5)
+        listening.settimeout(60)
         yield listening
 
 
@@ -44,7 +44,7 @@ def serve(listener: socket.socket, pieces: list[bytes]) -> bytes:
     """Send ``pieces`` to one viewer; gives what it said until it left."""
     connection, _address = listener.accept()
     with connection:
-        connection.settimeout(5)
+        connection.settimeout(60)
         for piece in pieces:
             connection.sendall(piece)
         said = b""
@@ -64,7 +64,7 @@ def test_pixels_counts_and_answers(listener: socket.socket, step: int) -> None:
     while viewer.counts.updates < 2:
         viewer.socket.receive()
     viewer.socket.close()
-    server.join(5)
+    server.join(60)
 
     assert viewer.screen is not None
     red, blue = (255, 0, 0), (0, 0, 255)
