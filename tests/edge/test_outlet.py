@@ -105,6 +105,8 @@ class PlainTests(TestCase):
             0, self.wrapped(_One(near), False), interface="127.0.0.1"
         )
         self.addCleanup(port.stopListening)
+        # For all who are accepted: no kernel takes so much that an outlet is never full.
+        port.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
         reactor.connectTCP(  # type: ignore[attr-defined]
             "127.0.0.1", port.getHost().port, self.wrapped(_One(far), True)
         )

@@ -123,6 +123,10 @@ def test_names() -> None:
     assert names_of(b"/a//./b/") == [b"a", b"b"]
 
 
+#: Bytes, of which none take room on the disk.
+LARGE = 1 << 30
+
+
 class FileTests(Served, TestCase):
     """On the port."""
 
@@ -178,7 +182,7 @@ class FileTests(Served, TestCase):
     def begin(self, read: int) -> Any:
         """Ask for a file that does not fit any buffer, and read a part of it."""
         with open(self.file, "wb") as file:
-            file.truncate(64 << 20)
+            file.truncate(LARGE)
 
         def beginning() -> socket.socket:
             client = socket.create_connection(("127.0.0.1", self.port), timeout=60)
@@ -211,10 +215,10 @@ class FileTests(Served, TestCase):
     async def test_a_right_lost_ends_a_download(self) -> None:
         client = await self.begin(1000)
         self.accounts.put(self.accounts.accounts()["writer"]._replace(rights=Right.ENTER | READ))
-        self.assertLess(await self.rest(client), 32 << 20)
+        self.assertLess(await self.rest(client), LARGE // 2)
 
     async def test_a_file_that_becomes_shorter_ends_the_connection(self) -> None:
         client = await self.begin(1000)
         with open(self.file, "r+b") as file:
             file.truncate(1 << 20)
-        self.assertLess(await self.rest(client), 32 << 20)
+        self.assertLess(await self.rest(client), LARGE // 2)
