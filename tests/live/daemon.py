@@ -36,18 +36,19 @@ class Daemon(Program):
     """Runs until the end of the ``with``.
 
     ``more`` is added to the configuration, and ``network`` to this section of it;
-    ``host`` is the command that runs another one elsewhere.
+    ``host`` is the command that runs another one elsewhere; ``port`` 0 is any.
     """
 
     def __init__(self, folder: Path, more: str = "", require_ssl: bool = True,
                  accounts: Optional[dict[str, str]] = None, network: str = "",
-                 host: Sequence[str] = ()) -> None:
+                 host: Sequence[str] = (), port: int = 0) -> None:
         self.folder = folder
         self.passwords = folder / "kasmpasswd"
         self.set_accounts(ACCOUNTS if accounts is None else accounts)
         self.configuration = folder / "kasmd.yaml"
         text = CONFIGURATION.format(folder=folder, require_ssl=str(require_ssl).lower())
         text = text.replace("network:\n", f"network:\n{network}")
+        text = text.replace("websocket_port: 0", f"websocket_port: {port}")
         self.configuration.write_text(text + more)
         command = (*host, *twistd("--config", str(self.configuration)))
         super().__init__(*command, env={"HOME": str(folder)}, cwd=ROOT)

@@ -17,6 +17,7 @@ from tests.live.painter import Painter
 from tests.live.pictures import difference, known_picture
 from tests.live.prefix import PrefixProxy
 from tests.live.programs import ROOT, Program, eventually
+from tests.live.proxies import free_port
 from tests.live.rawviewer import RawViewer, websocket
 from tests.live.web import get, post
 
@@ -283,13 +284,9 @@ class TestTrouble:
         assert page.curtains() == []
 
     def test_the_daemon_is_started_again(self, chromium: Chromium, tmp_path: Path) -> None:
-        with Daemon(tmp_path) as daemon:
-            port = daemon.port
+        with Daemon(tmp_path, port=free_port()) as daemon:
             chromium.enter(daemon.url, "writer")
             chromium.watch_curtain()
-        text = daemon.configuration.read_text()
-        text = text.replace("websocket_port: 0", f"websocket_port: {port}")
-        daemon.configuration.write_text(text)
         chromium.wait_true("curtains.some((text) => text.includes('again in 2 s'))")
         command = twistd("--config", str(daemon.configuration))
         with Program(*command, env={"HOME": str(tmp_path)}, cwd=ROOT):
