@@ -18,6 +18,7 @@ from kasmd.interfaces import IViewerTransport, Principal
 from kasmd.permission.registry import MemoryRegistry
 from kasmd.rights import READ
 from kasmd.web.websockify import Timing, Websockify, frame_header
+from tests.edge.far import Still
 
 BINARY, TEXT, CONTINUED, CLOSE, PING, PONG = 2, 1, 0, 8, 9, 10
 
@@ -128,11 +129,12 @@ class Served:
     """A site of one websocket."""
 
     timing = Timing(max_message=100000)
+    clock = reactor
 
     def setUp(self):
         self.registry = MemoryRegistry({"ann": READ})
         self.viewers = []
-        self.websockify = Websockify(reactor, self.make_viewer, (), self.timing)
+        self.websockify = Websockify(self.clock, self.make_viewer, (), self.timing)
         factory = HttpFactory(reactor, self.respond, (), Limits())
         port = reactor.listenTCP(0, factory, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
@@ -309,14 +311,22 @@ class WebsockifyTests(Served, TestCase):
 
 
 class SilenceTests(Served, TestCase):
-    timing = Timing(ping=0.05, dead=0.3, close=0.2, max_message=100000)
+    def setUp(self):
+        self.clock = Still()
+        super().setUp()
 
     async def test_a_silent_peer_is_pinged_then_dropped(self):
         client = await self.connect()
+        self.clock.advance(self.timing.ping)
         self.assertEqual((await deferToThread(client.receive))[0], PING)
+        self.assertNoResult(self.viewers[0].gone)
+        self.clock.advance(self.timing.dead)
         self.assertIn("nothing was heard", await self.viewers[0].gone)
 
     async def test_a_peer_that_does_not_answer_a_close_is_dropped(self):
         await self.connect()
         self.viewers[0].transport.close(1000, "bye")
+        self.clock.advance(self.timing.close - 0.1)
+        self.assertNoResult(self.viewers[0].gone)
+        self.clock.advance(0.1)
         await self.viewers[0].gone
