@@ -51,7 +51,9 @@ class Daemon(Program):
         text = text.replace("websocket_port: 0", f"websocket_port: {port}")
         self.configuration.write_text(text + more)
         command = (*host, *twistd("--config", str(self.configuration)))
-        super().__init__(*command, env={"HOME": str(folder)}, cwd=ROOT)
+        # Where no resolver answers, a name is soon known to be none.
+        env = {"HOME": str(folder), "RES_OPTIONS": "timeout:1 attempts:1"}
+        super().__init__(*command, env=env, cwd=ROOT)
 
     def set_accounts(self, accounts: dict[str, str]) -> None:
         """Edit the password file as an operator would."""

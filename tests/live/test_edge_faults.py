@@ -21,7 +21,8 @@ from tests.live.raw_websocket import TEXT, Frame, RawWebsocket, frame
 from tests.live.web import Answer, get
 
 GOING_AWAY, POLICY, BAD_GATEWAY = 1001, 1008, 1014
-TIMEOUTS = "{connect: 1, answer: 1, body_idle: 1}"
+#: For upstreams that never answer, and for one that may take its time.
+HASTY, TIMEOUTS = "{connect: 1, answer: 1, body_idle: 1}", "{answer: 4}"
 IDENT = "01234567-89ab-cdef-0123-456789abcdef"
 VIEWERS = 200
 
@@ -106,7 +107,9 @@ def sessions(echo_port: int) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory, sessions: str) -> Iterator[EdgeDaemon]:
     folder = tmp_path_factory.mktemp("edge")
-    edges = edge("front", directory=folder / "sessions.yaml", timeouts=TIMEOUTS)
+    directory = folder / "sessions.yaml"
+    edges = edge("front", directory=directory, timeouts=TIMEOUTS)
+    edges += edge("hasty", directory=directory, timeouts=HASTY)
     with EdgeDaemon(folder, edges, sessions) as daemon:
         daemon.port_of("front")
         yield daemon
@@ -114,8 +117,9 @@ def daemon(tmp_path_factory: pytest.TempPathFactory, sessions: str) -> Iterator[
         assert INJECTED.partition(" ")[2] not in daemon.output
 
 
-def ask(daemon: EdgeDaemon, ident: str, accept: str = "application/json") -> Answer:
-    return get(daemon.port_of("front"), f"/desktop/{ident}/x", "owner", Accept=accept)
+def ask(daemon: EdgeDaemon, ident: str, accept: str = "application/json",
+        at: str = "front") -> Answer:
+    return get(daemon.port_of(at), f"/desktop/{ident}/x", "owner", Accept=accept)
 
 
 def code(answer: Answer) -> tuple[int, str]:
@@ -142,21 +146,21 @@ def last_code(websocket: RawWebsocket) -> int:
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.ident)
 def test_each_failure_has_its_page(daemon: EdgeDaemon, fault: Fault) -> None:
     """With its own word, the request's id and the hop's name, for people and for programs."""
-    answer = ask(daemon, fault.ident)
+    answer = ask(daemon, fault.ident, at="hasty")
     assert code(answer) == (fault.status, fault.ident)
     ident = answer.headers["X-Request-Id"]
-    assert (answer.json["request_id"], answer.json["hop"]) == (ident, "front")
+    assert (answer.json["request_id"], answer.json["hop"]) == (ident, "hasty")
     daemon.wait_for(rf" {fault.status} .*id={ident}$")
-    page = ask(daemon, fault.ident, "text/html")
+    page = ask(daemon, fault.ident, "text/html", "hasty")
     assert (page.status, page.headers["Content-Type"]) == (fault.status, "text/html; charset=utf-8")
-    for said in (fault.ident, page.headers["X-Request-Id"], "front"):
+    for said in (fault.ident, page.headers["X-Request-Id"], "hasty"):
         assert said in page.body
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.ident)
 def test_a_websocket_hears_the_same(daemon: EdgeDaemon, fault: Fault) -> None:
     handshake = websocket_request(f"/desktop/{fault.ident}/x", b"Accept: application/json")
-    answer = exchange(daemon.port_of("front"), handshake)
+    answer = exchange(daemon.port_of("hasty"), handshake)
     assert statuses(answer) == [fault.status]
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == fault.ident
 
