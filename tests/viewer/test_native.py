@@ -124,6 +124,8 @@ class Case(TestCase):
 
         def make_viewer(transport: Any, proven: Optional[Principal]) -> Viewer:
             self.streams.append(transport)
+            # No kernel takes all that a viewer does not.
+            transport.transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
             # Real connections go on in the reactor's own rounds.
             return Viewer(transport, proven, replace(self.scene.around, turns=self.turns))
 
