@@ -158,7 +158,7 @@ def test_it_is_never_whole_in_memory(daemon: Daemon) -> None:
     with path.open("rb") as file:
         assert hashlib.file_digest(file, "sha256").digest() == digest.digest()
     path.unlink()
-    assert memory(daemon) - before < 32 * MIB
+    assert memory(daemon) - before < size / 2
 
 
 def memory(daemon: Daemon) -> int:
