@@ -73,7 +73,7 @@ def with_requests(url: str, wanted: list[Call]) -> list[str]:
         session.auth, session.verify, session.trust_env = LOGIN, False, False
         for method, target, body in wanted:
             value = json.loads(body) if body else None
-            response = session.request(method, url.rstrip("/") + target, json=value, timeout=20)
+            response = session.request(method, url.rstrip("/") + target, json=value, timeout=60)
             answers.append(f"{response.status_code} {response.text}")
     return answers
 
@@ -105,7 +105,7 @@ def with_curl(url: str, wanted: list[Call]) -> list[str]:
         lines.append("next")
     done = subprocess.run(
         ["curl", "--config", "-"], input="\n".join(lines[:-1]), text=True, check=True,
-        capture_output=True, timeout=120,
+        capture_output=True, timeout=240,
     )
     return [f"{line[-3:]} {line[:-4]}" for line in done.stdout.splitlines()]
 
@@ -126,7 +126,7 @@ def with_fetch(url: str, wanted: list[Call]) -> list[str]:
     """
     done = subprocess.run(
         ["node", "-e", script], input=json.dumps([url, BASIC, wanted]), text=True, check=True,
-        capture_output=True, timeout=120,
+        capture_output=True, timeout=240,
         env={"NODE_TLS_REJECT_UNAUTHORIZED": "0", "PATH": "/usr/bin:/bin:/usr/local/bin"},
     )
     answers: list[str] = json.loads(done.stdout)
@@ -138,7 +138,7 @@ def with_treq(url: str, wanted: list[Call]) -> list[str]:
     plain = url.replace("https", "http")
     done = subprocess.run(
         [sys.executable, __file__], input=json.dumps([plain, wanted]), text=True, check=True,
-        capture_output=True, timeout=120,
+        capture_output=True, timeout=240,
     )
     answers: list[str] = json.loads(done.stdout)
     return answers
