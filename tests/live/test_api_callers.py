@@ -6,6 +6,7 @@ import asyncio
 import base64
 import http.client
 import json
+import os
 import ssl
 import subprocess
 import sys
@@ -127,7 +128,7 @@ def with_fetch(url: str, wanted: list[Call]) -> list[str]:
     done = subprocess.run(
         ["node", "-e", script], input=json.dumps([url, BASIC, wanted]), text=True, check=True,
         capture_output=True, timeout=240,
-        env={"NODE_TLS_REJECT_UNAUTHORIZED": "0", "PATH": "/usr/bin:/bin:/usr/local/bin"},
+        env={"NODE_TLS_REJECT_UNAUTHORIZED": "0", "PATH": os.environ["PATH"]},
     )
     answers: list[str] = json.loads(done.stdout)
     return answers
