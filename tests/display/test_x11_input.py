@@ -72,7 +72,7 @@ class TerminalTests(TestCase):
         self.addCleanup(shutil.rmtree, directory, True)
         typed = Typed()
         factory = Factory.forProtocol(lambda: typed)
-        path = os.path.abspath(os.path.join("/tmp", f"kasmd-typed-{os.getpid()}"))
+        path = os.path.join(directory, "typed")
         port = await UNIXServerEndpoint(reactor, path).listen(factory)
         self.addCleanup(port.stopListening)
         self.typed = typed
