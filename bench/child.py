@@ -19,7 +19,7 @@ Numbers = dict[str, float]
 
 
 class Child:
-    """The parent's side; the child's first line says that it is ready."""
+    """The parent's side; the child's first line says that it is ``ready``."""
 
     def __init__(self, module: str, *arguments: str) -> None:
         self._name = f"{module} {' '.join(arguments)}"
@@ -30,7 +30,7 @@ class Child:
             start_new_session=True,
         )
         try:
-            self._answer()
+            self.ready = self._answer()
         except Failed:
             self.close()
             raise

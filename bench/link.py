@@ -1,4 +1,6 @@
-"""A link between viewer and server, a process: python -m bench.link PORT TARGET RATE TRIP.
+"""A link between viewer and server, a process: python -m bench.link TARGET RATE TRIP.
+
+Its first answer says the port that it listens on.
 
 Each way has a wire of RATE bytes a second, a bounded queue before it, and half of
 TRIP seconds behind it.  Where the queue is full the sender has to wait, as
@@ -15,7 +17,6 @@ from dataclasses import dataclass, replace
 from typing import Iterator
 
 from bench.child import Child, answer
-from bench.processes import free_port
 from bench.stacks import Stack
 
 #: One Ethernet frame's payload, and how many seconds a piece is to last where that is more.
@@ -39,10 +40,9 @@ class Link:
     @contextmanager
     def to(self, stack: Stack) -> Iterator[Stack]:
         """Give ``stack`` as it is seen from the far end; the link is not in its cost."""
-        port = free_port()
-        numbers = (port, stack.port, self.rate, self.trip)
-        with closing(Child("bench.link", *map(str, numbers))):
-            yield replace(stack, port=port)
+        numbers = (stack.port, self.rate, self.trip)
+        with closing(Child("bench.link", *map(str, numbers))) as child:
+            yield replace(stack, port=int(child.ready["port"]))
 
 
 LINKS = {
@@ -98,14 +98,14 @@ async def join(near: socket.socket, target: int, link: Link) -> None:
         await asyncio.wait(ways)
 
 
-async def relay(port: int, target: int, link: Link) -> None:
+async def relay(target: int, link: Link) -> None:
     """Join all who come, until the parent ends the conversation."""
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     joined: set[asyncio.Task[None]] = set()
     loop.add_reader(sys.stdin.fileno(), ended.set)
     with ExitStack() as ending:
-        listener = ending.enter_context(socket.create_server(("127.0.0.1", port)))
+        listener = ending.enter_context(socket.create_server(("127.0.0.1", 0)))
         listener.setblocking(False)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _KERNEL_BUFFER)
 
@@ -117,15 +117,15 @@ async def relay(port: int, target: int, link: Link) -> None:
                 task.add_done_callback(joined.discard)
 
         listening = asyncio.create_task(listen())
-        answer({})
+        answer({"port": listener.getsockname()[1]})
         await ended.wait()
         for task in (listening, *joined):
             task.cancel()
 
 
-def main(port: str, target: str, rate: str, trip: str) -> None:
+def main(target: str, rate: str, trip: str) -> None:
     """Relay until the parent ends the conversation."""
-    asyncio.run(relay(int(port), int(target), Link(float(rate), float(trip))))
+    asyncio.run(relay(int(target), Link(float(rate), float(trip))))
 
 
 if __name__ == "__main__":
