@@ -9,7 +9,7 @@ import signal
 import socket
 import stat
 from pathlib import Path
-from typing import Any, Mapping, Optional, Sequence, Union
+from typing import Any, Mapping, NamedTuple, Optional, Sequence, Union
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, TimeoutError
@@ -19,6 +19,7 @@ from twisted.internet.tcp import Port
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from kasmd.config.values import Network
 from kasmd.display.upstream import UpstreamDisplay
 from kasmd.display.x11 import X11Display
 from kasmd.errors import AccountsError, ConfigError, DisplayLost
@@ -82,6 +83,25 @@ class StateDirectory(Service):
         os.close(self._descriptor)
 
 
+class Interface(NamedTuple):
+    """The address to listen on; ``::`` has both families, unless ``only_ipv6``."""
+
+    address: str
+    only_ipv6: bool = False
+
+    def __str__(self) -> str:
+        return f"[{self.address}]" if ":" in self.address else self.address
+
+
+class _OnlyIpv6(Port):
+    """A port that takes no IPv4."""
+
+    def createInternetSocket(self) -> socket.socket:
+        made: socket.socket = super().createInternetSocket()
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        return made
+
+
 class Listening(Service):
     """A port that listens from the making of this until the service stops."""
 
@@ -95,14 +115,18 @@ class Listening(Service):
         return int(address[1]) if isinstance(address, tuple) else 0
 
     @classmethod
-    def tcp(cls, reactor: Any, key: str, number: int, interface: str,
+    def tcp(cls, reactor: Any, key: str, number: int, interface: Interface,
             factory: IProtocolFactory) -> Listening:
         """Listen on TCP; ``key`` names the option to blame when that fails."""
+        kind = _OnlyIpv6 if interface.only_ipv6 else Port
+        port = kind(number, factory, BACKLOG, interface.address, reactor)
         try:
-            return cls(reactor.listenTCP(number, factory, BACKLOG, interface))
-        except CannotListenError as error:
+            port.startListening()
+            return cls(port)
+        except (CannotListenError, OSError) as error:
+            reason = getattr(error, "socketError", error).strerror
             raise ConfigError(
-                f"{key}: cannot listen on {interface}, port {number}: {error.socketError.strerror}"
+                f"{key}: cannot listen on {interface.address}, port {number}: {reason}"
             ) from None
 
     @classmethod
@@ -157,8 +181,9 @@ class Watching(Service):
 
     def _unreachable(self, failure: Failure) -> None:
         failure.trap(DisplayLost)
-        _log.warn("{display.where} cannot be reached, trying on: {reason}",
-                  display=self._display, reason=failure.getErrorMessage())
+        if not isinstance(self._display, UpstreamDisplay):  # That says so itself.
+            _log.warn("{display.where} cannot be reached, trying on: {reason}",
+                      display=self._display, reason=failure.getErrorMessage())
 
     def stopService(self) -> Deferred[None]:
         """Leave the display alone."""
@@ -217,6 +242,18 @@ class Farewell(Service):
             viewer.disconnect(GOING_AWAY, "the server is stopping")
         heard = self._roster.when_alone().addTimeout(FAREWELL_SECONDS, self._reactor)
         return heard.addErrback(lambda failure: failure.trap(TimeoutError) and None)
+
+
+def interface_of(address: str, network: Network) -> Interface:
+    """Give what to listen on; the address ``all`` is every one of the families in use."""
+    if address != "all":
+        return Interface(address)
+    return Interface("::", not network.use_ipv4) if network.use_ipv6 else Interface("0.0.0.0")
+
+
+def tell(*words: str) -> None:
+    """Say something on the terminal that does not belong into a log."""
+    print("kasmd:", *words, flush=True)
 
 
 def first_account(password_file: str, folder: Path) -> Sequence[str]:

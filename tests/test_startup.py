@@ -19,6 +19,7 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
+from kasmd.config.values import Network
 from kasmd.display.x11 import X11Display
 from kasmd.errors import AccountsError, ConfigError
 from kasmd.permission.accounts import load
@@ -28,10 +29,12 @@ from kasmd.startup import (
     FAREWELL_SECONDS,
     Ending,
     Farewell,
+    Interface,
     Listening,
     StateDirectory,
     Watching,
     first_account,
+    interface_of,
 )
 from tests.viewer.scene import Scene
 
@@ -89,16 +92,36 @@ class StateDirectoryTests(Case):
 
 class ListeningTests(Case):
     def test_a_port_listens_until_the_service_stops(self) -> None:
-        port = Listening.tcp(reactor, "key", 0, "127.0.0.1", Factory())
+        port = Listening.tcp(reactor, "key", 0, Interface("127.0.0.1"), Factory())
         with socket.create_connection(("127.0.0.1", port.number)):
             pass
         return port.stopService()
+
+    def test_all_addresses_are_those_of_the_families_in_use(self) -> None:
+        for network, interface, said in (
+            (Network(), Interface("::"), "[::]"),
+            (Network(use_ipv6=False), Interface("0.0.0.0"), "0.0.0.0"),
+            (Network(use_ipv4=False), Interface("::", only_ipv6=True), "[::]"),
+        ):
+            self.assertEqual(interface_of("all", network), interface)
+            self.assertEqual(str(interface), said)
+            self.assertEqual(interface_of("192.0.2.1", network), Interface("192.0.2.1"))
+
+    async def test_ipv4_can_be_kept_out(self) -> None:
+        both = Listening.tcp(reactor, "key", 0, Interface("::"), Factory())
+        with socket.create_connection(("127.0.0.1", both.number)):
+            pass
+        one = Listening.tcp(reactor, "key", 0, Interface("::", only_ipv6=True), Factory())
+        with self.assertRaises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", one.number))
+        await both.stopService()
+        await one.stopService()
 
     def test_a_used_port_names_its_key(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as other:
             number = other.getsockname()[1]
             with self.assertRaises(ConfigError) as caught:
-                Listening.tcp(reactor, "some.port", number, "127.0.0.1", Factory())
+                Listening.tcp(reactor, "some.port", number, Interface("127.0.0.1"), Factory())
         self.assertEqual(
             str(caught.exception),
             f"some.port: cannot listen on 127.0.0.1, port {number}: Address already in use",

@@ -27,7 +27,7 @@ from twisted.trial.unittest import TestCase
 from kasmd.errors import ConfigError, LoginRefused
 from kasmd.http.tls import CertificateFiles
 from kasmd.interfaces import IViewerTransport, Principal
-from kasmd.startup import Listening
+from kasmd.startup import Interface, Listening
 from kasmd.viewer.native import (
     CLOSING_TIME,
     AnonymousTls,
@@ -278,7 +278,7 @@ class VeNCryptTests(Case):
         own = self_signed(self.folder, datetime.datetime.now(datetime.timezone.utc))
         contexts: Contexts = {True: CertificateFiles(reactor, own, own), False: AnonymousTls()}
         factory = self.factory(None, contexts)
-        port = Listening.tcp(reactor, "native.vencrypt.port", 0, "127.0.0.1", factory)
+        port = Listening.tcp(reactor, "native.vencrypt.port", 0, Interface("127.0.0.1"), factory)
         self.listen(port)
         peers = Peers()
         reactor.connectTCP("127.0.0.1", port.number, peers)
