@@ -198,8 +198,10 @@ class Taker:
                         break
             if any(content.values()):
                 self._deliver(content)
-        except (DeferredTimeout, XError, _TooLarge) as error:
-            self.log.info("a copy on the desktop was not taken: {error!r}", error=error)
+        except DeferredTimeout:
+            self.log.info("a copy on the desktop was not taken: its program does not answer")
+        except (XError, _TooLarge) as error:
+            self.log.info("a copy on the desktop was not taken: {error}", error=error)
         except (DisplayLost, CancelledError):
             return
 
