@@ -85,7 +85,6 @@ class Desktop:
         metrics.add(of_desktop(self._roster, self._around.totals))
         self._listen_for_browsers([*self._apis(), metrics.route(METRICS)])
         self._listen_for_vencrypt()
-        # Last: nothing fails after it, so a start in vain leaves no socket behind.
         self._listen_on_a_unix_socket()
 
     def _surroundings(self) -> Surroundings:

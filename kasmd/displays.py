@@ -13,7 +13,8 @@ from kasmd.config.upstreams import terms
 from kasmd.config.values import Configuration
 from kasmd.display.programs import check_installed
 from kasmd.display.service import DesktopService, DesktopSettings
-from kasmd.display.upstream import Place, UpstreamDisplay
+from kasmd.display.upstream import UpstreamDisplay
+from kasmd.display.upstream_line import Place
 from kasmd.display.x11 import X11Display
 from kasmd.startup import Watching
 from kasmd.viewer.worker import ThreadWorker

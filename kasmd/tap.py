@@ -70,7 +70,8 @@ def _logged(logging: Logging, options: Options, reactor: Any) -> LoggedService:
 def compose(configuration: Configuration, reactor: Any) -> MultiService:
     """Make the daemon of these values; it listens when this returns.
 
-    Raises ConfigError or AccountsError, and then nothing is left behind.
+    Raises ConfigError or AccountsError.  A unix socket that is left behind then is
+    cleared by the next start.
     """
     daemon = MultiService()
     state = StateDirectory(Path(configuration.state_directory))

@@ -7,7 +7,7 @@ from twisted.internet.task import deferLater
 
 from kasmd.display.memory import MemoryDisplay
 from kasmd.display.recorder import Recorder
-from kasmd.display.upstream import Place
+from kasmd.display.upstream_line import Place
 from kasmd.errors import DisplayLost
 from tests.composed import Case
 from tests.display.upstreams import serve, upstream
