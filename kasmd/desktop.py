@@ -20,13 +20,14 @@ from kasmd.http.server import Request
 from kasmd.http.tls import CertificateFiles
 from kasmd.identity import Identity
 from kasmd.interfaces import ISeat, IViewerTransport, Principal
+from kasmd.listening import Listening, interface_of
 from kasmd.metrics import Metrics
 from kasmd.permission.keyfile import KeyFile
 from kasmd.permission.seat import Hold, Seat
 from kasmd.permission.tickets import DESKTOP_HOP, Tickets
 from kasmd.samples import DESKTOP_FACE, of_desktop, of_face
 from kasmd.settings import compose_settings, rules_of, wire_limits
-from kasmd.startup import Farewell, Listening, interface_of, tell
+from kasmd.startup import Farewell, tell
 from kasmd.viewer.native import AnonymousTls, CertifiedTls, Contexts, ViewerFactory
 from kasmd.viewer.protocol import Viewer
 from kasmd.viewer.roster import Roster
@@ -208,7 +209,7 @@ class Desktop:
             return
         principal = Principal(native.unix_account or "")
         factory = ViewerFactory(self._viewer, principal, {}, self._reactor)
-        port = Listening.unix(self._reactor, native.unix_socket, factory)
+        port = Listening.unix(self._reactor, "native.unix_socket", native.unix_socket, factory)
         port.setServiceParent(self._daemon)
         tell(f"native viewers, as {native.unix_account}: {native.unix_socket}")
 

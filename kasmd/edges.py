@@ -32,6 +32,7 @@ from kasmd.http.server import HttpFactory
 from kasmd.http.tls import CertificateFiles
 from kasmd.identity import Identity, Punctual
 from kasmd.interfaces import IWorker
+from kasmd.listening import Interface, Listening
 from kasmd.log.output import level
 from kasmd.metrics import Metrics
 from kasmd.permission.keyfile import KeyFile, WatchedKeys
@@ -40,7 +41,6 @@ from kasmd.permission.shares import SessionRegistry
 from kasmd.permission.tickets import AGENT_HOP, Tickets
 from kasmd.processes import Workers
 from kasmd.samples import Source
-from kasmd.startup import Interface, Listening
 from kasmd.web.entrance import Entrance
 from kasmd.web.site import PAGE, content_policy, frame_ancestors, parse_origins
 
@@ -229,7 +229,7 @@ def _listen(reactor: Any, key: str, edge: Edge, interface: Interface,
     place = edge.listen
     if place.unix_socket is not None:
         mode = int(place.unix_mode, 8)
-        port = Listening.unix(reactor, place.unix_socket, factory, f"{key}.unix_socket", mode)
+        port = Listening.unix(reactor, f"{key}.unix_socket", place.unix_socket, factory, mode)
         return port, place.unix_socket
     if place.systemd_socket is not None:
         port = Listening.systemd(

@@ -1,4 +1,4 @@
-"""The services around the parts: the state directory, listening ports, the end."""
+"""The services around the parts: the state directory, a watched display, the end."""
 
 from __future__ import annotations
 
@@ -6,44 +6,32 @@ import fcntl
 import os
 import secrets
 import signal
-import socket
 import stat
 from pathlib import Path
-from typing import Any, Mapping, NamedTuple, Optional, Sequence, Union
+from typing import Any, Sequence, Union
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, TimeoutError
-from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IProtocolFactory
-from twisted.internet.tcp import Port
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from kasmd.config.values import Network
 from kasmd.display.upstream import UpstreamDisplay
 from kasmd.display.x11 import X11Display
 from kasmd.errors import AccountsError, ConfigError, DisplayLost
-from kasmd.http.acceptor import Acceptor
 from kasmd.interfaces import Account, IRoster
 from kasmd.permission import durable
 from kasmd.permission.accounts import rewrite
 from kasmd.permission.kasmpasswd import hash_password
 from kasmd.rights import OWNER, WRITE, Right
-from kasmd.viewer.native import ListeningSocket
 
 #: The account made at the first start, named as in KasmVNC's documents.
 FIRST_ACCOUNT = "kasm_user"
 #: Where its password is kept for whoever missed it on the terminal.
 FIRST_PASSWORD_FILE = "initial-password"
-#: Connections that may wait to be accepted: a crowd that comes at once.
-BACKLOG = 512
 #: How long the viewers have to hear that the daemon stops.
 FAREWELL_SECONDS = 2.0
 #: A websocket close code (RFC 6455 section 7.4.1).
 GOING_AWAY = 1001
-
-#: SD_LISTEN_FDS_START.
-_FIRST_SYSTEMD_SOCKET = 3
 
 _log = Logger(namespace="kasmd")
 
@@ -81,91 +69,6 @@ class StateDirectory(Service):
         """Let another daemon have it."""
         super().stopService()
         os.close(self._descriptor)
-
-
-class Interface(NamedTuple):
-    """The address to listen on; ``::`` has both families, unless ``only_ipv6``."""
-
-    address: str
-    only_ipv6: bool = False
-
-    def __str__(self) -> str:
-        return f"[{self.address}]" if ":" in self.address else self.address
-
-
-class _OnlyIpv6(Port):
-    """A port that takes no IPv4."""
-
-    def createInternetSocket(self) -> socket.socket:
-        made: socket.socket = super().createInternetSocket()
-        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        return made
-
-
-class Listening(Service):
-    """A port that listens from the making of this until the service stops."""
-
-    def __init__(self, port: Union[Port, Acceptor]) -> None:
-        self._port = port
-
-    @property
-    def number(self) -> int:
-        """The TCP port's number."""
-        address = self._port.socket.getsockname()
-        return int(address[1]) if isinstance(address, tuple) else 0
-
-    @classmethod
-    def tcp(cls, reactor: Any, key: str, number: int, interface: Interface,
-            factory: IProtocolFactory) -> Listening:
-        """Listen on TCP; ``key`` names the option to blame when that fails."""
-        kind = _OnlyIpv6 if interface.only_ipv6 else Port
-        port = kind(number, factory, BACKLOG, interface.address, reactor)
-        try:
-            port.startListening()
-            return cls(port)
-        except (CannotListenError, OSError) as error:
-            reason = getattr(error, "socketError", error).strerror
-            raise ConfigError(
-                f"{key}: cannot listen on {interface.address}, port {number}: {reason}"
-            ) from None
-
-    @classmethod
-    def unix(cls, reactor: Any, path: str, factory: IProtocolFactory,
-             key: str = "native.unix_socket", mode: int = 0o600) -> Listening:
-        """Listen on a unix socket that, unless ``mode`` says more, only our user may open."""
-        ListeningSocket(path).clear()
-        before = os.umask(0o777 & ~mode)
-        try:
-            return cls(reactor.listenUNIX(path, factory, BACKLOG, mode))
-        except CannotListenError as error:
-            reason = error.socketError.strerror or error.socketError
-            raise ConfigError(f"{key}: {path}: {reason}") from None
-        finally:
-            os.umask(before)
-
-    @classmethod
-    def systemd(cls, reactor: Any, key: str, name: str, factory: IProtocolFactory,
-                environ: Mapping[str, str]) -> Listening:
-        """Listen on a socket that systemd opened (sd_listen_fds(3)), by its FileDescriptorName."""
-        names = environ.get("LISTEN_FDNAMES", "").split(":")
-        ours = environ.get("LISTEN_PID") == str(os.getpid())
-        if not ours or name not in names:
-            raise ConfigError(f"{key}: systemd gave this process no socket called {name!a}")
-        descriptor = _FIRST_SYSTEMD_SOCKET + names.index(name)
-        acceptor = Acceptor(reactor, socket.socket(fileno=os.dup(descriptor)), factory)
-        acceptor.startReading()
-        return cls(acceptor)
-
-    def share(self) -> socket.socket:
-        """Leave the connections to others; give what they accept them on."""
-        self._port.stopReading()
-        shared: socket.socket = self._port.socket
-        return shared
-
-    def stopService(self) -> Optional[Deferred[None]]:
-        """Stop listening."""
-        super().stopService()
-        return self._port.stopListening()
 
 
 class Watching(Service):
@@ -242,13 +145,6 @@ class Farewell(Service):
             viewer.disconnect(GOING_AWAY, "the server is stopping")
         heard = self._roster.when_alone().addTimeout(FAREWELL_SECONDS, self._reactor)
         return heard.addErrback(lambda failure: failure.trap(TimeoutError) and None)
-
-
-def interface_of(address: str, network: Network) -> Interface:
-    """Give what to listen on; the address ``all`` is every one of the families in use."""
-    if address != "all":
-        return Interface(address)
-    return Interface("::", not network.use_ipv4) if network.use_ipv6 else Interface("0.0.0.0")
 
 
 def tell(*words: str) -> None:

@@ -19,6 +19,7 @@ from kasmd.edges import Edges
 from kasmd.errors import KasmdError
 from kasmd.http.tls import CertificateFiles
 from kasmd.identity import Identity, compose_identity
+from kasmd.listening import interface_of
 from kasmd.log.daemon import LoggedService
 from kasmd.log.output import set_level
 from kasmd.metrics import Metrics
@@ -27,7 +28,6 @@ from kasmd.startup import (
     Ending,
     StateDirectory,
     first_account,
-    interface_of,
     tell,
 )
 from kasmd.viewer.worker import ThreadWorker
