@@ -41,18 +41,6 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         yield daemon
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Chromium]:
-    with Chromium() as chromium:
-        yield chromium
-
-
-@pytest.fixture
-def painter(daemon: Daemon) -> Iterator[Painter]:
-    with Painter(daemon.x_environment) as painter:
-        yield painter
-
-
 def viewer(daemon: Daemon, name: str) -> RawViewer:
     return RawViewer(websocket(daemon.port, name))
 
