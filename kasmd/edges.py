@@ -32,6 +32,7 @@ from kasmd.http.server import HttpFactory
 from kasmd.http.tls import CertificateFiles
 from kasmd.identity import Identity, Punctual
 from kasmd.interfaces import IWorker
+from kasmd.listening import Interface, Listening
 from kasmd.log.output import level
 from kasmd.metrics import Metrics
 from kasmd.permission.keyfile import KeyFile, WatchedKeys
@@ -40,7 +41,6 @@ from kasmd.permission.shares import SessionRegistry
 from kasmd.permission.tickets import AGENT_HOP, Tickets
 from kasmd.processes import Workers
 from kasmd.samples import Source
-from kasmd.startup import Listening
 from kasmd.web.entrance import Entrance
 from kasmd.web.site import PAGE, content_policy, frame_ancestors, parse_origins
 
@@ -79,10 +79,10 @@ class Edges:
         #: By their file, and by how certificates are known that it says nothing of.
         self._directories: dict[tuple[str, Trusting], Directory] = {}
 
-    def listen(self, key: str, edge: Edge, address: str) -> str:
+    def listen(self, key: str, edge: Edge, interface: Interface) -> str:
         """Make the edge that ``key`` names and listen for it; give where that is, for people."""
         site, face, carriage, samples = self.compose(edge)
-        port, place = _listen(self._reactor, key, edge, address, face)
+        port, place = _listen(self._reactor, key, edge, interface, face)
         port.setServiceParent(self._daemon)
         if isinstance(face, HttpFactory):
             self._share(edge, face, port, samples)
@@ -223,13 +223,13 @@ class Edges:
         return CertificateFiles(self._reactor, *certificate_of(edge, self._tls))
 
 
-def _listen(reactor: Any, key: str, edge: Edge, address: str,
+def _listen(reactor: Any, key: str, edge: Edge, interface: Interface,
             factory: IProtocolFactory) -> tuple[Listening, str]:
     """Listen for an edge; give the port and where it is, for people (ConfigError)."""
     place = edge.listen
     if place.unix_socket is not None:
         mode = int(place.unix_mode, 8)
-        port = Listening.unix(reactor, place.unix_socket, factory, f"{key}.unix_socket", mode)
+        port = Listening.unix(reactor, f"{key}.unix_socket", place.unix_socket, factory, mode)
         return port, place.unix_socket
     if place.systemd_socket is not None:
         port = Listening.systemd(
@@ -237,9 +237,8 @@ def _listen(reactor: Any, key: str, edge: Edge, address: str,
         )
         return port, f"systemd's {place.systemd_socket}"
     assert place.port is not None, "the configuration was checked"
-    port = Listening.tcp(reactor, f"{key}.port", place.port, address, factory)
-    host = f"[{address}]" if ":" in address else address
-    return port, f"https://{host}:{port.number}{edge.prefix}/"
+    port = Listening.tcp(reactor, f"{key}.port", place.port, interface, factory)
+    return port, f"https://{interface}:{port.number}{edge.prefix}/"
 
 
 def _auth(edge: Edge) -> tuple[Any, bytes]:

@@ -1,4 +1,4 @@
-"""The services around the parts: the state directory, listening ports, the end."""
+"""The services around the parts: the state directory, a watched display, the end."""
 
 from __future__ import annotations
 
@@ -6,43 +6,32 @@ import fcntl
 import os
 import secrets
 import signal
-import socket
 import stat
 from pathlib import Path
-from typing import Any, Mapping, Optional, Sequence, Union
+from typing import Any, Sequence, Union
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, TimeoutError
-from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IProtocolFactory
-from twisted.internet.tcp import Port
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from kasmd.display.upstream import UpstreamDisplay
 from kasmd.display.x11 import X11Display
 from kasmd.errors import AccountsError, ConfigError, DisplayLost
-from kasmd.http.acceptor import Acceptor
 from kasmd.interfaces import Account, IRoster
 from kasmd.permission import durable
 from kasmd.permission.accounts import rewrite
 from kasmd.permission.kasmpasswd import hash_password
 from kasmd.rights import OWNER, WRITE, Right
-from kasmd.viewer.native import ListeningSocket
 
 #: The account made at the first start, named as in KasmVNC's documents.
 FIRST_ACCOUNT = "kasm_user"
 #: Where its password is kept for whoever missed it on the terminal.
 FIRST_PASSWORD_FILE = "initial-password"
-#: Connections that may wait to be accepted: a crowd that comes at once.
-BACKLOG = 512
 #: How long the viewers have to hear that the daemon stops.
 FAREWELL_SECONDS = 2.0
 #: A websocket close code (RFC 6455 section 7.4.1).
 GOING_AWAY = 1001
-
-#: SD_LISTEN_FDS_START.
-_FIRST_SYSTEMD_SOCKET = 3
 
 _log = Logger(namespace="kasmd")
 
@@ -82,68 +71,6 @@ class StateDirectory(Service):
         os.close(self._descriptor)
 
 
-class Listening(Service):
-    """A port that listens from the making of this until the service stops."""
-
-    def __init__(self, port: Union[Port, Acceptor]) -> None:
-        self._port = port
-
-    @property
-    def number(self) -> int:
-        """The TCP port's number."""
-        address = self._port.socket.getsockname()
-        return int(address[1]) if isinstance(address, tuple) else 0
-
-    @classmethod
-    def tcp(cls, reactor: Any, key: str, number: int, interface: str,
-            factory: IProtocolFactory) -> Listening:
-        """Listen on TCP; ``key`` names the option to blame when that fails."""
-        try:
-            return cls(reactor.listenTCP(number, factory, BACKLOG, interface))
-        except CannotListenError as error:
-            raise ConfigError(
-                f"{key}: cannot listen on {interface}, port {number}: {error.socketError.strerror}"
-            ) from None
-
-    @classmethod
-    def unix(cls, reactor: Any, path: str, factory: IProtocolFactory,
-             key: str = "native.unix_socket", mode: int = 0o600) -> Listening:
-        """Listen on a unix socket that, unless ``mode`` says more, only our user may open."""
-        ListeningSocket(path).clear()
-        before = os.umask(0o777 & ~mode)
-        try:
-            return cls(reactor.listenUNIX(path, factory, BACKLOG, mode))
-        except CannotListenError as error:
-            reason = error.socketError.strerror or error.socketError
-            raise ConfigError(f"{key}: {path}: {reason}") from None
-        finally:
-            os.umask(before)
-
-    @classmethod
-    def systemd(cls, reactor: Any, key: str, name: str, factory: IProtocolFactory,
-                environ: Mapping[str, str]) -> Listening:
-        """Listen on a socket that systemd opened (sd_listen_fds(3)), by its FileDescriptorName."""
-        names = environ.get("LISTEN_FDNAMES", "").split(":")
-        ours = environ.get("LISTEN_PID") == str(os.getpid())
-        if not ours or name not in names:
-            raise ConfigError(f"{key}: systemd gave this process no socket called {name!a}")
-        descriptor = _FIRST_SYSTEMD_SOCKET + names.index(name)
-        acceptor = Acceptor(reactor, socket.socket(fileno=os.dup(descriptor)), factory)
-        acceptor.startReading()
-        return cls(acceptor)
-
-    def share(self) -> socket.socket:
-        """Leave the connections to others; give what they accept them on."""
-        self._port.stopReading()
-        shared: socket.socket = self._port.socket
-        return shared
-
-    def stopService(self) -> Optional[Deferred[None]]:
-        """Stop listening."""
-        super().stopService()
-        return self._port.stopListening()
-
-
 class Watching(Service):
     """A running display of somebody else's, watched while the service runs."""
 
@@ -157,8 +84,9 @@ class Watching(Service):
 
     def _unreachable(self, failure: Failure) -> None:
         failure.trap(DisplayLost)
-        _log.warn("{display.where} cannot be reached, trying on: {reason}",
-                  display=self._display, reason=failure.getErrorMessage())
+        if not isinstance(self._display, UpstreamDisplay):  # That says so itself.
+            _log.warn("{display.where} cannot be reached, trying on: {reason}",
+                      display=self._display, reason=failure.getErrorMessage())
 
     def stopService(self) -> Deferred[None]:
         """Leave the display alone."""
@@ -217,6 +145,11 @@ class Farewell(Service):
             viewer.disconnect(GOING_AWAY, "the server is stopping")
         heard = self._roster.when_alone().addTimeout(FAREWELL_SECONDS, self._reactor)
         return heard.addErrback(lambda failure: failure.trap(TimeoutError) and None)
+
+
+def tell(*words: str) -> None:
+    """Say something on the terminal that does not belong into a log."""
+    print("kasmd:", *words, flush=True)
 
 
 def first_account(password_file: str, folder: Path) -> Sequence[str]:

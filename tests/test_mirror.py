@@ -19,8 +19,8 @@ TOGETHER = {
     },
     "display/test_x11_clipboard": {"display/x11_selection"},
     "display/test_upstream": {
-        "display/upstream_clipboard", "display/upstream_picture", "display/upstream_session",
-        "display/upstream_wire",
+        "display/upstream_clipboard", "display/upstream_line", "display/upstream_picture",
+        "display/upstream_session", "display/upstream_wire",
     },
     "display/test_service": {"display/x11_server"},
     "edge/test_dial": {"trust"},

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import stat
 import tempfile
 from pathlib import Path
@@ -13,10 +12,8 @@ from typing import Callable
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
-from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from kasmd.display.x11 import X11Display
@@ -28,7 +25,6 @@ from kasmd.startup import (
     FAREWELL_SECONDS,
     Ending,
     Farewell,
-    Listening,
     StateDirectory,
     Watching,
     first_account,
@@ -85,32 +81,6 @@ class StateDirectoryTests(Case):
         self.path.write_text("mine")
         self.assertIn(f"state_directory: {self.path}: ", self.refused())
         self.assertEqual(self.path.read_text(), "mine")
-
-
-class ListeningTests(Case):
-    def test_a_port_listens_until_the_service_stops(self) -> None:
-        port = Listening.tcp(reactor, "key", 0, "127.0.0.1", Factory())
-        with socket.create_connection(("127.0.0.1", port.number)):
-            pass
-        return port.stopService()
-
-    def test_a_used_port_names_its_key(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as other:
-            number = other.getsockname()[1]
-            with self.assertRaises(ConfigError) as caught:
-                Listening.tcp(reactor, "some.port", number, "127.0.0.1", Factory())
-        self.assertEqual(
-            str(caught.exception),
-            f"some.port: cannot listen on 127.0.0.1, port {number}: Address already in use",
-        )
-
-    def test_a_unix_socket_where_none_can_be_is_told(self) -> None:
-        missing = str(self.folder / "missing" / "viewers")
-        long = str(self.folder / ("x" * 120))
-        for path, reason in (missing, "No such file or directory"), (long, "AF_UNIX path too long"):
-            with self.assertRaises(ConfigError) as caught:
-                Listening.unix(reactor, path, Factory())
-            self.assertEqual(str(caught.exception), f"native.unix_socket: {path}: {reason}")
 
 
 class Reactor(MemoryReactorClock):
@@ -231,36 +201,3 @@ class FirstAccountTests(Case):
         with self.assertRaises(AccountsError) as caught:
             first_account(missing, self.folder)
         self.assertIn(missing, str(caught.exception))
-
-
-class SystemdTests(TestCase):
-    """A socket that systemd opened, which stays systemd's."""
-
-    async def test_a_unix_socket_keeps_its_mode_and_its_place(self) -> None:
-        folder = tempfile.mkdtemp()
-        self.addCleanup(shutil.rmtree, folder)
-        path = Path(folder) / "s"
-        with socket.socket(socket.AF_UNIX) as opened:
-            opened.bind(str(path))
-            opened.listen()
-            path.chmod(0o600)
-            # The first of systemd's descriptors is 3.
-            names = [*["other"] * (opened.fileno() - 3), "web"]
-            environ = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDNAMES": ":".join(names)}
-            came: Deferred[None] = Deferred()
-
-            class Arrival(Protocol):
-                def connectionMade(self) -> None:
-                    self.transport.abortConnection()
-
-                def connectionLost(self, reason: Failure = connectionDone) -> None:
-                    came.callback(None)
-
-            factory = Factory.forProtocol(Arrival)
-            port = Listening.systemd(reactor, "listen", "web", factory, environ)
-            with socket.socket(socket.AF_UNIX) as client:
-                client.connect(str(path))
-                await came
-            self.assertEqual(port.number, 0)
-            port.stopService()
-        self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)

@@ -6,7 +6,7 @@ from typing import Optional
 
 from kasmd.config.addresses import Trusting, is_host
 from kasmd.config.kinds import Raw, integer, path
-from kasmd.display.upstream import Place, Terms
+from kasmd.display.upstream_line import Place, Terms
 from kasmd.rfb.client_handshake import Credentials
 from kasmd.rfb.numbers import SecurityType, VeNCryptSubtype
 

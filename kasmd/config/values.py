@@ -39,7 +39,7 @@ from kasmd.config.pictures import codecs
 from kasmd.config.schema import entries, option, section
 from kasmd.config.upstreams import QUALITY, place, quality
 from kasmd.display.layout import MAX_SCREENS
-from kasmd.display.upstream import Place
+from kasmd.display.upstream_line import Place
 from kasmd.ranges import (
     BANDWIDTH,
     BLACKLIST_SECONDS,

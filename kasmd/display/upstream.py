@@ -7,57 +7,28 @@ stays, `display_lost` is told, and it is tried again.
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any, NamedTuple, Optional, Sequence
+from typing import Any, Optional, Sequence
 
-from twisted.internet.base import DelayedCall
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError, fail, succeed
-from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
-from twisted.internet.interfaces import IAddress
-from twisted.internet.protocol import Factory
+from twisted.internet.defer import Deferred, TimeoutError, fail, succeed
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from kasmd.display.layout import DONE, MAX_SCREENS, NO_RESOURCES, fitting, judge
+from kasmd.display.upstream_line import Line, Place, Terms
 from kasmd.display.upstream_session import Face, UpstreamSession
-from kasmd.display.upstream_wire import Lost, Patience, UpstreamWire
+from kasmd.display.upstream_wire import UpstreamWire
 from kasmd.display.watched import Patch, WatchedDisplay
 from kasmd.errors import DisplayLost
 from kasmd.interfaces import ClipboardContent, IDisplay, IWorker
 from kasmd.ranges import CLIPBOARD_BYTES
-from kasmd.rfb.client import ClientSession
-from kasmd.rfb.client_handshake import Credentials
 from kasmd.screen.framebuffer import Snapshot
 from kasmd.screen.geometry import Move, Rect, Screen
 from kasmd.screen.region import Region
-from kasmd.trust import Trust
 
 #: Characters of a desktop's name that are kept.
 NAME_KEPT = 255
 #: Pixels of the old picture that are kept when the size changes; more would take too long.
 CARRIED = 1 << 22
-
-
-class Place(NamedTuple):
-    """Where an upstream is: a host and a port, or a unix socket's path."""
-
-    host: str = ""
-    port: int = 0
-    path: str = ""
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return self.path or f"{host}:{self.port}"
-
-
-class Terms(NamedTuple):
-    """How to meet an upstream: who we are there, whom we believe, what we ask for."""
-
-    credentials: Credentials = Credentials()
-    trust: Trust = Trust()
-    #: RFB's JPEG quality, 0 to 9; None: without loss.
-    quality: Optional[int] = 9
-    patience: Patience = Patience()
 
 
 @implementer(IDisplay)
@@ -88,10 +59,7 @@ class UpstreamDisplay(WatchedDisplay):
         self._clipboard_bytes = clipboard_bytes
         self._max_screens = max_screens
         self._named = name is not None
-        self._session: Optional[UpstreamSession] = None
-        self._dialling: Optional[Deferred[Any]] = None
-        self._retry: Optional[DelayedCall] = None
-        self._wait = terms.patience.retry
+        self._line = Line(reactor, where, terms, self._meet, self._ended)
         self._waiting: list[Deferred[None]] = []
         self._resizes: list[Deferred[int]] = []
         self._logged = ""
@@ -107,7 +75,7 @@ class UpstreamDisplay(WatchedDisplay):
         self._leave("connecting anew")
         first: Deferred[None] = Deferred()
         self._waiting.append(first)
-        self._dial()
+        self._line.dial()
         return first
 
     def disconnect(self) -> Deferred[None]:
@@ -240,23 +208,15 @@ class UpstreamDisplay(WatchedDisplay):
         if self._session is not None:
             self._session.audience_changed()
 
-    def _dial(self) -> None:
-        self._retry = None
-        terms, where = self._terms, self.where
-        endpoint: Any = UNIXClientEndpoint(self._reactor, where.path, terms.patience.connect)
-        if where.host:
-            endpoint = HostnameEndpoint(
-                self._reactor, where.host, where.port, terms.patience.connect
-            )
-        session = ClientSession(credentials=terms.credentials, bands=True)
-        wire = UpstreamWire(self._reactor, session, terms.trust, where.host, terms.patience)
-        upstream = UpstreamSession(
-            self._reactor, self._face(), wire, self._worker, self._clipboard_bytes, terms.quality
+    @property
+    def _session(self) -> Optional[UpstreamSession]:
+        return self._line.session
+
+    def _meet(self, wire: UpstreamWire) -> UpstreamSession:
+        return UpstreamSession(
+            self._reactor, self._face(), wire, self._worker, self._clipboard_bytes,
+            self._terms.quality,
         )
-        wire.listen(upstream.heard, partial(self._ended, upstream))
-        self._session = upstream
-        self._dialling = endpoint.connect(_Once(wire))
-        self._dialling.addErrback(lambda failure: wire.fail(_no_connection(failure)))
 
     def _face(self) -> Face:
         return Face(
@@ -274,24 +234,14 @@ class UpstreamDisplay(WatchedDisplay):
             interval=lambda: self._interval,
         )
 
-    def _ended(self, upstream: UpstreamSession, lost: Lost) -> None:
-        upstream.close()
-        if upstream is not self._session:
-            return
-        patience = self._terms.patience
-        if upstream.lasted >= patience.longest_retry:
-            self._wait = patience.retry
-        wait = patience.longest_retry if lost.refused else self._wait
-        self._wait = min(2 * self._wait, patience.longest_retry)
-        if lost.reason != self._logged:
-            self._logged = lost.reason
+    def _ended(self, reason: str) -> None:
+        if reason != self._logged:
+            self._logged = reason
             self.log.warn("the upstream {display.where} is lost, trying on: {reason}",
-                          display=self, reason=lost.reason)
-        self._retry = self._reactor.callLater(wait, self._dial)
-        self._forget(lost.reason)
+                          display=self, reason=reason)
+        self._forget(reason)
 
     def _forget(self, reason: str) -> None:
-        self._session = None
         self._tell_taken()
         self._copied = {}
         if not self._lost:
@@ -305,15 +255,7 @@ class UpstreamDisplay(WatchedDisplay):
             sized.callback(NO_RESOURCES)
 
     def _leave(self, reason: str) -> None:
-        if self._retry is not None:
-            self._retry.cancel()
-            self._retry = None
-        upstream, self._session = self._session, None
-        if upstream is not None:
-            upstream.wire.fail(reason)
-        if self._dialling is not None:
-            self._dialling.cancel()
-            self._dialling = None
+        self._line.leave(reason)
         self._forget(reason)
 
     def _when_sized(self, result: int) -> Any:
@@ -331,22 +273,6 @@ class UpstreamDisplay(WatchedDisplay):
         return failure
 
 
-class _Once(Factory):
-    """Builds the one protocol."""
-
-    noisy = False
-
-    def __init__(self, wire: UpstreamWire) -> None:
-        self._wire = wire
-
-    def buildProtocol(self, addr: Optional[IAddress]) -> UpstreamWire:
-        return self._wire
-
-
 def _no_resources(failure: Failure) -> int:
     failure.trap(TimeoutError)
     return NO_RESOURCES
-
-
-def _no_connection(failure: Failure) -> str:
-    return "cancelled" if failure.check(CancelledError) else failure.getErrorMessage()

@@ -16,7 +16,6 @@ from kasmd.errors import DisplayLost
 #: A real file has a few hundred bytes.
 MAX_FILE = 1 << 20
 COOKIE_NAME = b"MIT-MAGIC-COOKIE-1"
-FAMILY_LOCAL = 256
 FAMILY_WILD = 65535
 
 

@@ -35,7 +35,7 @@ class Clipboard:
         self._server = server
         self._limit = limit
         self._giver = Giver(reactor, connection, server)
-        self._taker = Taker(reactor, connection, server, limit, deliver)
+        self._taker = Taker(reactor, connection, server, deliver)
         server.xfixes.SelectSelectionInput(server.window, server.atoms["CLIPBOARD"], _EVENTS)
 
     def handlers(self) -> dict[type, Callable[[Any], None]]:
@@ -59,7 +59,7 @@ class Clipboard:
 
     def set_limit(self, limit: int) -> None:
         """Take and give at most ``limit`` bytes from the next content on."""
-        self._limit = self._taker.limit = limit
+        self._limit = limit
 
     def clear(self) -> None:
         """Take what was copied, and what was selected, from whoever has it."""
@@ -79,7 +79,7 @@ class Clipboard:
             self._giver.owned_since = event.selection_timestamp
             self._taker.close()
         elif event.owner != _NOBODY:
-            self._taker.take(event.selection_timestamp)
+            self._taker.take(event.selection_timestamp, self._limit)
 
     def _property_changed(self, event: Any) -> None:
         if event.window == self._server.window:

@@ -144,27 +144,20 @@ class Taker:
 
     log = Logger()
 
-    def __init__(
-        self,
-        reactor: Any,
-        connection: XConnection,
-        server: Server,
-        limit: int,
-        deliver: Callable[[ClipboardContent], None],
-    ) -> None:
+    def __init__(self, reactor: Any, connection: XConnection, server: Server,
+                 deliver: Callable[[ClipboardContent], None]) -> None:
         self._reactor = reactor
         self._connection = connection
         self._server = server
-        self.limit = limit
         self._deliver = deliver
         self._property = server.atoms["KASMD_CLIPBOARD"]
         self._taking: Optional[Deferred[None]] = None
         self._awaited: Optional[tuple[tuple[int, ...], Deferred[Any]]] = None
 
-    def take(self, timestamp: int) -> None:
-        """Ask the owner, who owns it since ``timestamp``."""
+    def take(self, timestamp: int, limit: int) -> None:
+        """Ask the owner, who owns it since ``timestamp``; ``limit`` is in bytes."""
         self.close()
-        self._taking = Deferred.fromCoroutine(self._take(timestamp))
+        self._taking = Deferred.fromCoroutine(self._take(timestamp, limit))
 
     def close(self) -> None:
         """Stop taking."""
@@ -191,13 +184,13 @@ class Taker:
         self._awaited = what, deferred
         return deferred.addTimeout(STALL_SECONDS, self._reactor)
 
-    async def _take(self, timestamp: int) -> None:
+    async def _take(self, timestamp: int, limit: int) -> None:
         try:
             offered = await self._convert("TARGETS", timestamp, 4 * _MAX_TARGETS)
             atoms = {atom for (atom,) in struct.iter_unpack("=I", offered[: len(offered) & ~3])}
             content: dict[str, bytes] = {}
             for kind, targets in TARGETS.items():
-                room = self.limit - sum(map(len, content.values()))
+                room = limit - sum(map(len, content.values()))
                 for target in targets:
                     if self._server.atoms[target] in atoms:
                         data = await self._convert(target, timestamp, room)
@@ -205,8 +198,10 @@ class Taker:
                         break
             if any(content.values()):
                 self._deliver(content)
-        except (DeferredTimeout, XError, _TooLarge) as error:
-            self.log.info("a copy on the desktop was not taken: {error!r}", error=error)
+        except DeferredTimeout:
+            self.log.info("a copy on the desktop was not taken: its program does not answer")
+        except (XError, _TooLarge) as error:
+            self.log.info("a copy on the desktop was not taken: {error}", error=error)
         except (DisplayLost, CancelledError):
             return
 

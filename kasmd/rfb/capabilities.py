@@ -12,7 +12,6 @@ class KasmSettings(NamedTuple):
     """Kasm's knobs, as one viewer turned them; None where it said nothing."""
 
     jpeg_video_quality: Optional[int] = None  # 0 to 9
-    webp_video_quality: Optional[int] = None  # 0 to 9
     treat_lossless: Optional[int] = None  # 0 to 10; 10 is off
     prefer_bandwidth: bool = False
     dynamic_quality_min: Optional[int] = None  # 0 to 9
@@ -52,8 +51,6 @@ class Capabilities(NamedTuple):
     continuous_updates: bool = False
     extended_clipboard: bool = False
     disconnect_notice: bool = False
-    direct_mouse: bool = False
-    max_video_resolution: bool = False
     webp: bool = False
     qoi: bool = False
     kasm: KasmSettings = KasmSettings()
@@ -82,8 +79,6 @@ _FLAGS = {
     Encoding.CONTINUOUS_UPDATES: "continuous_updates",
     Encoding.EXTENDED_CLIPBOARD: "extended_clipboard",
     Encoding.KASM_DISCONNECT_NOTICE: "disconnect_notice",
-    Encoding.KASM_DIRECT_MOUSE: "direct_mouse",
-    Encoding.KASM_MAX_VIDEO_RESOLUTION: "max_video_resolution",
     Encoding.KASM_WEBP: "webp",
     Encoding.KASM_QOI: "qoi",
 }
@@ -110,7 +105,6 @@ _SUBSAMPLINGS = ("444", "420", "422", "gray", "420", "420")
 
 _KASM_SPANS = (
     Span(-1023, -1014, "jpeg_video_quality", 0),
-    Span(-1013, -1004, "webp_video_quality", 0),
     Span(-1003, -993, "treat_lossless", 0),
     Span(-991, -982, "dynamic_quality_min", 0),
     Span(-981, -972, "dynamic_quality_max", 0),
@@ -155,8 +149,9 @@ _KASM: dict[int, tuple[str, Value]] = {
     **_values(_KASM_SPANS),
     Encoding.KASM_PREFER_BANDWIDTH: ("prefer_bandwidth", True),
 }
-#: Kasm's, but they set nothing: hardware profiles, values out of a setting's range.
-_KASM_UNUSED = {*range(-1170, -1165), *range(-1993, -1986), -871}
+#: Kasm's, but they set nothing: hardware profiles, WebP's quality in video mode, which is
+#: not sent as WebP, values out of a setting's range.
+_KASM_UNUSED = {*range(-1170, -1165), *range(-1013, -1003), *range(-1993, -1986), -871}
 _EVIDENCE = frozenset(_KASM) | frozenset(_KASM_FLAGS) | _KASM_UNUSED
 
 

@@ -129,8 +129,6 @@ class ClipboardFormat(IntFlag):
     TEXT = 1 << 0
     RTF = 1 << 1
     HTML = 1 << 2
-    DIB = 1 << 3
-    FILES = 1 << 4
 
 
 class ClipboardAction(IntFlag):

@@ -43,10 +43,6 @@ class Outgoing:
         items, self._items = self._items, []
         return items
 
-    def send_update(self, data: bytes) -> None:
-        """A whole FramebufferUpdate, as `update` makes it."""
-        self._say(data)
-
     def acknowledgements(self) -> list[bytes]:
         """Take the rectangles that the next update must hold (QEMU keys, mouse buttons).
 

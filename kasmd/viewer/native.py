@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import stat
 from typing import Any, Mapping, Optional, Union
 
 from OpenSSL import SSL
@@ -18,12 +15,10 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.ssl import ContextFactory
 from twisted.internet.tcp import Connection
-from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from kasmd.errors import ConfigError
 from kasmd.interfaces import IViewer, IViewerTransport, MakeViewer, Principal
 
 #: A TLS context for each kind that VeNCrypt has: by whether it has a certificate.
@@ -147,34 +142,6 @@ class AnonymousTls(ContextFactory):
     def getContext(self) -> SSL.Context:
         """Give the context."""
         return self._context
-
-
-class ListeningSocket:
-    """A unix socket's path: nothing stale before, nothing left behind."""
-
-    _log = Logger()
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-
-    def clear(self) -> None:
-        """Remove what a killed daemon left; ConfigError if it is in use, or no socket."""
-        try:
-            if not stat.S_ISSOCK(os.lstat(self.path).st_mode):
-                raise ConfigError(f"native.unix_socket: {self.path} is there and is no socket")
-            with socket.socket(socket.AF_UNIX) as probe:
-                probe.settimeout(1.0)
-                probe.connect(self.path)
-        except FileNotFoundError:
-            return
-        except ConnectionRefusedError:
-            os.unlink(self.path)
-            self._log.info("removed the stale socket {path}", path=self.path)
-        except OSError as error:
-            reason = error.strerror or error
-            raise ConfigError(f"native.unix_socket: {self.path}: {reason}") from None
-        else:
-            raise ConfigError(f"native.unix_socket: {self.path} is in use by another process")
 
 
 def _end_text(reason: Failure) -> str:

@@ -76,7 +76,8 @@ def find_novnc(configured: Optional[Path] = None) -> Path:
     beside = Path(__file__).parents[2] / "node_modules" / "@novnc" / "novnc"
     directory = configured or beside
     if not (directory / "core" / "rfb.js").is_file():
-        raise ConfigError(f"{directory}: holds no noVNC (core/rfb.js); run npm ci")
+        raise ConfigError(f"{directory}: holds no noVNC (core/rfb.js); run npm ci,"
+                          " or say in site.novnc_directory where it is")
     return directory
 
 

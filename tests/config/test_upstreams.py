@@ -9,7 +9,7 @@ import pytest
 from kasmd.config.addresses import Trusting
 from kasmd.config.load import load
 from kasmd.config.upstreams import place, quality, terms
-from kasmd.display.upstream import Place
+from kasmd.display.upstream_line import Place
 from kasmd.errors import ConfigError
 from kasmd.rfb.numbers import SecurityType, VeNCryptSubtype
 

@@ -18,7 +18,8 @@ from kasmd.codec.compact import counted
 from kasmd.codec.decode import Streams
 from kasmd.display.memory import KeyTyped, MemoryDisplay, PointerPut
 from kasmd.display.recorder import Recorder
-from kasmd.display.upstream import Place, Terms, UpstreamDisplay
+from kasmd.display.upstream import UpstreamDisplay
+from kasmd.display.upstream_line import Place, Terms
 from kasmd.display.upstream_picture import BAND, decoded
 from kasmd.errors import DisplayLost
 from kasmd.rfb import clipboard, update

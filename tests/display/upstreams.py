@@ -10,7 +10,8 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from kasmd.display.upstream import Place, Terms, UpstreamDisplay
+from kasmd.display.upstream import UpstreamDisplay
+from kasmd.display.upstream_line import Place, Terms
 from kasmd.display.upstream_wire import Patience
 from kasmd.interfaces import IDisplay, Principal
 from kasmd.permission.registry import MemoryRegistry

@@ -31,12 +31,6 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 
 @pytest.fixture
-def painter(daemon: Daemon) -> Iterator[Painter]:
-    with Painter(daemon.x_environment) as painter:
-        yield painter
-
-
-@pytest.fixture
 def ann(daemon: Daemon) -> Iterator[RawViewer]:
     with RawViewer(websocket(daemon.port, "ann", tls=False)) as ann:
         yield ann

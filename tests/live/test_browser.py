@@ -34,24 +34,12 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         yield daemon
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Chromium]:
-    with Chromium() as chromium:
-        yield chromium
-
-
 @pytest.fixture
 def page(chromium: Chromium, daemon: Daemon) -> Iterator[Chromium]:
     """The page, connected as writer; whatever is done, its console stays empty."""
     chromium.enter(daemon.url, "writer")
     yield chromium
     assert chromium.errors() == []
-
-
-@pytest.fixture
-def painter(daemon: Daemon) -> Iterator[Painter]:
-    with Painter(daemon.x_environment) as painter:
-        yield painter
 
 
 def wait_focus(page: Chromium, *selectors: str) -> None:

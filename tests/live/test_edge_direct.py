@@ -68,12 +68,6 @@ def edges(desktops: tuple[Daemon, Daemon],
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Chromium]:
-    with Chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
 def other() -> Iterator[Chromium]:
     with Chromium() as browser:
         yield browser

@@ -153,12 +153,6 @@ def way(request: pytest.FixtureRequest, desktop: Daemon, api: KasmApi, edges: Ed
         yield Way(ident, public, edges, ours, desktop, api, tuple(proxies.nginxes))
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Chromium]:
-    with Chromium() as browser:
-        yield browser
-
-
 def test_the_desktop_is_seen_and_used(way: Way, chromium: Chromium) -> None:
     way.api.asked.clear()
     url = f"https://127.0.0.1:{way.port}{way.path}"

@@ -51,12 +51,6 @@ def daemon(folder: Path, code: str) -> Iterator[Daemon]:
         yield daemon
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Chromium]:
-    with Chromium() as chromium:
-        yield chromium
-
-
 def wait_for_desktop(chromium: Chromium) -> None:
     chromium.wait_true("document.querySelector('#curtain')?.className === 'gone'")
 

@@ -50,12 +50,6 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         assert basic("writer") not in daemon.output
 
 
-@pytest.fixture
-def painter(daemon: Daemon) -> Iterator[Painter]:
-    with Painter(daemon.x_environment) as painter:
-        yield painter
-
-
 def watch(daemon: Daemon) -> RawViewer:
     """Connect over the unix socket."""
     return RawViewer(unix_socket(f"{daemon.folder}/viewers"))

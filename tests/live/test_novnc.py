@@ -69,12 +69,6 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
             yield daemon
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Chromium]:
-    with Chromium() as chromium:
-        yield chromium
-
-
 def wait_for_picture(chromium: Chromium, error: float) -> None:
     """Wait until the picture is seen, without loss if ``error`` is 0."""
     painted = known_picture()

@@ -27,12 +27,6 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Chromium]:
-    with Chromium() as browser:
-        yield browser
-
-
 def changes(daemon: Daemon, port: int) -> dict[str, object]:
     """Say what an example has of this test's ports and of the daemon's own certificate."""
     return {

@@ -38,18 +38,6 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         yield daemon
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Chromium]:
-    with Chromium() as chromium:
-        yield chromium
-
-
-@pytest.fixture
-def painter(daemon: Daemon) -> Iterator[Painter]:
-    with Painter(daemon.x_environment) as painter:
-        yield painter
-
-
 def viewer(daemon: Daemon, name: str) -> RawViewer:
     return RawViewer(websocket(daemon.port, name))
 
@@ -216,6 +204,7 @@ class TestBrowser:
         daemon.set_accounts({name: PEOPLE[name] for name in PEOPLE if name != "dora"})
         chromium.wait_text("#curtain-text", "This account may not be here any more.")
         chromium.wait_text("#curtain-title", "Disconnected")
+        assert chromium.eval("document.querySelector('#here').children.length") == 0
         daemon.set_accounts(PEOPLE)
         chromium.do("click", selector="#curtain-retry")
         chromium.wait_connected()

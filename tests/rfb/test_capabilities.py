@@ -34,12 +34,9 @@ def test_kasms_client() -> None:
         continuous_updates=True,
         extended_clipboard=True,
         disconnect_notice=True,
-        direct_mouse=True,
-        max_video_resolution=True,
         webp=True,
         kasm=KasmSettings(
             jpeg_video_quality=7,
-            webp_video_quality=7,
             treat_lossless=7,
             prefer_bandwidth=True,
             dynamic_quality_min=4,
@@ -88,7 +85,6 @@ def test_the_first_encoding_that_both_can_wins(
     "first, last, field, first_value, last_value",
     [
         (-1023, -1014, "jpeg_video_quality", 0, 9),
-        (-1013, -1004, "webp_video_quality", 0, 9),
         (-1003, -993, "treat_lossless", 0, 10),
         (-991, -982, "dynamic_quality_min", 0, 9),
         (-981, -972, "dynamic_quality_max", 0, 9),
@@ -113,7 +109,7 @@ def test_each_range_of_kasms(
     assert getattr(capabilities_of(neighbours, Dialect.KASM).kasm, field) is None
 
 
-@pytest.mark.parametrize("number", [-1170, -1166, -1993, -1987, -871, -1886])
+@pytest.mark.parametrize("number", [-1170, -1166, -1013, -1004, -1993, -1987, -871, -1886])
 def test_values_that_set_nothing_are_evidence(number: int) -> None:
     assert speaks_kasm([number])
     assert capabilities_of([number], Dialect.KASM).kasm == KasmSettings()

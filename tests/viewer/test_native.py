@@ -24,15 +24,14 @@ from twisted.internet.tcp import Connection
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from kasmd.errors import ConfigError, LoginRefused
+from kasmd.errors import LoginRefused
 from kasmd.http.tls import CertificateFiles
 from kasmd.interfaces import IViewerTransport, Principal
-from kasmd.startup import Listening
+from kasmd.listening import Interface, Listening
 from kasmd.viewer.native import (
     CLOSING_TIME,
     AnonymousTls,
     Contexts,
-    ListeningSocket,
     ViewerFactory,
     ViewerStream,
 )
@@ -156,7 +155,7 @@ class UnixTests(Case):
     """A unix socket is for its user's viewers, who act as one account."""
 
     async def connect(self) -> Peer:
-        self.listen(Listening.unix(reactor, self.path, self.factory("writer")))
+        self.listen(Listening.unix(reactor, "key", self.path, self.factory("writer")))
         peers = Peers()
         reactor.connectUNIX(self.path, peers)
         return await peers.connected
@@ -183,7 +182,7 @@ class UnixTests(Case):
         await self.hang_up(peer)
 
     async def test_it_goes_with_the_service(self) -> None:
-        port = Listening.unix(reactor, self.path, self.factory("writer"))
+        port = Listening.unix(reactor, "key", self.path, self.factory("writer"))
         await port.stopService()
         self.assertFalse(os.path.exists(self.path))
 
@@ -239,39 +238,6 @@ class UnixTests(Case):
         await self.hang_up(peer)
 
 
-class SocketPathTests(Case):
-    """What lies where the socket is to be."""
-
-    def clear(self) -> None:
-        ListeningSocket(self.path).clear()
-
-    def refused(self) -> str:
-        with self.assertRaises(ConfigError) as caught:
-            self.clear()
-        return str(caught.exception)
-
-    def test_nothing(self) -> None:
-        self.clear()
-
-    def test_what_a_killed_daemon_left_is_removed(self) -> None:
-        with socket.socket(socket.AF_UNIX) as left:
-            left.bind(self.path)
-        self.clear()
-        self.assertFalse(os.path.lexists(self.path))
-
-    def test_what_is_in_use_is_left_alone(self) -> None:
-        with socket.socket(socket.AF_UNIX) as other:
-            other.bind(self.path)
-            other.listen()
-            self.assertIn("viewers is in use by another process", self.refused())
-        self.assertTrue(os.path.lexists(self.path))
-
-    def test_what_is_no_socket_is_left_alone(self) -> None:
-        Path(self.path).write_text("mine")
-        self.assertIn("viewers is there and is no socket", self.refused())
-        self.assertEqual(Path(self.path).read_text(), "mine")
-
-
 class VeNCryptTests(Case):
     """TCP: name and password, inside TLS."""
 
@@ -280,7 +246,7 @@ class VeNCryptTests(Case):
         own = self_signed(self.folder, datetime.datetime.now(datetime.timezone.utc))
         contexts: Contexts = {True: CertificateFiles(reactor, own, own), False: AnonymousTls()}
         factory = self.factory(None, contexts)
-        port = Listening.tcp(reactor, "native.vencrypt.port", 0, "127.0.0.1", factory)
+        port = Listening.tcp(reactor, "native.vencrypt.port", 0, Interface("127.0.0.1"), factory)
         self.listen(port)
         peers = Peers()
         reactor.connectTCP("127.0.0.1", port.number, peers)

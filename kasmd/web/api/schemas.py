@@ -97,8 +97,16 @@ _GUESTS = _number("How many guests it lets in at one time.", 1, MAX_GUESTS)
 _GIVEN = ref("Rights")
 
 #: One record of the audit, as the event stream and the log have it.
-_CHANGE = {key: {"type": "string"} for key in
-           ("kind", "name", "change", "before", "after", "way", "by", "address")}
+_CHANGE: dict[str, Schema] = {key: {"type": "string", "description": said} for key, said in (
+    ("kind", "Of what changed: account, token, invitation, session, setting, file..."),
+    ("name", "What it is called."),
+    ("change", "made, removed, or what of it: rights, password..."),
+    ("before", "What it was, if that may be told."),
+    ("after", "What it is."),
+    ("way", "api, kasmvncpasswd, file (by whatever else wrote it), or kasmd itself."),
+    ("by", "Who did it."),
+    ("address", "From where, if by a request."),
+)}
 _FEATURES: dict[str, Schema] = {name: {"type": "boolean"} for name in FEATURES}
 _SETTINGS: dict[str, Schema] = {
     "log_level": _number(

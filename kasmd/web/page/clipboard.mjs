@@ -13,6 +13,7 @@ export class Clipboard {
     #last = "";
     #timer = null;
     #mayRead = false;
+    #mayAsk = false;
     #rights = new Set();
 
     constructor(connection, field, allow, hint) {
@@ -77,7 +78,7 @@ export class Clipboard {
         }
         const learn = () => {
             this.#mayRead = permission?.state === "granted";
-            this.#allow.hidden = permission?.state !== "prompt";
+            this.#mayAsk = permission?.state === "prompt";
             this.#explain();
         };
         permission?.addEventListener("change", learn);
@@ -85,6 +86,7 @@ export class Clipboard {
     }
 
     #explain() {
+        this.#allow.hidden = !this.#mayAsk || !this.#rights.has("clipboard_in");
         if (!this.#rights.has("clipboard_in") && !this.#rights.has("clipboard_out")) {
             this.#hint.textContent = "You may not use the desktop's clipboard.";
         } else if (this.#field.readOnly) {

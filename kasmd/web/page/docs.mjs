@@ -36,8 +36,8 @@ function limits(schema) {
 function row(name, schema, needed) {
     const notes = [schema.description, limits(schema)].filter(Boolean).join(" ");
     return element("tr", {},
-        element("th", { scope: "row" }, element("code", {}, name), needed ? " *" : ""),
-        element("td", {}, typeOf(schema)),
+        element("th", { scope: "row" }, element("code", {}, name)),
+        element("td", {}, typeOf(schema), needed ? "" : ", optional"),
         element("td", {}, notes));
 }
 

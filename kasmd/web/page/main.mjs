@@ -129,6 +129,7 @@ function draw(detail) {
     }
     if (state === "stopped") {
         session.close();
+        panel.showPeople([]);
     } else {
         session.open();
     }
