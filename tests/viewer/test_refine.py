@@ -30,10 +30,10 @@ def ripe(refinement: Refinement, now: float) -> Region:
     (Parameters(16, jpeg_quality=80, jpeg_rectangles=True), True),
 ])
 def test_what_loses_something(parameters: Parameters, lossy: bool) -> None:
-    from kasmd.codec.deflate import ZlibStream
+    from kasmd.codec.deflate import ZlibStreams
 
     pixels = np.random.default_rng(1).integers(0, 255, (64, 64, 4), np.uint8)
-    rectangles = choose.encode(pixels, HERE, parameters, ZlibStream())
+    rectangles = choose.encode(pixels, HERE, parameters, ZlibStreams())
     assert [is_lossy(rectangle) for rectangle in rectangles] == [lossy]
 
 
