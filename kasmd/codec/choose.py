@@ -16,30 +16,30 @@ from kasmd.codec.base import (
     Rectangle,
 )
 from kasmd.codec.compact import TooLong
-from kasmd.codec.cuts import cut
-from kasmd.codec.deflate import ZlibStream
+from kasmd.codec.cuts import COLOURS, cut
+from kasmd.codec.deflate import ZlibStreams
 from kasmd.codec.palette import Palette, palette_of
 from kasmd.codec.tiles import (
     FLAT,
     PHOTO,
     TILE,
-    Area,
     areas_of,
     commonest_kind,
+    is_all_photograph,
     kinds_of,
 )
 from kasmd.screen.geometry import Rect
-from kasmd.screen.pixels import Pixels, as_values
+from kasmd.screen.pixels import Pixels, Values, as_values
 from kasmd.screen.region import Region
+
+#: Parts of a picture, and the payload of each.
+Encoded = Iterator[tuple[Rect, bytes]]
 
 #: What continues one stream through a connection, and cannot be shared.
 STREAMED = frozenset({ZLIB, ZRLE})
 
 #: Up to so many pixels it does not pay to look for areas.
 _SMALL = TILE * TILE
-
-#: What has more than two colours, and no more than so many, may have fewer in its parts.
-_CUT_COLOURS = 16
 
 #: How much a piece may be; see `pieces`.  A slow viewer holds one piece of Raw.
 _RAW_BYTES = 256 << 10
@@ -55,22 +55,23 @@ _SLOW_PIXELS = 1 << 15
 
 
 def encode(
-    pixels: Pixels, rect: Rect, parameters: Parameters, stream: Optional[ZlibStream] = None
+    pixels: Pixels, rect: Rect, parameters: Parameters, streams: Optional[ZlibStreams] = None
 ) -> list[Rectangle]:
     """Encode one of the `pieces`: ``pixels`` are those of ``rect``.
 
-    The `STREAMED` need the ``stream`` of their connection (ValueError without);
-    all else depends on the arguments alone.
+    The `STREAMED` need the ``streams`` of their connection (ValueError without).
+    Tight continues those of the pieces that were encoded just before, if any were.
     """
     fmt = parameters.format
     if parameters.encoding == TIGHT:
-        return _encode_tight(pixels, rect, parameters)
+        return _encode_tight(pixels, rect, parameters, streams or ZlibStreams())
     quality = parameters.jpeg_quality
     if parameters.jpeg_rectangles and quality is not None and _is_photograph(pixels):
         return [Rectangle(rect, JPEG, jpeg21.encode(pixels, quality, parameters.subsampling))]
     if parameters.encoding in STREAMED:
-        if stream is None:
+        if streams is None:
             raise ValueError("this encoding needs a stream")
+        stream = streams.get(parameters.encoding, parameters.compress_level)
         codec = zlib if parameters.encoding == ZLIB else zrle
         return [Rectangle(rect, parameters.encoding, codec.encode(pixels, fmt, stream))]
     if parameters.encoding == HEXTILE:
@@ -83,24 +84,26 @@ def _is_photograph(pixels: Pixels) -> bool:
     return commonest_kind(kinds_of(as_values(pixels))) == PHOTO
 
 
-def _encode_tight(pixels: Pixels, rect: Rect, parameters: Parameters) -> list[Rectangle]:
+def _encode_tight(
+    pixels: Pixels, rect: Rect, parameters: Parameters, streams: ZlibStreams
+) -> list[Rectangle]:
     try:
         if parameters.single or rect.area <= _SMALL:
-            return [Rectangle(rect, TIGHT, _whole(pixels, parameters))]
+            return [Rectangle(rect, TIGHT, _whole(pixels, parameters, streams))]
         return [
             Rectangle(part.moved(rect.x, rect.y), TIGHT, payload)
-            for area in areas_of(as_values(pixels))
-            for part, payload in _area(pixels, area, parameters)
+            for part, payload in _parts(pixels, parameters, streams)
         ]
     except TooLong:
         if parameters.single:
             raise
+        streams.start_anew()
         half = rect.height // 2
         top = rect._replace(height=half)
         bottom = rect._replace(y=top.bottom, height=rect.height - half)
         return [
-            *_encode_tight(pixels[:half], top, parameters),
-            *_encode_tight(pixels[half:], bottom, parameters),
+            *_encode_tight(pixels[:half], top, parameters, streams),
+            *_encode_tight(pixels[half:], bottom, parameters, streams),
         ]
 
 
@@ -108,39 +111,65 @@ def _part(pixels: Pixels, rect: Rect) -> Pixels:
     return pixels[rect.y:rect.bottom, rect.x:rect.right]
 
 
-def _whole(pixels: Pixels, parameters: Parameters) -> bytes:
+def _whole(pixels: Pixels, parameters: Parameters, streams: ZlibStreams) -> bytes:
     """Encode a picture as one rectangle."""
     palette = palette_of(pixels)
     if palette is not None:
-        return _few_colours(palette, parameters)
-    return _many_colours(pixels, PHOTO if _is_photograph(pixels) else FLAT, parameters)
+        return _few_colours(palette, parameters, streams)
+    kind = PHOTO if _is_photograph(pixels) else FLAT
+    return _many_colours(pixels, kind, parameters, streams)
 
 
-def _area(pixels: Pixels, area: Area, parameters: Parameters) -> Iterator[tuple[Rect, bytes]]:
+def _parts(pixels: Pixels, parameters: Parameters, streams: ZlibStreams) -> Encoded:
+    """Encode a picture by what is in it: all of few colours, or areas that are unlike."""
+    values = as_values(pixels)
+    if is_all_photograph(values):
+        yield _whole_of(values), _many_colours(pixels, PHOTO, parameters, streams)
+        return
+    palette = palette_of(pixels, COLOURS)
+    if palette is not None:
+        yield from _cut_palette(palette, parameters, streams)
+        return
+    for rect, kind in areas_of(values):
+        for part, payload in _area(_part(pixels, rect), kind, parameters, streams):
+            yield part.moved(rect.x, rect.y), payload
+
+
+def _area(pixels: Pixels, kind: int, parameters: Parameters, streams: ZlibStreams) -> Encoded:
     """Encode an area of one kind, in parts where those have fewer colours."""
-    rect, kind = area
-    part = _part(pixels, rect)
+    whole = _whole_of(as_values(pixels))
     if kind not in (FLAT, PHOTO):
-        yield rect, tight.encode_fill(part, parameters.format)
+        yield whole, tight.encode_fill(pixels, parameters.format)
         return
-    palette = palette_of(part) if kind == FLAT else None
+    palette = palette_of(pixels) if kind == FLAT else None
     if palette is None:
-        yield rect, _many_colours(part, kind, parameters)
-        return
-    several = 2 < palette.size <= _CUT_COLOURS
-    parts = cut(palette.indices) if several else [Rect(0, 0, rect.width, rect.height)]
-    for piece in parts:
-        colours = palette if len(parts) == 1 else palette.part(piece)
-        yield piece.moved(rect.x, rect.y), _few_colours(colours, parameters)
+        yield whole, _many_colours(pixels, kind, parameters, streams)
+    else:
+        yield from _cut_palette(palette, parameters, streams)
 
 
-def _few_colours(palette: Palette, parameters: Parameters) -> bytes:
+def _cut_palette(palette: Palette, parameters: Parameters, streams: ZlibStreams) -> Encoded:
+    """Encode a picture of few colours, in parts where those have fewer."""
+    whole = _whole_of(palette.indices)
+    parts = cut(palette.indices) if 2 < palette.size <= COLOURS else [whole]
+    for part in parts:
+        colours = palette if part == whole else palette.part(part)
+        yield part, _few_colours(colours, parameters, streams)
+
+
+def _whole_of(values: Values) -> Rect:
+    return Rect(0, 0, values.shape[1], values.shape[0])
+
+
+def _few_colours(palette: Palette, parameters: Parameters, streams: ZlibStreams) -> bytes:
     if palette.size == 1:
         return tight.encode_fill(palette.colours, parameters.format)
-    return tight.encode_palette(palette, parameters.format, parameters.compress_level)
+    return tight.encode_palette(palette, parameters.format, parameters.compress_level, streams)
 
 
-def _many_colours(pixels: Pixels, kind: int, parameters: Parameters) -> bytes:
+def _many_colours(
+    pixels: Pixels, kind: int, parameters: Parameters, streams: ZlibStreams
+) -> bytes:
     quality, fmt = parameters.jpeg_quality, parameters.format
     if kind == PHOTO and tight.allows_jpeg(fmt):
         if parameters.qoi:
@@ -149,7 +178,7 @@ def _many_colours(pixels: Pixels, kind: int, parameters: Parameters) -> bytes:
             return tight.encode_webp(pixels, parameters.webp_quality)
         if quality is not None:
             return tight.encode_jpeg(pixels, quality, parameters.subsampling)
-    return tight.encode_copy(pixels, fmt, parameters.compress_level)
+    return tight.encode_copy(pixels, fmt, parameters.compress_level, streams)
 
 
 def pieces(region: Region, parameters: Parameters, most: Optional[int] = None) -> list[Rect]:

@@ -15,6 +15,8 @@ from kasmd.screen.pixels import Pixels, Values, as_values
 
 _HASH_BITS = 16
 _BAND = 32
+#: So few colours are found quicker one by one.
+_FEW = 4
 _MULTIPLIERS = np.random.default_rng(1951).integers(1 << 31, size=64, dtype=np.uint32) * 2 + 1
 
 
@@ -32,11 +34,9 @@ class Palette(NamedTuple):
     def part(self, rect: Rect) -> Palette:
         """Give the palette of a part of the picture."""
         indices = self.indices[rect.y:rect.bottom, rect.x:rect.right]
-        counts = np.bincount(indices.ravel(), minlength=self.size)
+        counts = np.array([np.count_nonzero(indices == each) for each in range(self.size)])
         used = np.argsort(-counts, kind="stable")[:np.count_nonzero(counts)]
-        numbers = np.zeros(self.size, np.uint8)
-        numbers[used] = np.arange(len(used))
-        return Palette(self.colours[:, used], numbers.take(indices))
+        return Palette(self.colours[:, used], _numbered(indices, used))
 
 
 def palette_of(pixels: Pixels, most: int = 256) -> Optional[Palette]:
@@ -55,8 +55,8 @@ def palette_of(pixels: Pixels, most: int = 256) -> Optional[Palette]:
 
 def _indices(values: Values, colours: Values) -> NDArray[np.uint8]:
     """Look every value up, by a hash that has no collision among ``colours``."""
-    if len(colours) <= 2:
-        return (values != colours[0]).view(np.uint8)
+    if len(colours) <= _FEW:
+        return _numbered(values, colours)
     for multiplier in _MULTIPLIERS:
         slots = colours * multiplier >> _HASH_BITS
         if len(set(slots.tolist())) == len(colours):
@@ -65,6 +65,14 @@ def _indices(values: Values, colours: Values) -> NDArray[np.uint8]:
             return _looked_up(values, multiplier, table)
     order = np.argsort(colours)
     return order[np.searchsorted(colours, values, sorter=order)].astype(np.uint8)
+
+
+def _numbered(values: Values, among: Values) -> NDArray[np.uint8]:
+    """Give which of a few each value is."""
+    numbers = (values != among[0]).view(np.uint8)
+    for number, value in enumerate(among[2:], 1):
+        numbers += (values == value).view(np.uint8) * np.uint8(number)
+    return numbers
 
 
 def _looked_up(

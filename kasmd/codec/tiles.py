@@ -35,8 +35,6 @@ class Area(NamedTuple):
 def areas_of(values: Values) -> list[Area]:
     """Cut a picture into areas, never very many for its size."""
     height, width = values.shape
-    if _is_photograph(values):
-        return [Area(Rect(0, 0, width, height), PHOTO)]
     kinds = kinds_of(values)
     if not _spread_photographs(kinds):
         _join_text(kinds)
@@ -52,7 +50,7 @@ def commonest_kind(kinds: Kinds) -> int:
     return PHOTO if np.count_nonzero(kinds == PHOTO) * 3 >= kinds.size else FLAT
 
 
-def _is_photograph(values: Values) -> bool:
+def is_all_photograph(values: Values) -> bool:
     """Tell, by every third row of tiles, whether a large picture is all photograph."""
     tops = np.arange(TILE, len(values) - TILE, 3 * TILE)
     if len(tops) < 2:

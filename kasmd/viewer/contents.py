@@ -93,7 +93,7 @@ class Contents:
         """The display shows something else; ``copying`` says whether moves may be sent."""
         self.owed.changed(region, moves, copying)
         self._news = self._news.union(region).coarsened(MAX_RECTANGLES)
-        self.refinement.changed(region, moves)
+        self.refinement.moved(moves)
         film, bounds = self._motion.film, region.bounds
         if film is not None and bounds is not None and film.intersection(bounds):
             self._played_at = now
@@ -161,7 +161,7 @@ class Contents:
     def ripen(self, now: float, half: float) -> Optional[float]:
         """Let time go by; give the seconds until more may be refined, None if no more will."""
         wait = self.refinement.ripen(now, half)
-        if self.refinement.ripe and not self._ripe(now):
+        if self.refinement.ripened and not self._ripe(now):
             return _QUIET if self._stirs(now) else _FILM_ENDS
         return wait
 
@@ -186,9 +186,11 @@ class Contents:
         return most is not None and film.area * 2 > most
 
     def _ripe(self, now: float) -> Region:
-        ripe = self.refinement.ripe
-        if not ripe or self._stirs(now) or (self._video is not None and self._video.on(now)):
+        if not self.refinement.ripened or self._stirs(now):
             return EMPTY
+        if self._video is not None and self._video.on(now):
+            return EMPTY
+        ripe = self.refinement.ripe
         playing = self._playing(now)
         return ripe.subtract(Region([playing])) if playing else ripe
 

@@ -13,8 +13,7 @@ from typing import Callable, Optional
 from twisted.logger import Logger
 
 from kasmd.codec import choose, copyrect
-from kasmd.codec.base import Parameters
-from kasmd.codec.deflate import ZlibStream
+from kasmd.codec.deflate import ZlibStreams
 from kasmd.errors import PermissionDenied
 from kasmd.interfaces import ClipboardContent, ISeat
 from kasmd.rfb import update as wire
@@ -80,7 +79,7 @@ class Delivery:
         self._counting = True
         self._begun_at = self._charged = 0
         self._share = 1.0
-        self._streams: dict[int, ZlibStream] = {}
+        self._streams = ZlibStreams()
         self.set_bandwidth(around.rules.max_bandwidth)
 
     @property
@@ -215,8 +214,9 @@ class Delivery:
         self._counting = True
         self.wish.answered()
         self.rhythm.begun()
-        stream = self._zlib(pieces[0].parameters) if pieces else None
-        self._update = Update(head, pieces, last_rect, self._encodings, stream)
+        streamed = any(piece.parameters.encoding in choose.STREAMED for piece in pieces[:1])
+        streams = self._streams if streamed else None
+        self._update = Update(head, pieces, last_rect, self._encodings, streams)
 
     def _measure_trip(self) -> None:
         """Ask for an echo ahead of the pixels, where the trip was not measured of late."""
@@ -225,12 +225,6 @@ class Delivery:
             self._session.send_fence(PROBE)
             self.rhythm.pacing.sent(0, now, now)
             self._say()
-
-    def _zlib(self, parameters: Parameters) -> Optional[ZlibStream]:
-        kind = parameters.encoding
-        if kind in choose.STREAMED and kind not in self._streams:
-            self._streams[kind] = ZlibStream(parameters.compress_level)
-        return self._streams.get(kind)
 
     def _give_slice(self) -> None:
         assert self._update is not None

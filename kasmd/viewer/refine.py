@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from itertools import chain
-from typing import Iterable, Optional, Sequence
+from typing import Iterator, NamedTuple, Optional, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from kasmd.codec.base import JPEG, TIGHT, Rectangle
-from kasmd.screen.geometry import Move, Rect
+from kasmd.screen.damage import runs
+from kasmd.screen.geometry import Move, Rect, bounding
 from kasmd.screen.region import EMPTY, Region
-from kasmd.viewer.updates import MAX_RECTANGLES
 
 #: The kinds of a Tight rectangle, the upper half of its first byte, that lose something.
 _LOSSY_KINDS = frozenset({0x90, 0xB0})
 
 #: A rest has two halves; what was sent during one is seen to the end of it.
 _HALVES = 3
-#: Rectangles that wait, while others move, for the refinement of all that is near them.
-_MAX_RIPE = 32
-#: What is lost is remembered in blocks of so many pixels a side: many small losses are few.
-_BLOCK = 32
+#: Rectangles of one age that are told apart.
+_MAX_RECTANGLES = 32
+#: Events noted before it is found out what came of them, and pixels moved by them: that
+#: takes a few milliseconds at the most.
+_MAX_EVENTS, _MAX_MOVED = 48, 1 << 22
+#: What is lost is found in blocks of so many pixels a side.
+_BLOCK = 16
 
 
 def is_lossy(rectangle: Rectangle) -> bool:
@@ -36,85 +43,189 @@ def rest(interval: float) -> float:
     return 0.08 + 2 * interval
 
 
-class Refinement:
-    """Areas with loss, by age.
+class _Event(NamedTuple):
+    """First ``moves`` were made, then ``shown`` was sent, of that ``lossy`` with loss.
 
-    Whenever half a rest is over they grow older; those that lived through two halves
-    and what was left of a third have stood still for a rest.
+    ``half`` is that of a rest, counted.
+    """
+
+    half: int
+    moves: Sequence[Move] = ()
+    shown: Sequence[Rect] = ()
+    lossy: Sequence[Rect] = ()
+
+
+class Refinement:
+    """Areas with loss, by age: what is older than two halves of a rest may be refined.
+
+    What happened is only noted, and what came of it found out when somebody asks: most of
+    what moves is sent again before that.
     """
 
     def __init__(self) -> None:
-        #: What may be refined, and what is not old enough.
-        self.ripe = self._young = EMPTY
-        #: What was sent with loss in this half and in each before it, the latest first.
-        self._sent: list[list[Rect]] = [[] for _ in range(_HALVES)]
+        self._events: list[_Event] = []
+        #: Pixels moved by them.
+        self._moved = 0
+        self._half = 0
         self._older_at: Optional[float] = None
+        #: What is ripe, where it was found out since more may be.
+        self._ripe: Optional[Region] = None
 
     def __bool__(self) -> bool:
-        return bool(self.ripe) or self.ripening
+        return bool(self._events)
 
     @property
     def ripening(self) -> bool:
-        """Tell whether time makes more ripe."""
-        return bool(self._young)
+        """Tell whether time may make more ripe."""
+        return any(self._is_young(event) for event in reversed(self._events))
+
+    @property
+    def ripened(self) -> bool:
+        """Tell whether there may be something ripe, which is much cheaper than to find it."""
+        return bool(self._events) and self._events[0].half <= self._half - _HALVES
+
+    @property
+    def ripe(self) -> Region:
+        """What may be refined."""
+        if not self.ripened:
+            return EMPTY
+        if self._ripe is None:
+            self._settle()
+            ripe = (event.lossy for event in self._events if not self._is_young(event))
+            self._ripe = Region(chain.from_iterable(ripe))
+        return self._ripe
 
     def ripen(self, now: float, half: float) -> Optional[float]:
-        """Let time go by; give the seconds until ``ripe`` may grow, None if it will not.
+        """Let time go by; give the seconds until `ripe` may grow, None if it will not.
 
         ``half`` is that of a rest, in seconds.
         """
         if self.ripening and self._older_at is None:
             self._older_at = now + half
         while self.ripening and self._older_at is not None and now >= self._older_at:
-            self._grow_older()
+            self._half += 1
+            self._ripe = None
             self._older_at += half
         if not self.ripening:
             self._older_at = None
         return None if self._older_at is None else self._older_at - now
 
-    def changed(self, region: Region, moves: Sequence[Move]) -> None:
-        """Forget what is sent again; what was moved took its losses along."""
-        if not self:
-            return
-        for move in moves:
-            source = Region([move.source])
-            lost = self.ripe.intersect(source).union(self._young.intersect(source))
-            self._forget(Region([move.target]))
-            self._lose(lost.translate(move.dx, move.dy))
-        self._forget(region)
+    def moved(self, moves: Sequence[Move]) -> None:
+        """What is moved takes its losses along."""
+        if self._events and moves:
+            self._ripe = None
+            self._note(_Event(self._half, moves=moves))
 
-    def sent(self, shown: Iterable[Rect], lossy: Sequence[Rect]) -> None:
+    def sent(self, shown: Sequence[Rect], lossy: Sequence[Rect]) -> None:
         """The viewer gets ``shown``, and ``lossy`` of it with loss."""
-        if self:
-            self._forget(Region(shown))
-        self._lose(Region(map(_blocks, lossy)))
+        if not (lossy or self._events):
+            return
+        if self._ripe is not None:
+            self._ripe = self._ripe.subtract(Region(shown))
+        self._drop_hidden(shown)
+        self._note(_Event(self._half, shown=shown, lossy=lossy))
+        refined = self._ripe is not None and not (self._ripe or self.ripening)
+        if refined or not any(event.lossy for event in self._events):
+            self.clear()
 
     def clear(self) -> None:
         """All is sent anew."""
-        self.ripe = self._young = EMPTY
+        self._events.clear()
+        self._ripe = None
 
-    def _grow_older(self) -> None:
-        self._sent = [[], *self._sent[:-1]]
-        moving = Region(chain.from_iterable(self._sent))
-        self.ripe = self.ripe.union(self._young.subtract(moving)).coarsened(_MAX_RIPE)
-        self._young = self._young.intersect(moving)
+    def _is_young(self, event: _Event) -> bool:
+        return bool(event.lossy or event.moves) and event.half > self._half - _HALVES
 
-    def _lose(self, lost: Region) -> None:
-        if not lost:
-            return
-        latest = self._sent[0]
-        latest += lost.rects
-        if len(latest) > 2 * MAX_RECTANGLES:
-            latest[:] = Region(latest).coarsened(MAX_RECTANGLES).rects
-        self._young = self._young.union(lost).coarsened(MAX_RECTANGLES)
+    def _note(self, event: _Event) -> None:
+        self._events.append(event)
+        self._moved += sum(move.target.area for move in event.moves)
+        if len(self._events) > _MAX_EVENTS or self._moved > _MAX_MOVED:
+            self._settle()
 
-    def _forget(self, region: Region) -> None:
-        self.ripe = self.ripe.subtract(region)
-        self._young = self._young.subtract(region)
+    def _drop_hidden(self, shown: Sequence[Rect]) -> None:
+        """Forget what nothing is seen of any more, and nothing was moved since."""
+        for number in range(len(self._events) - 1, -1, -1):
+            event = self._events[number]
+            if event.moves:
+                break
+            if all(_hides(shown, rect) for rect in (*event.shown, *event.lossy)):
+                del self._events[number]
+
+    def _settle(self) -> None:
+        """Find out what came of the events, and note that instead of them."""
+        self._moved, oldest = 0, self._half - _HALVES
+        ages = _Ages(reduce(bounding, chain.from_iterable(map(_touched, self._events))))
+        for event in self._events:
+            ages.change(event, max(event.half - oldest, 0) + 1)
+        blocks = ages.blocks()
+        self._events = [
+            _Event(oldest + age - 1, lossy=ages.rects(blocks == age))
+            for age in np.flatnonzero(np.bincount(blocks.ravel())).tolist() if age
+        ]
 
 
-def _blocks(rect: Rect) -> Rect:
-    """Give the blocks in which ``rect`` lies."""
-    x, y = rect.x // _BLOCK * _BLOCK, rect.y // _BLOCK * _BLOCK
-    right, bottom = -(-rect.right // _BLOCK) * _BLOCK, -(-rect.bottom // _BLOCK) * _BLOCK
-    return Rect(x, y, right - x, bottom - y)
+class _Ages:
+    """The pixels in ``bounds``: 0 where nothing is lost, else the higher, the younger."""
+
+    def __init__(self, bounds: Rect) -> None:
+        self._bounds = bounds
+        #: All that is lost is in here.
+        self._lost: Optional[Rect] = None
+        self._left, self._top = bounds.x // _BLOCK * _BLOCK, bounds.y // _BLOCK * _BLOCK
+        columns = -((self._left - bounds.right) // _BLOCK)
+        rows = -((self._top - bounds.bottom) // _BLOCK)
+        self._pixels = np.zeros((rows * _BLOCK, columns * _BLOCK), np.uint8)
+
+    def change(self, event: _Event, age: int) -> None:
+        """Do to the pixels what an event does to them."""
+        for move in event.moves:
+            taken = self._lost and self._lost.intersection(move.source)
+            lost = (self._part(taken) > 0).view(np.uint8) if taken else None
+            self._find(move.target)
+            if taken is not None and lost is not None:
+                there = taken.moved(move.dx, move.dy)
+                np.multiply(lost, np.uint8(age), out=self._part(there))
+                self._lost = bounding(self._lost, there)
+        for rect in event.shown:
+            self._find(rect)
+        for rect in event.lossy:
+            self._part(rect)[...] = age
+            self._lost = bounding(self._lost, rect)
+
+    def blocks(self) -> NDArray[np.uint8]:
+        """Give the age of each block of pixels, that of its youngest."""
+        rows = self._pixels.reshape(-1, _BLOCK, self._pixels.shape[1]).max(axis=1)
+        blocks: NDArray[np.uint8] = rows.reshape(len(rows), -1, _BLOCK).max(axis=2)
+        return blocks
+
+    def rects(self, blocks: NDArray[np.bool_]) -> Sequence[Rect]:
+        """Give where these blocks are, put together."""
+        rects = Region(
+            Rect(self._left + left * _BLOCK, self._top + row * _BLOCK, (right - left) * _BLOCK,
+                 _BLOCK)
+            for row, flags in enumerate(blocks) for left, right in runs(flags)
+        )
+        return rects.intersect(Region([self._bounds])).coarsened(_MAX_RECTANGLES).rects
+
+    def _find(self, rect: Rect) -> None:
+        """Nothing is lost in ``rect`` any more."""
+        part = self._lost and self._lost.intersection(rect)
+        if part:
+            self._part(part)[...] = 0
+
+    def _part(self, rect: Rect) -> NDArray[np.uint8]:
+        x, y = rect.x - self._left, rect.y - self._top
+        return self._pixels[y:y + rect.height, x:x + rect.width]
+
+
+def _touched(event: _Event) -> Iterator[Rect]:
+    """Give where an event takes something from, or changes it."""
+    for move in event.moves:
+        yield move.source
+        yield move.target
+    yield from event.shown
+    yield from event.lossy
+
+
+def _hides(shown: Sequence[Rect], rect: Rect) -> bool:
+    return any(each.contains(rect) for each in shown)

@@ -15,7 +15,7 @@ import numpy as np
 
 from kasmd.codec import choose
 from kasmd.codec.base import Parameters, Rectangle
-from kasmd.codec.deflate import ZlibStream
+from kasmd.codec.deflate import ZlibStreams
 from kasmd.rfb import update as wire
 from kasmd.screen.framebuffer import Identity, Snapshot
 from kasmd.screen.geometry import Rect
@@ -51,15 +51,18 @@ class Slice(NamedTuple):
 
 
 class Update:
-    """What is left of one update; ``head`` is its header and first rectangles."""
+    """What is left of one update; ``head`` is its header and first rectangles.
+
+    ``streams`` are the viewer's own, for encodings that need them.
+    """
 
     def __init__(self, head: bytes, pieces: Sequence[Piece], last_rect: bool,
-                 encodings: Encodings, stream: Optional[ZlibStream]) -> None:
+                 encodings: Encodings, streams: Optional[ZlibStreams]) -> None:
         self._head = head
         self._left = deque(pieces)
         self._last_rect = last_rect
         self._encodings = encodings
-        self._stream = stream
+        self._streams = streams
         self._area = sum(piece.rect.area for piece in pieces)
         self._cut = False
 
@@ -92,7 +95,7 @@ class Update:
 
     def _fewer(self, pieces: list[Piece], share: float) -> list[Piece]:
         """Keep about ``share`` of some pieces, or all where that cannot be."""
-        if not pieces or not self._last_rect or self._stream is not None:
+        if not pieces or not self._last_rect or self._streams is not None:
             return pieces
         kept = max(1, int(len(pieces) * share))
         if len(pieces) == 1 and pieces[0].shrunk is None:
@@ -132,16 +135,17 @@ class Update:
     def _encoded(self, head: bytes, pieces: list[Piece], snapshots: list[Snapshot],
                  tail: bytes) -> Encoded:
         def make() -> Encoded:
+            streams = self._streams or ZlibStreams()
             rectangles = [
                 rectangle
                 for piece, snapshot in zip(pieces, snapshots)
-                for rectangle in _drawn(piece, snapshot, self._stream)
+                for rectangle in _drawn(piece, snapshot, streams)
             ]
             parts = (part for each in rectangles for part in wire.parts(*each))
             data = b"".join((head, *parts, tail))
             return Encoded(data, tuple(each.rect for each in rectangles if is_lossy(each)))
 
-        if self._stream is not None:
+        if self._streams is not None:
             return make()
         seen = tuple(snapshot.identity for snapshot in snapshots)
         return self._encodings.get((head, seen, tuple(pieces), tail), make)
@@ -161,10 +165,10 @@ def halved(rect: Rect, most: int) -> list[Rect]:
     return [rect, *reversed(parts)]
 
 
-def _drawn(piece: Piece, snapshot: Snapshot, stream: Optional[ZlibStream]) -> list[Rectangle]:
+def _drawn(piece: Piece, snapshot: Snapshot, streams: ZlibStreams) -> list[Rectangle]:
     if piece.shrunk is not None:
         return [shrink.encode(snapshot.pixels, piece.rect, *piece.shrunk, piece.parameters)]
-    return choose.encode(snapshot.pixels, piece.rect, piece.parameters, stream)
+    return choose.encode(snapshot.pixels, piece.rect, piece.parameters, streams)
 
 
 def _blank(rect: Rect) -> Snapshot:

@@ -15,7 +15,7 @@ from kasmd.codec.base import JPEG as JPEG_RECTANGLE
 from kasmd.codec.base import RAW, TIGHT, ZLIB, ZRLE, Parameters, complete
 from kasmd.codec.choose import encode, pieces
 from kasmd.codec.compact import TooLong
-from kasmd.codec.deflate import Inflater, ZlibStream
+from kasmd.codec.deflate import Inflater, ZlibStreams
 from kasmd.screen.geometry import Move, Rect
 from kasmd.screen.pixels import BGRX, RGBX, PixelFormat
 from kasmd.screen.region import Region
@@ -23,6 +23,8 @@ from kasmd.screen.region import Region
 BGR233 = PixelFormat(8, 8, False, True, 7, 7, 3, 0, 3, 6)
 LOSSY = Parameters(jpeg_quality=80)
 FILL, JPEG, WEBP, QOI, COPY, PALETTE = 0x80, 0x90, 0xB0, 0xC0, 0x01, 0x41
+#: Two colours: what begins a stream of bits, and what continues it.
+BITMAP, BITMAP_GOES_ON = 0x52, 0x50
 
 
 class Viewer(RFBClient):
@@ -97,7 +99,7 @@ def kinds(rectangles):
 def test_vncdotool_sees_the_picture(encoding, pixels, fmt):
     height, width = pixels.shape[:2]
     parameters = Parameters(encoding, fmt)
-    viewer, stream = Viewer(width + 9, height + 5, fmt), ZlibStream()
+    viewer, stream = Viewer(width + 9, height + 5, fmt), ZlibStreams()
     for part in pieces(Region([Rect(0, 0, width, height)]), parameters):
         shown = pixels[part.y:part.bottom, part.x:part.right]
         viewer.receive(encode(shown, part.moved(9, 5), parameters, stream))
@@ -206,6 +208,27 @@ def test_what_does_not_fit_one_length_is_halved():
         encode(pixels, rect, Parameters(single=True))
 
 
+def test_what_was_given_up_for_its_length_is_not_continued():
+    pixels = noise(1300, 1408)
+    pixels[:128] = text(128, 1408)
+    rectangles = encode(pixels, Rect(0, 0, 1408, 1300), Parameters())
+    assert PALETTE in kinds(rectangles)
+    assert (drawn(rectangles, pixels.shape) == pixels).all()
+
+
+def test_windows_of_two_colours_are_a_rectangle_each():
+    pixels = np.full((300, 1000, 4), (9, 9, 9, 0), np.uint8)
+    for left in (20, 520):
+        window = pixels[20:280, left:left + 460]
+        window[...] = 0
+        window[:100, :200] = noise(100, 200, left)[..., :1] & (128, 128, 128, 0)
+        window[200:, :100] = noise(60, 100, left)[..., :1] & (128, 128, 128, 0)
+    rectangles = encode(pixels, Rect(0, 0, 1000, 300), Parameters())
+    assert kinds(rectangles).count(BITMAP) == kinds(rectangles).count(BITMAP_GOES_ON) == 1
+    assert kinds(rectangles).count(FILL) == len(rectangles) - 2 == 5
+    assert (drawn(rectangles, pixels.shape) == pixels).all()
+
+
 @pytest.mark.parametrize("encoding", [ZLIB, ZRLE])
 def test_some_need_their_stream(encoding):
     with pytest.raises(ValueError):
@@ -215,7 +238,7 @@ def test_some_need_their_stream(encoding):
 @pytest.mark.parametrize("encoding", [RAW, ZLIB, ZRLE])
 def test_photographs_of_those_who_list_jpeg_and_not_tight(encoding):
     parameters = Parameters(encoding, jpeg_quality=95, jpeg_rectangles=True)
-    rect, stream = Rect(5, 6, 200, 100), ZlibStream()
+    rect, stream = Rect(5, 6, 200, 100), ZlibStreams()
     photograph, = encode(noise(100, 200), rect, parameters, stream)
     assert photograph[:2] == (rect, JPEG_RECTANGLE)
     seen, _ = complete(jpeg21.JpegDecoder().decode(200, 100), photograph.payload)

@@ -37,6 +37,14 @@ def test_lines_of_text_are_not_parted() -> None:
     assert cut(text) == [Rect(0, 0, 90, 100)]
 
 
+def test_blank_paper_goes_with_its_text() -> None:
+    picture = desktop()
+    for window in WINDOWS:
+        picture[window.y + 20:window.bottom - 10, window.x:window.right] = 0
+        picture[window.y:window.bottom, window.x + 40:window.right] = 0
+    assert set(WINDOWS) <= set(cut(picture))
+
+
 def test_bands_of_two_colours_are_two() -> None:
     picture = np.repeat(np.array([0, 1], np.uint8), BROAD)[:, None].repeat(600, axis=1)
     assert cut(picture) == [Rect(0, 0, 600, BROAD), Rect(0, BROAD, 600, BROAD)]

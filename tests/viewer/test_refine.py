@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kasmd.codec import choose
 from kasmd.codec.base import TIGHT, Parameters
@@ -30,10 +34,10 @@ def ripe(refinement: Refinement, now: float) -> Region:
     (Parameters(16, jpeg_quality=80, jpeg_rectangles=True), True),
 ])
 def test_what_loses_something(parameters: Parameters, lossy: bool) -> None:
-    from kasmd.codec.deflate import ZlibStream
+    from kasmd.codec.deflate import ZlibStreams
 
     pixels = np.random.default_rng(1).integers(0, 255, (64, 64, 4), np.uint8)
-    rectangles = choose.encode(pixels, HERE, parameters, ZlibStream())
+    rectangles = choose.encode(pixels, HERE, parameters, ZlibStreams())
     assert [is_lossy(rectangle) for rectangle in rectangles] == [lossy]
 
 
@@ -50,7 +54,6 @@ def test_what_changes_all_the_time_never_does_and_what_is_beside_it_does() -> No
     refinement = Refinement()
     refinement.sent([THERE], [THERE])
     for frame in range(40):
-        refinement.changed(Region([HERE]), ())
         refinement.sent([HERE], [HERE])
         refinement.ripen(frame / 30, HALF)
     assert refinement.ripe == Region([THERE])
@@ -72,17 +75,67 @@ def test_small_losses_are_few() -> None:
     for x in range(10, 54, 4):
         refinement.sent([Rect(x, 70, 3, 20)], [Rect(x, 70, 3, 20)])
     refinement.ripen(0, HALF)
-    assert ripe(refinement, 1.0).rects == (Rect(0, 64, 64, 32),)
+    assert ripe(refinement, 1.0).rects == (Rect(10, 70, 43, 20),)
 
 
 def test_losses_move_with_their_pixels() -> None:
     refinement = Refinement()
     refinement.sent([HERE], [HERE])
-    refinement.changed(Region(), [Move(THERE, 128, 0)])
+    refinement.moved([Move(THERE, 128, 0)])
     refinement.ripen(0, HALF)
     assert ripe(refinement, 1.0) == Region([HERE, THERE])
-    refinement.changed(Region(), [Move(HERE, 0, -300)])
+    refinement.moved([Move(HERE, 0, -300)])
     assert refinement.ripe == Region([THERE])
+
+
+places = st.builds(
+    lambda x, y, width, height: Rect(x, y, min(width, 200 - x), min(height, 150 - y)),
+    st.integers(0, 199), st.integers(0, 149), st.integers(1, 120), st.integers(1, 90),
+)
+moves = st.builds(
+    lambda source, x, y: Move(
+        Rect(x, y, min(source.width, 200 - x), min(source.height, 150 - y)),
+        x - source.x, y - source.y,
+    ),
+    places, st.integers(0, 199), st.integers(0, 149),
+)
+exact, lossy = st.tuples(st.just("exact"), places), st.tuples(st.just("lossy"), places)
+moved, waited = st.tuples(st.just("moved"), moves), st.tuples(st.just("waited"), st.just(HALF))
+
+
+@given(st.lists(st.one_of(exact, lossy, moved, waited), max_size=80))
+def test_each_pixel_that_was_lost_is_refined(events: list[tuple[str, Any]]) -> None:
+    refinement, lost, now = Refinement(), np.zeros((150, 200), bool), 0.0
+    for what, where in events:
+        if what == "waited":
+            now += HALF
+            refinement.ripen(now, HALF)
+        elif what == "moved":
+            source, target = where.source, where.target
+            part = lost[source.y:source.bottom, source.x:source.right].copy()
+            lost[target.y:target.bottom, target.x:target.right] = part
+            refinement.moved([where])
+        else:
+            lost[where.y:where.bottom, where.x:where.right] = what == "lossy"
+            refinement.sent([where], [where] if what == "lossy" else [])
+    refinement.ripen(now, HALF)
+    found = ripe(refinement, now + 4 * HALF)
+    shown = np.zeros(lost.shape, bool)
+    for rect in found.rects:
+        assert Rect(0, 0, 200, 150).contains(rect)
+        shown[rect.y:rect.bottom, rect.x:rect.right] = True
+    assert not (lost & ~shown).any()
+    refinement.sent(found.rects, [])
+    assert not ripe(refinement, now + 9 * HALF) and not refinement
+
+
+def test_a_film_is_one_loss() -> None:
+    refinement = Refinement()
+    for frame in range(1000):
+        refinement.sent([HERE], [HERE])
+        refinement.sent([THERE], [THERE])
+        refinement.ripen(frame / 30, HALF)
+        assert not refinement.ripened, "nothing is old, so nothing has to be found out"
 
 
 def test_kasmvncs_time() -> None:
