@@ -239,9 +239,12 @@ class VideoDecoder:
         ProtocolError for what is no stream, and for pictures of another size.
         """
         try:
-            frames = self._context.decode(self._packet(data))
+            return self._decoded(data)
         except (self._error, ValueError) as error:
             raise ProtocolError(f"video: {error}") from error
+
+    def _decoded(self, data: bytes) -> Optional[Pixels]:
+        frames = self._context.decode(self._packet(data))
         if not frames:
             return None
         frame = frames[-1]

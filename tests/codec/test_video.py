@@ -6,7 +6,7 @@ import sys
 import av
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bench.pictures import film
@@ -171,6 +171,7 @@ GOOD = {codec: VideoEncoder(128, 128, encoding).encode(moving(128, 128, 0)).data
 @settings(deadline=None)
 @given(st.sampled_from(sorted(GOOD, key=lambda codec: codec.value)), st.binary(max_size=60),
        st.integers(0, 400))
+@example(Codec.AV1, b"\0\4", 14)  # Colours that nobody can convert.
 def test_only_protocol_errors_leave_the_decoder(codec, noise, where):
     good = GOOD[codec]
     decoder = VideoDecoder(128, 128, codec)
