@@ -63,9 +63,9 @@ def _transfer_coding(fields: Fields, version: bytes, otherwise: int) -> Framing:
 
 
 def _content_length(fields: Fields) -> Optional[int]:
-    values = fields.all(b"content-length")
-    if not values:
+    if b"content-length" not in fields:
         return None
+    values = fields.all(b"content-length")
     if len(values) > 1 or _LENGTH.match(values[0]) is None:
         raise HttpError(400, "the Content-Length is not one number")
     return int(values[0])

@@ -9,6 +9,11 @@ from typing import Iterable, Iterator
 from kasmd.errors import ProtocolError
 
 Field = tuple[bytes, bytes]
+#: A field's name in lower case, the field, and its value.
+Keyed = tuple[bytes, Field, tuple[bytes, ...]]
+
+#: Lines and lists that come again and again are read once; longer ones are not remembered.
+MEMORABLE = 512
 
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 #: What a field's value may hold: tab, visible characters, and bytes from 128 on.
@@ -43,18 +48,31 @@ def _key(name: bytes) -> bytes:
 class Fields:
     """Header fields as they came, each ``(name, value)``; names are asked for in lower case."""
 
-    __slots__ = ("raw", "_values")
+    __slots__ = ("keyed", "_values")
 
     def __init__(self, raw: Iterable[Field] = ()) -> None:
-        self.raw = tuple(raw)
-        self._values: dict[bytes, list[bytes]] = {}
-        values = self._values
-        for name, value in self.raw:
-            key = _key(name)
-            if key in values:
-                values[key].append(value)
-            else:
-                values[key] = [value]
+        self._take([_keyed(field) for field in raw])
+
+    @classmethod
+    def of(cls, keyed: list[Keyed]) -> Fields:
+        """Make them of what was read already."""
+        fields = cls.__new__(cls)
+        fields._take(keyed)
+        return fields
+
+    def _take(self, keyed: list[Keyed]) -> None:
+        #: The fields in order, for those who look at every one.
+        self.keyed = keyed
+        values = self._values = {key: value for key, _, value in keyed}
+        if len(values) < len(keyed):
+            values.clear()
+            for key, _, value in keyed:
+                values[key] = values.get(key, ()) + value
+
+    @property
+    def raw(self) -> tuple[Field, ...]:
+        """The fields as they came."""
+        return tuple([field for _, field, _ in self.keyed])
 
     def __iter__(self) -> Iterator[Field]:
         return iter(self.raw)
@@ -83,13 +101,13 @@ class Fields:
         values = self._values.get(name)
         if values is None:
             return []
-        members = b",".join(values).lower().split(b",")
-        return [token for member in members if (token := member.strip(b" \t"))]
+        value = b",".join(values)
+        return list(_members(value) if len(value) <= MEMORABLE else _read_members(value))
 
     def without(self, names: Iterable[bytes]) -> list[Field]:
         """Give the fields whose names, in lower case, are not among ``names``."""
         dropped = frozenset(names)
-        return [field for field in self.raw if _key(field[0]) not in dropped]
+        return [field for key, field, _ in self.keyed if key not in dropped]
 
 
 def parse_fields(lines: list[bytes], most: int) -> Fields:
@@ -97,13 +115,29 @@ def parse_fields(lines: list[bytes], most: int) -> Fields:
     if len(lines) > most:
         text = f"there are {len(lines)} header fields, and {most} may be"
         raise HttpError(431, text, "header_count")
-    raw = []
-    for line in lines:
-        name, colon, value = line.partition(b":")
-        if not colon:
-            raise HttpError(400, f"a header line has no colon: {line[:40]!r}")
-        raw.append((name, value.strip(b" \t")))
-    return Fields(raw)
+    return Fields.of(
+        [_line(line) if len(line) <= MEMORABLE else _read_line(line) for line in lines]
+    )
+
+
+def _read_line(line: bytes) -> Keyed:
+    name, colon, value = line.partition(b":")
+    if not colon:
+        raise HttpError(400, f"a header line has no colon: {line[:40]!r}")
+    return _keyed((name, value.strip(b" \t")))
+
+
+def _keyed(field: Field) -> Keyed:
+    return _key(field[0]), field, (field[1],)
+
+
+def _read_members(value: bytes) -> tuple[bytes, ...]:
+    members = value.lower().split(b",")
+    return tuple([token for member in members if (token := member.strip(b" \t"))])
+
+
+_line = lru_cache(maxsize=1024)(_read_line)
+_members = lru_cache(maxsize=256)(_read_members)
 
 
 def render_lines(fields: Iterable[Field]) -> bytes:
