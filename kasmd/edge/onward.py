@@ -88,8 +88,8 @@ def request_fields(
     named.update(fields.tokens(b"connection"))
     onward += [
         field
-        for field in fields.raw
-        if not _withheld_from_upstream(field[0]) and field[0].lower() not in named
+        for key, field, _ in fields.keyed
+        if not _withheld_from_upstream(key) and key not in named
     ]
     if hop.cookies and b"cookie" in fields and b"cookie" not in named:
         onward += _cookies(fields)
@@ -119,8 +119,8 @@ def hops(fields: Fields) -> int:
 
 
 @lru_cache(maxsize=1024)
-def _withheld_from_upstream(name: bytes) -> bool:
-    key = name.lower().replace(b"_", b"-")
+def _withheld_from_upstream(key: bytes) -> bool:
+    key = key.replace(b"_", b"-")
     return key in _NOT_FROM_CLIENTS or key.startswith(_CLIENTS_PREFIXES)
 
 

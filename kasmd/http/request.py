@@ -240,9 +240,10 @@ class Request(Asked):
         return watcher
 
     def _tell(self, reason: Optional[Failure] = None) -> None:
-        watchers, self._watchers = self._watchers, []
-        for told in watchers:
-            told(reason)
+        if self._watchers:
+            watchers, self._watchers = self._watchers, []
+            for told in watchers:
+                told(reason)
 
     def _end(self) -> None:
         self._let_go()
@@ -276,14 +277,14 @@ class Request(Asked):
         self._tell()
 
     def _access(self) -> Access:
-        outgoing = self._outgoing
+        channel, outgoing = self.channel, self._outgoing
         who = self.principal.name if self.principal is not None else ""
-        what = (self.method, self.path, self.uri.partition(b"?")[2], self.version)
-        channel = self.channel
+        query = self.uri[len(self.path) + 1 :]
         took = channel.factory.reactor.seconds() - self._began
-        sent = (outgoing.status, outgoing.sent, took)
-        came = (channel.number, channel.peer_address, self.address)
-        return Access(*came, who, *what, *sent, *self.taken)
+        return Access(
+            channel.number, channel.peer_address, self.address, who, self.method, self.path, query,
+            self.version, outgoing.status, outgoing.sent, took, *self.taken,
+        )  # fmt: skip
 
     def _let_go(self) -> None:
         """Log it, and let go of all that it holds."""

@@ -100,7 +100,8 @@ def tell(event: LogEvent) -> Told:
         writer = _writer(event.get("log_namespace") or "")
         text = neutral(formatEvent(event))
     request_id = event.get("request_id") or _asking_id()
-    traceback = _traceback(event.get("log_failure"))
+    failure = event.get("log_failure")
+    traceback = () if failure is None else _traceback(failure)
     return Told(event["log_time"], level_of(event), writer, text, record, request_id, traceback)
 
 
@@ -139,7 +140,8 @@ class Kasmvnc:
         milliseconds = int((at - second) * 1000)
         head = f" {self._stamp},{milliseconds:03d} [{_KASMVNC[level]}] {writer}:"
         mark = f" id={request_id}" if request_id else ""
-        return "".join([f"{head} {text}{mark}\n", *[f"{head} | {more}\n" for more in traceback]])
+        line = f"{head} {text}{mark}\n"
+        return "".join([line, *[f"{head} | {more}\n" for more in traceback]]) if traceback else line
 
 
 def as_json(told: Told) -> str:
