@@ -109,7 +109,7 @@ def answer_fields(
         paths = find_paths()
         onward = [_relocated(field, paths) for field in onward]
         onward += _scoped(fields, paths)
-    if b"via" in fields:
+    if b"via" in fields.values:
         onward += [(b"Via", value) for value in fields.all(b"via")]
     if secrets:
         told = b"\n".join([value for _, value in onward])

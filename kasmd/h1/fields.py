@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Iterable, Iterator
+from typing import Iterable, Iterator, Optional
 
 from kasmd.errors import ProtocolError
 
@@ -13,7 +13,7 @@ Field = tuple[bytes, bytes]
 Keyed = tuple[bytes, Field, tuple[bytes, ...]]
 
 #: Lines and lists that come again and again are read once; longer ones are not remembered.
-MEMORABLE = 512
+MEMORABLE = 1024
 
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 #: What a field's value may hold: tab, visible characters, and bytes from 128 on.
@@ -48,26 +48,20 @@ def _key(name: bytes) -> bytes:
 class Fields:
     """Header fields as they came, each ``(name, value)``; names are asked for in lower case."""
 
-    __slots__ = ("keyed", "_values")
+    __slots__ = ("keyed", "values")
 
-    def __init__(self, raw: Iterable[Field] = ()) -> None:
-        self._take([_keyed(field) for field in raw])
-
-    @classmethod
-    def of(cls, keyed: list[Keyed]) -> Fields:
-        """Make them of what was read already."""
-        fields = cls.__new__(cls)
-        fields._take(keyed)
-        return fields
-
-    def _take(self, keyed: list[Keyed]) -> None:
+    def __init__(self, raw: Iterable[Field] = (), keyed: Optional[list[Keyed]] = None) -> None:
+        """Take fields, or those that were read already."""
+        if keyed is None:
+            keyed = [_keyed(field) for field in raw]
         #: The fields in order, for those who look at every one.
         self.keyed = keyed
-        values = self._values = {key: value for key, _, value in keyed}
-        if len(values) < len(keyed):
-            values.clear()
-            for key, _, value in keyed:
-                values[key] = values.get(key, ()) + value
+        #: The values by name, for those who ask often.
+        self.values = {key: values for key, _, values in keyed}
+        if len(self.values) < len(keyed):
+            self.values = {}
+            for key, _, values in keyed:
+                self.values[key] = self.values.get(key, ()) + values
 
     @property
     def raw(self) -> tuple[Field, ...]:
@@ -78,27 +72,27 @@ class Fields:
         return iter(self.raw)
 
     def __contains__(self, name: bytes) -> bool:
-        return name in self._values
+        return name in self.values
 
     def has_any(self, names: Iterable[bytes]) -> bool:
         """Tell whether a field of one of these names is there."""
-        return not self._values.keys().isdisjoint(names)
+        return not self.values.keys().isdisjoint(names)
 
     def __repr__(self) -> str:
         return f"Fields({self.raw!r})"
 
     def all(self, name: bytes) -> list[bytes]:
         """Give every value of ``name``, in order."""
-        return list(self._values.get(name, ()))
+        return list(self.values.get(name, ()))
 
     def get(self, name: bytes) -> bytes:
         """Give the last value of ``name``, or an empty one."""
-        values = self._values.get(name)
+        values = self.values.get(name)
         return values[-1] if values else b""
 
     def tokens(self, name: bytes) -> list[bytes]:
         """Give the members of a list (RFC 9110 section 5.6.1), lower case, in order."""
-        values = self._values.get(name)
+        values = self.values.get(name)
         if values is None:
             return []
         value = b",".join(values)
@@ -115,9 +109,8 @@ def parse_fields(lines: list[bytes], most: int) -> Fields:
     if len(lines) > most:
         text = f"there are {len(lines)} header fields, and {most} may be"
         raise HttpError(431, text, "header_count")
-    return Fields.of(
-        [_line(line) if len(line) <= MEMORABLE else _read_line(line) for line in lines]
-    )
+    read = _line if max(map(len, lines), default=0) <= MEMORABLE else _read_line
+    return Fields((), list(map(read, lines)))
 
 
 def _read_line(line: bytes) -> Keyed:

@@ -7,7 +7,7 @@ folded, no control character is anywhere, one Host and no more.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Sequence
 
 from kasmd.h1.fields import TEXT, Field, Fields, HttpError, is_token, parse_fields, render_lines
 
@@ -73,7 +73,7 @@ def parse_request(block: bytes, limits: Limits) -> RequestHead:
         known = _VERSION.match(version) is not None
         raise HttpError(505 if known else 400, f"the version is {version[:20]!r}")
     fields = parse_fields(rest, limits.fields)
-    hosts = fields.all(b"host")
+    hosts = fields.values.get(b"host", ())
     if len(hosts) > 1 or (not hosts and version == HTTP_1_1):
         raise HttpError(400, f"there are {len(hosts)} Host headers")
     if not target.startswith(b"/") or b"#" in target:
@@ -85,7 +85,7 @@ def _is_visible(target: bytes) -> bool:
     return bool(target) and not target.translate(None, _VISIBLE)
 
 
-def _path_of(method: bytes, target: bytes, hosts: list[bytes]) -> bytes:
+def _path_of(method: bytes, target: bytes, hosts: Sequence[bytes]) -> bytes:
     """Give the target as a path: an absolute one must name the host that Host names."""
     if target == b"*" and method == b"OPTIONS":
         return target

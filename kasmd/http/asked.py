@@ -61,10 +61,9 @@ class Asked:
 
     def value(self, name: bytes) -> bytes:
         """Give the only value of a request header, or an empty one."""
-        key = name.lower()
-        if key not in self.fields:
+        values = self.fields.values.get(name.lower())
+        if values is None:
             return b""
-        values = self.fields.all(key)
         if len(values) > 1:
             raise Problem(400, f"The request has several {name.decode('ascii')} headers.", [CLOSE])
         return values[0]
@@ -115,7 +114,7 @@ class Asked:
             raise Problem(400, "The Host header does not name a host.", [CLOSE])
         if not self.path.startswith(b"/"):
             raise Problem(400, "The request target is not a path.", [CLOSE])
-        if b"expect" in self.fields and self.expects_continue and self.fields.tokens(b"expect") != [b"100-continue"]:
+        if b"expect" in self.fields.values and self.expects_continue and self.fields.tokens(b"expect") != [b"100-continue"]:
             raise Problem(417, "Nothing but 100-continue can be expected.")
 
     # Steps in the log, where they are wanted.

@@ -166,8 +166,8 @@ class Request(Asked):
         return (
             self.version == HTTP_1_1
             and self.channel.is_read
-            and b"upgrade" not in fields
-            and (b"connection" not in fields or b"close" not in fields.tokens(b"connection"))
+            and b"upgrade" not in fields.values
+            and b"close" not in fields.tokens(b"connection")
         )
 
     def write(self, data: bytes) -> None:
