@@ -27,7 +27,7 @@ class End(Protocol):
 
     __slots__ = (
         "name", "splice", "other", "follower", "received", "stirred", "silent", "outlet", "gone",
-        "_plain", "_reading", "_early", "_due", "_leaving",
+        "leaving", "_plain", "_large", "_reading", "_early", "_due",
     )  # fmt: skip
     transport: Any
     other: End
@@ -44,11 +44,12 @@ class End(Protocol):
         #: None until it is connected.
         self.outlet: Optional[Outlet] = None
         self.gone = False
-        self._plain = False
+        #: Nothing more is to go to it.
+        self.leaving = False
+        self._plain = self._large = False
         self._reading = True
         self._early = b""
         self._due = False
-        self._leaving = False
 
     # What comes from it.
 
@@ -60,14 +61,15 @@ class End(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self.stirred = True
-        self.received += len(data)
+        size = len(data)
+        self.received += size
         if self.other.outlet is None:
             self._early += data
             self._regulate()
             return
         self._follow(data)
-        if self._plain:
-            self._size_reads(len(data))
+        if size >= SMALL_READ or self._large:
+            self._size_reads(size)
 
     def readConnectionLost(self) -> None:
         if self.follower.close is None:
@@ -90,10 +92,10 @@ class End(Protocol):
         self._regulate()
 
     def _follow(self, data: bytes) -> None:
-        follower = self.follower
+        follower, other = self.follower, self.other
         passed = follower.receive_data(data)
-        if passed:
-            self.other.send(passed)
+        if passed and other.outlet is not None and not (other.gone or other.leaving):
+            other.outlet.write(passed)
         if follower.more:
             self._go_on_later()
         if follower.ended or follower.violation:
@@ -114,10 +116,13 @@ class End(Protocol):
     def _size_reads(self, size: int) -> None:
         """Read more at a time from one who has more."""
         transport, outlet = self.transport, self.other.outlet
-        if size == transport.bufferSize and outlet is not None:
+        if not self._plain or outlet is None:
+            return
+        if size == transport.bufferSize:
             transport.bufferSize = outlet.portion
         elif size < SMALL_READ < transport.bufferSize:
             transport.bufferSize = SMALL_READ
+        self._large = transport.bufferSize > SMALL_READ
 
     @property
     def _can_pass(self) -> bool:
@@ -139,7 +144,7 @@ class End(Protocol):
 
     def send(self, data: bytes) -> None:
         """Write, if it is still there to read."""
-        if self.outlet is not None and not self.gone and not self._leaving:
+        if self.outlet is not None and not self.gone and not self.leaving:
             self.outlet.write(data)
 
     def filled(self) -> None:
@@ -167,8 +172,8 @@ class End(Protocol):
 
     def leave(self) -> None:
         """Close the connection once all is written."""
-        if self.outlet is not None and not self.gone and not self._leaving:
-            self._leaving = True
+        if self.outlet is not None and not self.gone and not self.leaving:
+            self.leaving = True
             self.outlet.close()
 
     def abort(self) -> None:
