@@ -75,6 +75,8 @@ class Place(NamedTuple):
     service: str
     #: The path as far as the session's id, without a slash at its end.
     prefix: bytes
+    #: The path as far as the service, with one.
+    scope: bytes
 
     @classmethod
     @lru_cache(maxsize=1024)
@@ -87,7 +89,8 @@ class Place(NamedTuple):
         if match is None:
             return None
         session = b"-".join(match.groups()).lower().decode("ascii")
-        return cls(session, rest.partition(b"/")[0].decode("latin-1"), below + ident)
+        service, prefix = rest.partition(b"/")[0], below + ident
+        return cls(session, service.decode("latin-1"), prefix, b"%b/%b/" % (prefix, service))
 
 
 class Way(NamedTuple):
@@ -104,10 +107,7 @@ class Way(NamedTuple):
 
     def reach(self, place: Place) -> Optional[Reach]:
         """Give what is reached by it of a session's service; None where no service is named."""
-        if not place.service:
-            return None
-        scope = b"%b/%b/" % (place.prefix, place.service.encode("latin-1"))
-        return Reach(scope, self.public, self.inner)
+        return Reach(place.scope, self.public, self.inner) if place.service else None
 
 
 class Question(NamedTuple):

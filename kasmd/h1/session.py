@@ -78,6 +78,11 @@ class _Session:
         """How many bytes wait to be read."""
         return len(self._buffer)
 
+    @property
+    def waiting(self) -> bool:
+        """Whether all of a message was read, and the next one was not begun."""
+        return self.state is _WAITING
+
     def take_unread(self) -> bytes:
         """Give what came and was not read, for the protocol that follows this one."""
         data, self._buffer = self._buffer, b""
@@ -95,23 +100,20 @@ class _Session:
 
     def _read(self) -> None:
         try:
-            while self._buffer and self._step():
-                pass
+            while self._buffer:
+                if self.state is _HEAD:
+                    block = self._head_block()
+                    if block is None:
+                        break
+                    self._head(block)
+                elif self.state is _BODY:
+                    self._read_body()
+                else:
+                    # A decision must come first.
+                    break
         except HttpError:
             self.state = State.BROKEN
             raise
-
-    def _step(self) -> bool:
-        """Read one thing; False where more bytes, or a decision, must come first."""
-        if self.state is _HEAD:
-            block = self._head_block()
-            if block is None:
-                return False
-            self._head(block)
-            return True
-        if self.state is _BODY:
-            self._read_body()
-        return False
 
     def _head_block(self) -> Optional[bytes]:
         """Cut a head out of the buffer once it is whole."""

@@ -25,7 +25,7 @@ from zope.interface import implementer
 from kasmd.h1.body import Framing
 from kasmd.h1.fields import Fields, HttpError
 from kasmd.h1.head import HTTP_1_1, RequestHead
-from kasmd.h1.session import BodyReceived, RequestReceived, ServerSession, State
+from kasmd.h1.session import BodyReceived, RequestReceived, ServerSession
 from kasmd.http.body import KeptBody, Stream, StreamedBody
 from kasmd.http.deadline import Deadline
 from kasmd.http.log import next_connection, note
@@ -194,7 +194,7 @@ class Channel(Protocol):
     @property
     def is_read(self) -> bool:
         """Whether all of the present request came."""
-        return self._session.state is State.WAITING
+        return self._session.waiting
 
     def ask_for_body(self, request: Request) -> None:
         """Tell a client that waits for it to send its body."""
