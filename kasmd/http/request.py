@@ -182,7 +182,9 @@ class Request(Asked):
         if self._outgoing.is_short:
             self.abort()
             return
-        self._send(self._outgoing.last)
+        last = self._outgoing.last
+        if last or self._unsent:
+            self._send(last)
         self._end()
 
     def abort(self) -> None:
