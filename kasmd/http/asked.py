@@ -96,7 +96,7 @@ class Asked:
     @property
     def expects_continue(self) -> bool:
         """Whether the client waits to be asked for the body."""
-        return b"expect" in self.fields and self.version != HTTP_1_0
+        return b"expect" in self.fields.values and self.version != HTTP_1_0
 
     @property
     def navigates(self) -> bool:
@@ -114,7 +114,7 @@ class Asked:
             raise Problem(400, "The Host header does not name a host.", [CLOSE])
         if not self.path.startswith(b"/"):
             raise Problem(400, "The request target is not a path.", [CLOSE])
-        if b"expect" in self.fields.values and self.expects_continue and self.fields.tokens(b"expect") != [b"100-continue"]:
+        if self.expects_continue and self.fields.tokens(b"expect") != [b"100-continue"]:
             raise Problem(417, "Nothing but 100-continue can be expected.")
 
     # Steps in the log, where they are wanted.
