@@ -11,7 +11,7 @@ from statistics import median
 from typing import Callable, Sequence
 
 from bench.child import Numbers
-from bench.edge_peers import PIECE, Client, exchange_body
+from bench.edge_peers import PIECE, Client, RoundTrip, exchange_body
 from bench.edge_stacks import FIELDS, FILES, SESSION, STACKS, Proxy, start_far, start_proxy
 from bench.processes import Failed
 from bench.processes import cpu_seconds as cpu_of
@@ -84,15 +84,16 @@ def throughput(proxy: Proxy, scale: EdgeScale) -> Numbers:
 
 
 def message(proxy: Proxy, scale: EdgeScale) -> Numbers:
-    """32 bytes there and 32 bytes back."""
+    """32 bytes to the upstream and 32 bytes back, each timed by who takes it."""
     numbers = {}
     for kind, tls in _kinds(proxy):
         with closing(_client(proxy, "message", tls)) as client:
             client.opened()
-            times, ends = [], time.monotonic() + scale.seconds
+            trips, ends = [], time.monotonic() + scale.seconds
             while time.monotonic() < ends:
-                times.append(client.round_trip())
-        numbers[f"{kind}_p50_us"] = median(times[len(times) // 5 :]) * 1e6
+                trips.append(client.round_trip())
+        for way, times in zip(RoundTrip._fields, zip(*trips[len(trips) // 5 :])):
+            numbers[f"{kind}_{way}_p50_us"] = median(times) / 1e3
     return numbers
 
 
@@ -185,8 +186,10 @@ def _share(number: str, peer: str) -> Callable[[Run], float]:
     return lambda run: mine(run) / theirs(run)
 
 
-def _added(run: Run) -> float:
-    return ours("message", "plain_p50_us")(run) - of("none", "message", "plain_p50_us")(run)
+def _added(way: str) -> Callable[[Run], float]:
+    number = f"plain_{way}_p50_us"
+    mine, direct = ours("message", number), of("none", "message", number)
+    return lambda run: mine(run) - direct(run)
 
 
 ABOUT = About(
@@ -202,7 +205,8 @@ ABOUT = About(
         ),
         Target("splice, TLS: MB/s, of nginx's", _share("tls_mb_per_s", "nginx"), 0.7,
                at_least=True),
-        Target("a message of 32 bytes and its answer: p50 added, us", _added, 40),
+        Target("a message of 32 bytes to the desktop: p50 added, us", _added("to"), 40),
+        Target("a message of 32 bytes from the desktop: p50 added, us", _added("back"), 40),
         Target("stalled reader: KiB", ours("stalled", "kib_each"), 512),
         Target("idle websocket: KiB", ours("idle", "kib_each"), 24),
         Target("idle websockets in two processes", ours("crowd", "sockets"), 10_000,
@@ -216,7 +220,9 @@ ABOUT = About(
         "throughput": (
             "plain_mb_per_s", "plain_mb_per_cpu_s", "tls_mb_per_s", "tls_mb_per_cpu_s",
         ),
-        "message": ("plain_p50_us", "tls_p50_us"),
+        "message": tuple(
+            f"{kind}_{way}_p50_us" for kind in ("plain", "tls") for way in RoundTrip._fields
+        ),
         "hops": ("requests_per_s", "requests_per_cpu_s", "cpu"),
         "opening": ("per_s", "per_cpu_s", "cpu"),
         "idle": ("sockets", "kib_each"),

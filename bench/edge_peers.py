@@ -22,7 +22,7 @@ import sys
 import threading
 import time
 from collections import deque
-from typing import Callable, Iterator, Mapping, Optional
+from typing import Callable, Iterator, Mapping, NamedTuple, Optional
 
 from bench.child import serve
 from bench.websocket import Closed
@@ -34,8 +34,11 @@ _SWITCHING = (
     b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" + _END
 )
 _FLOOD = (b"\x82\x7f" + struct.pack(">Q", _FRAME) + bytes(_FRAME)) * 64
-_FROM_SERVER = bytes((0x82, _MESSAGE)) + bytes(_MESSAGE)
-_FROM_CLIENT = bytes((0x82, 0x80 | _MESSAGE)) + bytes(4 + _MESSAGE)
+#: When it was sent, and how long what it answers took: nanoseconds of one clock for all.
+_STAMPS = struct.Struct(f">QQ{_MESSAGE - 16}x")
+_FROM_SERVER = bytes((0x82, _MESSAGE))
+#: Its mask changes nothing.
+_FROM_CLIENT = bytes((0x82, 0x80 | _MESSAGE)) + bytes(4)
 _TIMEOUT = 20.0
 #: A body is pieces of this many bytes, each of which begins with its number.
 PIECE = 1 << 20
@@ -98,9 +101,11 @@ class Upstream:
                 start += os.sendfile(peer.fileno(), self._file, start, len(_FLOOD) - start)
 
     def message(self, peer: socket.socket) -> None:
-        """Answer each message with one of the same size."""
-        while peer.recv(1024):
-            peer.sendall(_FROM_SERVER)
+        """Answer each message with one of the same size, and tell how long it took to come."""
+        # What is shorter is a close frame.
+        while len(data := peer.recv(1024)) >= _MESSAGE:
+            took = time.monotonic_ns() - _stamps(data)[0]
+            peer.sendall(_FROM_SERVER + _STAMPS.pack(time.monotonic_ns(), took))
 
     def _end_idle(self) -> None:
         while True:
@@ -137,6 +142,12 @@ class Upstream:
             self._idle.register(peer, selectors.EVENT_READ)
         else:
             _start({b"flood": self.flood, b"message": self.message}[name], peer)
+
+
+def _stamps(data: bytes) -> tuple[int, int]:
+    """Read a message, whatever frames it is in."""
+    sent, took = _STAMPS.unpack_from(data, len(data) - _MESSAGE)
+    return sent, took
 
 
 def _is_end(peer: socket.socket) -> bool:
@@ -196,6 +207,14 @@ _UPGRADE = {
 }  # fmt: skip
 
 
+class RoundTrip(NamedTuple):
+    """How long a message took to the upstream, its answer back, and both: nanoseconds."""
+
+    to: int
+    back: int
+    both: int
+
+
 class Client:
     """A websocket through a proxy, or without one."""
 
@@ -233,12 +252,14 @@ class Client:
             received += self._socket.recv_into(buffer, 0, socket.MSG_TRUNC)
         return received / (time.perf_counter() - began) / 1e6
 
-    def round_trip(self) -> float:
-        """Send a message and wait for its answer; give the seconds."""
-        began = time.perf_counter()
-        self._send(_FROM_CLIENT)
-        self._receive()
-        return time.perf_counter() - began
+    def round_trip(self) -> RoundTrip:
+        """Send a message and wait for its answer."""
+        began = time.monotonic_ns()
+        self._send(_FROM_CLIENT + _STAMPS.pack(began, 0))
+        data = self._receive()
+        ended = time.monotonic_ns()
+        sent, to = _stamps(data)
+        return RoundTrip(to, ended - sent, ended - began)
 
     def _send(self, data: bytes) -> None:
         if self._tls is None:

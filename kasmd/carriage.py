@@ -18,8 +18,8 @@ from kasmd.edge.messages import Begin
 from kasmd.edge.onward import Hop
 from kasmd.edge.pool import Pool
 from kasmd.edge.relay import Ceilings, Relay
-from kasmd.edge.splice import Splices
-from kasmd.edge.splice import Timing as SpliceTiming
+from kasmd.edge.splices import Splices
+from kasmd.edge.splices import Timing as SpliceTiming
 from kasmd.h1.head import Limits as HeadLimits
 from kasmd.http.body import Room
 from kasmd.http.counts import Counts

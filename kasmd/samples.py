@@ -11,7 +11,7 @@ from typing import Callable, Iterable, Iterator, Mapping, NamedTuple, Optional
 
 from kasmd.edge.pool import Pool
 from kasmd.edge.relay import Relay
-from kasmd.edge.splice import Splices
+from kasmd.edge.splices import Splices
 from kasmd.http.counts import Counts
 from kasmd.interfaces import IRoster
 from kasmd.permission.leases import Leases

@@ -11,7 +11,7 @@ from kasmd.config.edges import Edge, EdgeLimits, Timeouts
 from kasmd.edge.dial import Timeouts as DialTimeouts
 from kasmd.edge.messages import decode, encode
 from kasmd.edge.pool import Pool
-from kasmd.edge.splice import Splices, Timing
+from kasmd.edge.splices import Splices, Timing
 
 EDGE = Edge(
     name="front", role="direct", allowed_origins=("https://portal.example",),

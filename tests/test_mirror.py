@@ -26,6 +26,7 @@ TOGETHER = {
     "edge/test_dial": {"trust"},
     "edge/test_pool": {"edge/exchange", "edge/upstream"},
     "edge/test_relay": {"edge/passage"},
+    "edge/test_splice": {"edge/end", "edge/splices"},
     "edge/test_webapp": {"edge/kasm"},
     "contracts/test_display": {"display/recorder"},
     "test_metrics": {"samples"},

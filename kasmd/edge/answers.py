@@ -102,24 +102,26 @@ def answer_fields(
     name no paths, so these are found where they are needed.
     """
     named = fields.tokens(b"connection")
-    onward = [field for field in fields.raw if not _withheld(field[0])]
-    if named:
-        onward = [field for field in onward if field[0].lower() not in named]
+    onward = [
+        field for key, field, _ in fields.keyed if not (_withheld(key) or key in named)
+    ]
     if fields.has_any(_PLACED):
         paths = find_paths()
         onward = [_relocated(field, paths) for field in onward]
         onward += _scoped(fields, paths)
-    if b"via" in fields:
+    if b"via" in fields.values:
         onward += [(b"Via", value) for value in fields.all(b"via")]
-    for secret in secrets:
-        onward = [field for field in onward if secret not in field[1]]
+    if secrets:
+        told = b"\n".join([value for _, value in onward])
+        if any([secret in told for secret in secrets]):
+            onward = [field for field in onward if not any(map(field[1].__contains__, secrets))]
     onward.append((b"Via", via(version, hop)))
     return onward
 
 
 @lru_cache(maxsize=1024)
-def _withheld(name: bytes) -> bool:
-    key = name.lower().replace(b"_", b"-")
+def _withheld(key: bytes) -> bool:
+    key = key.replace(b"_", b"-")
     return key != PROXY_STATUS and (key in _WITHHELD or key.startswith(_WITHHELD_PREFIXES))
 
 

@@ -113,7 +113,7 @@ class Follower:
 
     __slots__ = (
         "ended", "close", "violation", "more",
-        "_masked", "_reserved", "_own", "_left", "_within", "_held", "_waiting", "_last",
+        "_masked", "_reserved", "_own", "_left", "_within", "_held", "_waiting", "_last", "_around",
     )  # fmt: skip
 
     def __init__(self, from_client: bool, reserved: int, own: bytes) -> None:
@@ -123,6 +123,8 @@ class Follower:
         self.violation = ""
         self.more = False
         self._masked = _MASKED if from_client else 0
+        #: Bytes of a short frame around its payload.
+        self._around = 6 if from_client else 2
         self._reserved = reserved
         self._own = own
         #: Bytes that the frame under way still lacks.
@@ -165,6 +167,9 @@ class Follower:
 
     def receive_data(self, data: bytes) -> bytes:
         """Follow what the peer sent; give what to pass on."""
+        if not self._left and self._is_short_message(data):
+            self._within = False
+            return data
         if self._left > len(data):
             self._left -= len(data)
             return b"" if self.ended else data
@@ -179,6 +184,16 @@ class Follower:
             self._waiting, self.ended, self._last = b"", self._last, False
             return head + self._pass(data[end:])
         return self._pass(data)
+
+    def _is_short_message(self, data: bytes) -> bool:
+        """Tell whether this is one whole frame that ends a message, as most are by far."""
+        size = len(data) - self._around
+        return (
+            0 <= size <= MAX_CONTROL
+            and data[1] == size | self._masked
+            and _TABLES[self._reserved][self._within][data[0]] == _LAST
+            and not (self._held or self.ended or self.violation)
+        )
 
     def _pass(self, data: bytes) -> bytes:
         muted = self.ended

@@ -75,6 +75,8 @@ class Place(NamedTuple):
     service: str
     #: The path as far as the session's id, without a slash at its end.
     prefix: bytes
+    #: The path as far as the service, with one.
+    scope: bytes
 
     @classmethod
     @lru_cache(maxsize=1024)
@@ -87,7 +89,8 @@ class Place(NamedTuple):
         if match is None:
             return None
         session = b"-".join(match.groups()).lower().decode("ascii")
-        return cls(session, rest.partition(b"/")[0].decode("latin-1"), below + ident)
+        service, prefix = rest.partition(b"/")[0], below + ident
+        return cls(session, service.decode("latin-1"), prefix, b"%b/%b/" % (prefix, service))
 
 
 class Way(NamedTuple):
@@ -104,10 +107,7 @@ class Way(NamedTuple):
 
     def reach(self, place: Place) -> Optional[Reach]:
         """Give what is reached by it of a session's service; None where no service is named."""
-        if not place.service:
-            return None
-        scope = b"%b/%b/" % (place.prefix, place.service.encode("latin-1"))
-        return Reach(scope, self.public, self.inner)
+        return Reach(place.scope, self.public, self.inner) if place.service else None
 
 
 class Question(NamedTuple):
@@ -117,7 +117,9 @@ class Question(NamedTuple):
     principal: Principal
     uri: bytes
     host: bytes
-    fields: tuple[Field, ...]
+    cookie: Field
+    #: What else the control plane is told, once it is asked.
+    fields: tuple[Field, ...] = ()
 
 
 class _Kept(NamedTuple):
@@ -148,6 +150,7 @@ class ControlPlane:
         way = self._remembered(question)
         if way is not None:
             return self._allow(way, question)
+        question = question._replace(fields=_said(request))
         asked = self._asked(question).addErrback(_told, request)
         return asked.addCallback(self._allow, question)
 
@@ -162,14 +165,7 @@ class ControlPlane:
             paths = (b"/", self._below.rstrip(b"/") or b"/", place.prefix)
             gone = clearing(conflict.names, request.host, paths)
             raise refusal("cookie-conflict", headers=gone, detail=str(conflict)) from None
-        fields = (
-            (b"X-Original-URI", request.uri),
-            cookie,
-            (b"User-Agent", request.value(b"User-Agent")),
-            (b"X-Real-IP", request.address.encode("ascii")),
-            (b"X-Request-Id", request.request_id.encode("ascii")),
-        )
-        return Question(place, principal, request.uri, request.host, fields)
+        return Question(place, principal, request.uri, request.host, cookie)
 
     def _remembered(self, question: Question) -> Optional[Way]:
         lease = self._leases.current(question.principal.ident, question.place.session)
@@ -205,7 +201,8 @@ class ControlPlane:
 
     def _put(self, question: Question) -> Deferred[ResponseHead]:
         upstream, target = self._ask_for(question)
-        fields = [(b"Host", question.host), *question.fields]
+        asked = (b"X-Original-URI", question.uri)
+        fields = [(b"Host", question.host), asked, question.cookie, *question.fields]
         return self._ask(upstream, target, fields).addErrback(_silent)
 
     def _ask_for(self, question: Question) -> tuple[Upstream, bytes]:
@@ -291,6 +288,15 @@ def _person(values: tuple[bytes, ...]) -> tuple[Principal, Field]:
         raise refusal("no-cookie", detail=" and ".join(missing))
     name = cookies[USERNAME].decode("utf-8", "replace")[:_USER]
     return Principal(name, LEASE, fingerprint(cookies)), cookie_field(cookies)
+
+
+def _said(request: Request) -> tuple[Field, ...]:
+    """Give what the control plane is told of a request's sender."""
+    return (
+        (b"User-Agent", request.value(b"User-Agent")),
+        (b"X-Real-IP", request.address.encode("ascii")),
+        (b"X-Request-Id", request.request_id.encode("ascii")),
+    )
 
 
 def _silent(failure: Failure) -> ResponseHead:

@@ -88,14 +88,15 @@ def request_fields(
     named.update(fields.tokens(b"connection"))
     onward += [
         field
-        for field in fields.raw
-        if not _withheld_from_upstream(field[0]) and field[0].lower() not in named
+        for key, field, _ in fields.keyed
+        if not _withheld_from_upstream(key) and key not in named
     ]
-    if hop.cookies and b"cookie" in fields and b"cookie" not in named:
+    said = fields.values
+    if hop.cookies and b"cookie" in said and b"cookie" not in named:
         onward += _cookies(fields)
-    if b"referer" in fields and b"referer" not in named:
+    if b"referer" in said and b"referer" not in named:
         onward.append((b"Referer", without_credentials(fields.get(b"referer"))))
-    if b"via" in fields:
+    if b"via" in said:
         onward += [(b"Via", value) for value in fields.all(b"via")]
     onward.append((b"Via", via(believed.version, hop)))
     onward += _forwarded(believed.address, believed.secure, believed.host, hop.name)
@@ -108,7 +109,7 @@ def framing_fields(fields: Fields, framing: Framing) -> list[Field]:
     """Give the fields that say how the body of a request or an answer goes on."""
     if framing.length is None:
         return [(b"Transfer-Encoding", b"chunked")]
-    if framing.length or b"content-length" in fields:
+    if framing.length or b"content-length" in fields.values:
         return [(b"Content-Length", b"%d" % framing.length)]
     return []
 
@@ -119,8 +120,8 @@ def hops(fields: Fields) -> int:
 
 
 @lru_cache(maxsize=1024)
-def _withheld_from_upstream(name: bytes) -> bool:
-    key = name.lower().replace(b"_", b"-")
+def _withheld_from_upstream(key: bytes) -> bool:
+    key = key.replace(b"_", b"-")
     return key in _NOT_FROM_CLIENTS or key.startswith(_CLIENTS_PREFIXES)
 
 

@@ -91,9 +91,13 @@ class Outlet:
             if self._tls is not None:
                 data = encrypted(self._tls, data)
             if self._socket is not None and not self.full:
-                data = data[self._send(self._socket, data) :]
-                if not data:
+                try:
+                    sent = self._socket.send(data)
+                except BlockingIOError:
+                    sent = 0
+                if sent == len(data):
                     return
+                data = data[sent:]
                 self.pauseProducing()
         except (OSError, SSL.Error):
             self._transport.abortConnection()
@@ -107,13 +111,6 @@ class Outlet:
             self._transport.write(early)
         self._buffer.unregisterProducer()
         self._transport.loseConnection()
-
-    @staticmethod
-    def _send(to: socket.socket, data: bytes) -> int:
-        try:
-            return to.send(data)
-        except BlockingIOError:
-            return 0
 
     # What the transport calls.
 

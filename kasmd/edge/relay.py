@@ -16,7 +16,7 @@ from kasmd.edge.failures import refusal
 from kasmd.edge.onward import MAX_HOPS, Hop, hops
 from kasmd.edge.passage import Passage, too_large
 from kasmd.edge.pool import Pool
-from kasmd.edge.splice import Splices
+from kasmd.edge.splices import Splices
 from kasmd.edge.websocket import Handshake
 from kasmd.h1.fields import Field
 from kasmd.http.headers import Origin

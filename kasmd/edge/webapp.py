@@ -71,7 +71,7 @@ class WebappHop(ControlPlane):
         if told.get("auth"):
             fields.append((b"Authorization", told.get("auth")))
         fields.append((b"X-Kasm-ID", told.get("kasm_id") or question.place.session.encode()))
-        fields += [field for field in question.fields if field[0] == b"Cookie"]
+        fields.append(question.cookie)
         public, inner = beginnings(question.uri, path)
         return Way(Upstream(host, int(port), "", tls), tuple(fields), public, inner)
 

@@ -10,7 +10,8 @@ from kasmd.edge.answers import PROXY_STATUS
 from kasmd.edge.asking import Allowed
 from kasmd.edge.failures import refusal
 from kasmd.edge.passage import Passage
-from kasmd.edge.splice import Ended, Splice, Splices
+from kasmd.edge.splice import Ended, Splice
+from kasmd.edge.splices import Splices
 from kasmd.h1.body import Framing
 from kasmd.h1.fields import Field, Fields
 from kasmd.h1.head import ResponseHead

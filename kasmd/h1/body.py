@@ -34,7 +34,7 @@ UNTIL_CLOSE = Framing(None, False)
 def request_framing(head: RequestHead) -> Framing:
     """Tell how a request's body ends (HttpError: 400, 501)."""
     fields = head.fields
-    if b"transfer-encoding" in fields:
+    if b"transfer-encoding" in fields.values:
         return _transfer_coding(fields, head.version, 501)
     length = _content_length(fields)
     return Framing(length) if length else EMPTY
@@ -45,7 +45,7 @@ def response_framing(head: ResponseHead, method: bytes) -> Framing:
     fields, status = head.fields, head.status
     if method == b"HEAD" or status < 200 or status in (204, 304):
         return EMPTY
-    if b"transfer-encoding" in fields:
+    if b"transfer-encoding" in fields.values:
         return _transfer_coding(fields, head.version, 502)
     length = _content_length(fields)
     return UNTIL_CLOSE if length is None else Framing(length)
@@ -63,8 +63,8 @@ def _transfer_coding(fields: Fields, version: bytes, otherwise: int) -> Framing:
 
 
 def _content_length(fields: Fields) -> Optional[int]:
-    values = fields.all(b"content-length")
-    if not values:
+    values = fields.values.get(b"content-length")
+    if values is None:
         return None
     if len(values) > 1 or _LENGTH.match(values[0]) is None:
         raise HttpError(400, "the Content-Length is not one number")

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Iterable, Iterator
+from typing import Iterable, Iterator, Optional
 
 from kasmd.errors import ProtocolError
 
 Field = tuple[bytes, bytes]
+#: A field's name in lower case, the field, and its value.
+Keyed = tuple[bytes, Field, tuple[bytes, ...]]
+
+#: Lines and lists that come again and again are read once; longer ones are not remembered.
+MEMORABLE = 1024
 
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 #: What a field's value may hold: tab, visible characters, and bytes from 128 on.
@@ -43,53 +48,60 @@ def _key(name: bytes) -> bytes:
 class Fields:
     """Header fields as they came, each ``(name, value)``; names are asked for in lower case."""
 
-    __slots__ = ("raw", "_values")
+    __slots__ = ("keyed", "values")
 
-    def __init__(self, raw: Iterable[Field] = ()) -> None:
-        self.raw = tuple(raw)
-        self._values: dict[bytes, list[bytes]] = {}
-        values = self._values
-        for name, value in self.raw:
-            key = _key(name)
-            if key in values:
-                values[key].append(value)
-            else:
-                values[key] = [value]
+    def __init__(self, raw: Iterable[Field] = (), keyed: Optional[list[Keyed]] = None) -> None:
+        """Take fields, or those that were read already."""
+        if keyed is None:
+            keyed = [_keyed(field) for field in raw]
+        #: The fields in order, for those who look at every one.
+        self.keyed = keyed
+        #: The values by name, for those who ask often.
+        self.values = {key: values for key, _, values in keyed}
+        if len(self.values) < len(keyed):
+            self.values = {}
+            for key, _, values in keyed:
+                self.values[key] = self.values.get(key, ()) + values
+
+    @property
+    def raw(self) -> tuple[Field, ...]:
+        """The fields as they came."""
+        return tuple([field for _, field, _ in self.keyed])
 
     def __iter__(self) -> Iterator[Field]:
         return iter(self.raw)
 
     def __contains__(self, name: bytes) -> bool:
-        return name in self._values
+        return name in self.values
 
     def has_any(self, names: Iterable[bytes]) -> bool:
         """Tell whether a field of one of these names is there."""
-        return not self._values.keys().isdisjoint(names)
+        return not self.values.keys().isdisjoint(names)
 
     def __repr__(self) -> str:
         return f"Fields({self.raw!r})"
 
     def all(self, name: bytes) -> list[bytes]:
         """Give every value of ``name``, in order."""
-        return list(self._values.get(name, ()))
+        return list(self.values.get(name, ()))
 
     def get(self, name: bytes) -> bytes:
         """Give the last value of ``name``, or an empty one."""
-        values = self._values.get(name)
+        values = self.values.get(name)
         return values[-1] if values else b""
 
     def tokens(self, name: bytes) -> list[bytes]:
         """Give the members of a list (RFC 9110 section 5.6.1), lower case, in order."""
-        values = self._values.get(name)
+        values = self.values.get(name)
         if values is None:
             return []
-        members = b",".join(values).lower().split(b",")
-        return [token for member in members if (token := member.strip(b" \t"))]
+        value = b",".join(values)
+        return list(_members(value) if len(value) <= MEMORABLE else _read_members(value))
 
     def without(self, names: Iterable[bytes]) -> list[Field]:
         """Give the fields whose names, in lower case, are not among ``names``."""
         dropped = frozenset(names)
-        return [field for field in self.raw if _key(field[0]) not in dropped]
+        return [field for key, field, _ in self.keyed if key not in dropped]
 
 
 def parse_fields(lines: list[bytes], most: int) -> Fields:
@@ -97,13 +109,28 @@ def parse_fields(lines: list[bytes], most: int) -> Fields:
     if len(lines) > most:
         text = f"there are {len(lines)} header fields, and {most} may be"
         raise HttpError(431, text, "header_count")
-    raw = []
-    for line in lines:
-        name, colon, value = line.partition(b":")
-        if not colon:
-            raise HttpError(400, f"a header line has no colon: {line[:40]!r}")
-        raw.append((name, value.strip(b" \t")))
-    return Fields(raw)
+    read = _line if max(map(len, lines), default=0) <= MEMORABLE else _read_line
+    return Fields((), list(map(read, lines)))
+
+
+def _read_line(line: bytes) -> Keyed:
+    name, colon, value = line.partition(b":")
+    if not colon:
+        raise HttpError(400, f"a header line has no colon: {line[:40]!r}")
+    return _keyed((name, value.strip(b" \t")))
+
+
+def _keyed(field: Field) -> Keyed:
+    return _key(field[0]), field, (field[1],)
+
+
+def _read_members(value: bytes) -> tuple[bytes, ...]:
+    members = value.lower().split(b",")
+    return tuple([token for member in members if (token := member.strip(b" \t"))])
+
+
+_line = lru_cache(maxsize=1024)(_read_line)
+_members = lru_cache(maxsize=256)(_read_members)
 
 
 def render_lines(fields: Iterable[Field]) -> bytes:

@@ -7,16 +7,15 @@ folded, no control character is anywhere, one Host and no more.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Sequence
 
 from kasmd.h1.fields import TEXT, Field, Fields, HttpError, is_token, parse_fields, render_lines
 
 HTTP_1_0, HTTP_1_1 = b"HTTP/1.0", b"HTTP/1.1"
 _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]\Z")
-_STATUS = re.compile(rb"[1-5][0-9][0-9]\Z")
-_TARGET = re.compile(rb"[!-~]+\Z")
+_STATUSES = {b"%d" % status: status for status in range(100, 600)}
+_VISIBLE = bytes(range(33, 127))
 _ABSOLUTE = re.compile(rb"https?://([^/?#@]*)([/?][^#]*)?\Z", re.IGNORECASE)
-_ORIGIN_FORM = re.compile(rb"/[^#]*\Z")
 
 
 class Limits(NamedTuple):
@@ -67,22 +66,28 @@ def parse_request(block: bytes, limits: Limits) -> RequestHead:
         text = f"the request line has more than {limits.request_line} bytes"
         raise HttpError(414, text, "request_line")
     parts = line.split(b" ")
-    if len(parts) != 3 or not is_token(parts[0]) or _TARGET.match(parts[1]) is None:
+    if len(parts) != 3 or not is_token(parts[0]) or not _is_visible(parts[1]):
         raise HttpError(400, "the request line is not method, target and version")
     method, target, version = parts
     if version not in (HTTP_1_1, HTTP_1_0):
         known = _VERSION.match(version) is not None
         raise HttpError(505 if known else 400, f"the version is {version[:20]!r}")
     fields = parse_fields(rest, limits.fields)
-    hosts = fields.all(b"host")
+    hosts = fields.values.get(b"host", ())
     if len(hosts) > 1 or (not hosts and version == HTTP_1_1):
         raise HttpError(400, f"there are {len(hosts)} Host headers")
-    return RequestHead(method, _target(method, target, hosts), version, fields)
+    if not target.startswith(b"/") or b"#" in target:
+        target = _path_of(method, target, hosts)
+    return RequestHead(method, target, version, fields)
 
 
-def _target(method: bytes, target: bytes, hosts: list[bytes]) -> bytes:
+def _is_visible(target: bytes) -> bool:
+    return bool(target) and not target.translate(None, _VISIBLE)
+
+
+def _path_of(method: bytes, target: bytes, hosts: Sequence[bytes]) -> bytes:
     """Give the target as a path: an absolute one must name the host that Host names."""
-    if _ORIGIN_FORM.match(target) is not None or (target == b"*" and method == b"OPTIONS"):
+    if target == b"*" and method == b"OPTIONS":
         return target
     match = _ABSOLUTE.match(target)
     if match is None:
@@ -97,15 +102,16 @@ def parse_response(block: bytes, limits: Limits) -> ResponseHead:
     """Read an answer's head, without the empty line that ends it (HttpError)."""
     line, *rest = _lines(block)
     version, _, after = line.partition(b" ")
-    status, _, reason = after.partition(b" ")
-    if version not in (HTTP_1_1, HTTP_1_0) or _STATUS.match(status) is None:
+    digits, _, reason = after.partition(b" ")
+    status = _STATUSES.get(digits)
+    if version not in (HTTP_1_1, HTTP_1_0) or status is None:
         raise HttpError(502, f"the status line is {line[:60]!r}")
-    return ResponseHead(int(status), reason, version, parse_fields(rest, limits.fields))
+    return ResponseHead(status, reason, version, parse_fields(rest, limits.fields))
 
 
 def render_request(method: bytes, target: bytes, fields: list[Field]) -> bytes:
     """Give the bytes of a request's head (ValueError)."""
-    if not is_token(method) or _TARGET.match(target) is None:
+    if not is_token(method) or not _is_visible(target):
         raise ValueError("a method or a target that cannot be sent")
     return b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, render_lines(fields))
 

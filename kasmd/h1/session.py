@@ -58,6 +58,10 @@ class State(enum.Enum):
     BROKEN = "nothing that can be read"
 
 
+#: An enumeration's members are looked up slowly.
+_WAITING, _HEAD, _BODY = State.WAITING, State.HEAD, State.BODY
+
+
 class _Session:
     """What both sides share: a buffer, a head, a body."""
 
@@ -73,6 +77,11 @@ class _Session:
     def unread(self) -> int:
         """How many bytes wait to be read."""
         return len(self._buffer)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether all of a message was read, and the next one was not begun."""
+        return self.state is _WAITING
 
     def take_unread(self) -> bytes:
         """Give what came and was not read, for the protocol that follows this one."""
@@ -91,27 +100,26 @@ class _Session:
 
     def _read(self) -> None:
         try:
-            while self._buffer and self._step():
-                pass
+            while self._buffer:
+                if self.state is _HEAD:
+                    block = self._head_block()
+                    if block is None:
+                        break
+                    self._head(block)
+                elif self.state is _BODY:
+                    self._read_body()
+                else:
+                    # A decision must come first.
+                    break
         except HttpError:
             self.state = State.BROKEN
             raise
 
-    def _step(self) -> bool:
-        """Read one thing; False where more bytes, or a decision, must come first."""
-        if self.state is State.HEAD:
-            block = self._head_block()
-            if block is not None:
-                self._head(block)
-            return block is not None
-        if self.state is State.BODY:
-            self._read_body()
-        return False
-
     def _head_block(self) -> Optional[bytes]:
         """Cut a head out of the buffer once it is whole."""
         data = self._buffer
-        end = data.find(b"\r\n\r\n", max(0, self._searched - 3), self._limits.head + 4)
+        begin = self._searched - 3 if self._searched > 3 else 0
+        end = data.find(b"\r\n\r\n", begin, self._limits.head + 4)
         if end < 0:
             self._check_start(data, self._searched)
             self._searched = len(data)
@@ -132,16 +140,21 @@ class _Session:
         raise NotImplementedError
 
     def _begin_body(self, framing: Framing) -> None:
-        if framing.length == 0:
+        length = framing.length
+        if length == 0:
+            self._ended()
+        elif length is not None and length <= len(self._buffer):
+            self._events.append(BodyReceived(self._buffer[:length]))
+            self._buffer = self._buffer[length:]
             self._ended()
         else:
             self._body = decoder(framing, self._limits)
-            self.state = State.BODY
+            self.state = _BODY
 
     def _read_body(self) -> None:
         assert self._body is not None, "the state says that there is a body"
         pieces, self._buffer = self._body.feed(self._buffer)
-        data = b"".join(pieces)
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         if data:
             self._events.append(BodyReceived(data))
         if self._body.done:
@@ -149,7 +162,7 @@ class _Session:
 
     def _ended(self) -> None:
         self._body = None
-        self.state = State.WAITING
+        self.state = _WAITING
         self._events.append(ENDED)
 
 
@@ -161,8 +174,8 @@ class ServerSession(_Session):
 
     def next_request(self) -> None:
         """The request was answered, and all of it read: read on (HttpError)."""
-        if self.state is State.WAITING:
-            self.state = State.HEAD
+        if self.state is _WAITING:
+            self.state = _HEAD
             self._read()
 
     def receive_eof(self) -> None:
@@ -202,11 +215,11 @@ class ClientSession(_Session):
 
     def expect(self, method: bytes) -> None:
         """A request was sent; bytes that came before it belong to no answer (HttpError)."""
-        if self._buffer or self.state is not State.WAITING:
+        if self._buffer or self.state is not _WAITING:
             self.state = State.BROKEN
             raise HttpError(502, "an answer came before its request")
         self._method = method
-        self.state = State.HEAD
+        self.state = _HEAD
 
     def receive_eof(self) -> None:
         """The server sends no more: that ends some bodies (else HttpError)."""
@@ -231,5 +244,8 @@ class ClientSession(_Session):
     @staticmethod
     def _keeps(head: ResponseHead, framing: Framing) -> bool:
         bounded = framing.length is not None or framing.chunked
-        named = head.fields.tokens(b"connection")
-        return bounded and head.version == HTTP_1_1 and b"close" not in named
+        return (
+            bounded
+            and head.version == HTTP_1_1
+            and b"close" not in head.fields.tokens(b"connection")
+        )

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Optional
 from kasmd.h1.body import EMPTY, Framing
 from kasmd.h1.head import HTTP_1_0, RequestHead
 from kasmd.http.headers import valid_host
-from kasmd.http.log import accepted_request_id, new_request_id, note, note_route
+from kasmd.http.log import (
+    accepted_request_id,
+    debugging,
+    new_request_id,
+    note,
+    note_route,
+)
 from kasmd.http.problems import CLOSE, Problem
 from kasmd.http.proxies import said
 from kasmd.http.query import Query
@@ -31,21 +37,23 @@ class Asked:
         self.method, self.uri, self.version, self.fields = head
         self.framing = framing
         self.path = self.uri.partition(b"?")[0]
-        self.request_id = self._request_id()
-        self._began = channel.factory.reactor.seconds()
+        factory, peer = channel.factory, channel.peer_address
+        self._began = factory.reactor.seconds()
         #: The Host value, or an empty one; `check` refuses what names no host.
         self.host = self.fields.get(b"host")
-        proxies, peer = channel.factory.proxies, channel.peer_address
         #: The client's IP address, or an empty text for a unix socket.
         #: Behind a trusted proxy it is what the proxy says.
-        self.address = proxies.client(peer, said(self.fields, b"for")) if proxies else peer
+        self.address = peer
+        if factory.proxies:
+            self.address = factory.proxies.client(peer, said(self.fields, b"for"))
+            self.request_id = self._request_id(factory.proxies.trusts(peer))
+        else:
+            self.request_id = new_request_id()
 
-    def _request_id(self) -> str:
+    def _request_id(self, trusted: bool) -> str:
         """Take a trusted proxy's id for this request, or make one."""
-        given = self.fields.all(b"x-request-id")
-        if len(given) == 1 and self.channel.factory.proxies.trusts(self.channel.peer_address):
-            return accepted_request_id(given[0])
-        return new_request_id()
+        given = self.fields.all(b"x-request-id") if trusted else []
+        return accepted_request_id(given[0]) if len(given) == 1 else new_request_id()
 
     def values(self, name: bytes) -> list[bytes]:
         """Give every value of a request header, in order."""
@@ -53,10 +61,12 @@ class Asked:
 
     def value(self, name: bytes) -> bytes:
         """Give the only value of a request header, or an empty one."""
-        values = self.fields.all(name.lower())
+        values = self.fields.values.get(name.lower())
+        if values is None:
+            return b""
         if len(values) > 1:
             raise Problem(400, f"The request has several {name.decode('ascii')} headers.", [CLOSE])
-        return values[0] if values else b""
+        return values[0]
 
     @property
     def query(self) -> Query:
@@ -86,7 +96,7 @@ class Asked:
     @property
     def expects_continue(self) -> bool:
         """Whether the client waits to be asked for the body."""
-        return b"expect" in self.fields and self.version != HTTP_1_0
+        return b"expect" in self.fields.values and self.version != HTTP_1_0
 
     @property
     def navigates(self) -> bool:
@@ -115,6 +125,8 @@ class Asked:
 
     def note_route(self) -> None:
         """Write what was asked for and by what it was let in."""
+        if not debugging():
+            return
         proof = self.principal.kind if self.principal is not None else ""
         query = self.uri.partition(b"?")[2]
         note_route(self.channel.number, proof, self.path, query, self.request_id)

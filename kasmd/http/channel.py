@@ -6,7 +6,7 @@ Requests are read and answered one at a time.  Nothing is read while more than
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable, Optional
+from typing import TYPE_CHECKING, Optional
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import (
@@ -25,7 +25,7 @@ from zope.interface import implementer
 from kasmd.h1.body import Framing
 from kasmd.h1.fields import Fields, HttpError
 from kasmd.h1.head import HTTP_1_1, RequestHead
-from kasmd.h1.session import BodyReceived, RequestReceived, ServerSession, State
+from kasmd.h1.session import BodyReceived, RequestReceived, ServerSession
 from kasmd.http.body import KeptBody, Stream, StreamedBody
 from kasmd.http.deadline import Deadline
 from kasmd.http.log import next_connection, note
@@ -107,14 +107,17 @@ class Channel(Protocol):
             if self._resting:
                 self._resting = False
                 self._deadline.move(self.factory.limits.head_timeout, self._timed_out)
-            self._read(lambda: self._session.receive_data(data))
+            self._read(data)
             self._read_on()
 
-    def _read(self, read: Callable[[], None]) -> None:
-        """Let the session read, and act on what it found."""
+    def _read(self, data: Optional[bytes] = None) -> None:
+        """Let the session read ``data``, or the next request, and act on what it found."""
         self._acting = True
         try:
-            read()
+            if data is None:
+                self._session.next_request()
+            else:
+                self._session.receive_data(data)
         except HttpError as error:
             self._act()
             self._refuse(error)
@@ -124,15 +127,16 @@ class Channel(Protocol):
 
     def _read_on(self) -> None:
         """Read what waits, as far as it is its turn."""
-        for _ in range(MAX_AT_ONCE):
-            if self._request is not None or self._clogged or self._closing or not self.is_read:
-                break
-            if not self._session.unread:
-                self._session.next_request()
-                break
-            self._read(self._session.next_request)
-        else:
-            self.factory.reactor.callLater(0, self._read_on)
+        if self._request is None:
+            for _ in range(MAX_AT_ONCE):
+                if self._request is not None or self._clogged or self._closing or not self.is_read:
+                    break
+                if not self._session.unread:
+                    self._session.next_request()
+                    break
+                self._read()
+            else:
+                self.factory.reactor.callLater(0, self._read_on)
         self.regulate()
 
     def _act(self) -> None:
@@ -190,7 +194,7 @@ class Channel(Protocol):
     @property
     def is_read(self) -> bool:
         """Whether all of the present request came."""
-        return self._session.state is State.WAITING
+        return self._session.waiting
 
     def ask_for_body(self, request: Request) -> None:
         """Tell a client that waits for it to send its body."""
@@ -200,7 +204,7 @@ class Channel(Protocol):
     def regulate(self) -> None:
         """Stop or go on reading the transport."""
         intake = self._request.intake if self._request is not None else None
-        held = isinstance(intake, StreamedBody) and intake.holds_back
+        held = intake is not None and isinstance(intake, StreamedBody) and intake.holds_back
         ahead = self._session.unread > MAX_AHEAD and self.is_read
         paused = (held or ahead) and not self._closing
         if paused != self._transport_paused:

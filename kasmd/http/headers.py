@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from functools import lru_cache
 from typing import NamedTuple, Optional, Sequence
 from urllib.parse import urlsplit
 
@@ -75,7 +76,12 @@ def bearer_token(value: bytes) -> Optional[str]:
 
 def valid_host(value: bytes) -> bool:
     """Tell whether a Host value is a plain host with an optional port."""
-    return len(value) <= MAX_HOST and _HOST.match(value) is not None
+    return len(value) <= MAX_HOST and _is_host(value)
+
+
+@lru_cache(maxsize=256)
+def _is_host(value: bytes) -> bool:
+    return _HOST.match(value) is not None
 
 
 class Origin(NamedTuple):

@@ -7,6 +7,7 @@ only the arguments in `_HARMLESS`, each with its route.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import count
 from secrets import token_hex
 from typing import Mapping, NamedTuple
@@ -89,15 +90,11 @@ class Access(NamedTuple):
         return f"websocket {self.connection}"
 
     def __str__(self) -> str:
-        request = quoted(_text(b" ".join((self.method, self._target(), self.protocol))))
-        return (
-            f'{word(self.peer)} {word(self.client)} {word(self.user)} "{request}"'
-            f" {self.status} {self.length}{self._taken()}"
-        )
-
-    def _taken(self) -> str:
-        """Give two more columns than KasmVNC's, whose requests go nowhere."""
-        return f" {word(self.session)} {word(str(self.upstream))}" if self.session else ""
+        request = quoted(_text(b"%b %b %b" % (self.method, self._target(), self.protocol)))
+        # Two more columns than KasmVNC's, whose requests go nowhere.
+        taken = _words(self.session, str(self.upstream)) if self.session else ""
+        came = _words(self.peer, self.client, self.user)
+        return f'{came[1:]} "{request}" {self.status} {self.length}{taken}'
 
     def _target(self) -> bytes:
         if self.query and self.path in _HARMLESS:
@@ -173,6 +170,12 @@ def note_route(connection: int, proof: str, path: bytes, query: bytes, request_i
         note(connection, f"Requested owner api '{where}' with args '{arguments}'", request_id)
     else:
         note(connection, f"Requested file '{where}'", request_id)
+
+
+@lru_cache(maxsize=1024)
+def _words(*texts: str) -> str:
+    """Give each behind a space: who comes, and where they go, are the same again and again."""
+    return "".join([f" {word(text)}" for text in texts])
 
 
 def _text(data: bytes) -> str:

@@ -166,8 +166,8 @@ class Request(Asked):
         return (
             self.version == HTTP_1_1
             and self.channel.is_read
-            and b"upgrade" not in fields
-            and (b"connection" not in fields or b"close" not in fields.tokens(b"connection"))
+            and b"upgrade" not in fields.values
+            and b"close" not in fields.tokens(b"connection")
         )
 
     def write(self, data: bytes) -> None:
@@ -182,7 +182,9 @@ class Request(Asked):
         if self._outgoing.is_short:
             self.abort()
             return
-        self._send(self._outgoing.last)
+        last = self._outgoing.last
+        if last or self._unsent:
+            self._send(last)
         self._end()
 
     def abort(self) -> None:
@@ -240,9 +242,10 @@ class Request(Asked):
         return watcher
 
     def _tell(self, reason: Optional[Failure] = None) -> None:
-        watchers, self._watchers = self._watchers, []
-        for told in watchers:
-            told(reason)
+        if self._watchers:
+            watchers, self._watchers = self._watchers, []
+            for told in watchers:
+                told(reason)
 
     def _end(self) -> None:
         self._let_go()
@@ -276,14 +279,14 @@ class Request(Asked):
         self._tell()
 
     def _access(self) -> Access:
-        outgoing = self._outgoing
+        channel, outgoing = self.channel, self._outgoing
         who = self.principal.name if self.principal is not None else ""
-        what = (self.method, self.path, self.uri.partition(b"?")[2], self.version)
-        channel = self.channel
+        query = self.uri[len(self.path) + 1 :]
         took = channel.factory.reactor.seconds() - self._began
-        sent = (outgoing.status, outgoing.sent, took)
-        came = (channel.number, channel.peer_address, self.address)
-        return Access(*came, who, *what, *sent, *self.taken)
+        return Access(
+            channel.number, channel.peer_address, self.address, who, self.method, self.path, query,
+            self.version, outgoing.status, outgoing.sent, took, *self.taken,
+        )  # fmt: skip
 
     def _let_go(self) -> None:
         """Log it, and let go of all that it holds."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import re
 from functools import lru_cache
-from typing import Callable, Mapping, NamedTuple, Optional, Sequence, Union
+from typing import Callable, NamedTuple, Optional, Sequence, Union
 from urllib.parse import unquote_to_bytes
 
 from kasmd.errors import PermissionDenied
@@ -25,7 +25,7 @@ class Public(enum.Enum):
 PUBLIC = Public.PUBLIC
 #: Every method for which there is no route of its own.
 ANY = b"*"
-#: Paths whose routes are remembered.
+#: Paths and methods whose routes are remembered.
 _REMEMBERED = 1024
 _PARAMETER = re.compile(rb"\{([a-z_]+)\}")
 
@@ -79,7 +79,7 @@ class Routes:
         self._exact: dict[bytes, dict[bytes, Route]] = {}
         self._templates: dict[bytes, tuple[Template, dict[bytes, Route]]] = {}
         self._prefixes: list[tuple[bytes, dict[bytes, Route]]] = []
-        self._methods = lru_cache(_REMEMBERED)(self._find_methods)
+        self._route = lru_cache(_REMEMBERED)(self._find_route)
         for route in self.table:
             self._publish(route)
 
@@ -102,14 +102,14 @@ class Routes:
 
     def dispatch(self, request: Request) -> Answer:
         """Check the right, then let the route answer."""
-        methods = self._methods(request.path)
-        route = _of_method(methods, request.method)
-        if route is not None and isinstance(route.needs, Public):
+        route = self._route(request.path, request.method)
+        if route is not None and route.needs is PUBLIC:
             return self._handle(route, request)
         grant = request.grant
         if grant is None or not grant.holds(Right.ENTER):
             raise PermissionDenied("the grant is gone")
         if route is None:
+            methods = self._find_methods(request.path)
             allowed = sorted(methods) + ([b"HEAD"] if b"GET" in methods else [])
             raise Problem(
                 405, "This method is not for this address.", [(b"Allow", b", ".join(allowed))]
@@ -131,15 +131,15 @@ class Routes:
     def is_public(self, request: Request) -> bool:
         """Tell whether a request is to be dispatched without asking who sent it."""
         try:
-            route = _of_method(self._methods(request.path), request.method)
+            route = self._route(request.path, request.method)
         except Problem:
             return False
-        return route is not None and isinstance(route.needs, Public)
+        return route is not None and route.needs is PUBLIC
 
     def room(self, method: bytes, path: bytes) -> Room:
         """Give how much of a body the route for this reads."""
         try:
-            route = _of_method(self._methods(path), method)
+            route = self._route(path, method)
         except Problem:
             return 0
         return 0 if route is None else route.body
@@ -156,7 +156,7 @@ class Routes:
                 return methods
         raise Problem(404, "There is nothing at this address.")
 
-
-def _of_method(methods: Mapping[bytes, Route], method: bytes) -> Optional[Route]:
-    route = methods.get(b"GET" if method == b"HEAD" else method)
-    return methods.get(ANY) if route is None else route
+    def _find_route(self, path: bytes, method: bytes) -> Optional[Route]:
+        methods = self._find_methods(path)
+        route = methods.get(b"GET" if method == b"HEAD" else method)
+        return methods.get(ANY) if route is None else route

@@ -24,7 +24,7 @@ def asks_for_websocket(request: Request) -> bool:
     """
     fields = request.fields
     return (
-        b"upgrade" in fields
+        b"upgrade" in fields.values
         and b"websocket" in fields.tokens(b"upgrade")
         and b"upgrade" in fields.tokens(b"connection")
         and request.version == HTTP_1_1

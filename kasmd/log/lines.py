@@ -31,6 +31,8 @@ _NUMBERS = {
     LogLevel.info: INFO,
     LogLevel.debug: DEBUG,
 }
+#: A constant's container takes its time to give it.
+_INFO = LogLevel.info
 _KASMVNC = {ERROR: "PRIO", STATUS: "PRIO", INFO: "INFO", DEBUG: "DEBUG"}
 _JSON = {ERROR: "error", STATUS: "status", INFO: "info", DEBUG: "debug"}
 #: What Twisted calls the lines of its older log.
@@ -57,7 +59,7 @@ def publish(record: Record, logger: Logger, request_id: str = "") -> None:
     Not by Logger.info, which takes as long again to look for its level and its caller.
     """
     globalLogPublisher({
-        "log_level": LogLevel.info,
+        "log_level": _INFO,
         "log_namespace": logger.namespace,
         "log_time": time.time(),
         "log_format": "{record}",
@@ -85,7 +87,7 @@ Format = Callable[[Told], str]
 
 def level_of(event: LogEvent) -> int:
     """Give KasmVNC's number for an event's level."""
-    return _NUMBERS.get(event.get("log_level", LogLevel.info), INFO)
+    return _NUMBERS.get(event.get("log_level", _INFO), INFO)
 
 
 def tell(event: LogEvent) -> Told:
@@ -100,7 +102,8 @@ def tell(event: LogEvent) -> Told:
         writer = _writer(event.get("log_namespace") or "")
         text = neutral(formatEvent(event))
     request_id = event.get("request_id") or _asking_id()
-    traceback = _traceback(event.get("log_failure"))
+    failure = event.get("log_failure")
+    traceback = () if failure is None else _traceback(failure)
     return Told(event["log_time"], level_of(event), writer, text, record, request_id, traceback)
 
 
@@ -139,7 +142,8 @@ class Kasmvnc:
         milliseconds = int((at - second) * 1000)
         head = f" {self._stamp},{milliseconds:03d} [{_KASMVNC[level]}] {writer}:"
         mark = f" id={request_id}" if request_id else ""
-        return "".join([f"{head} {text}{mark}\n", *[f"{head} | {more}\n" for more in traceback]])
+        line = f"{head} {text}{mark}\n"
+        return "".join([line, *[f"{head} | {more}\n" for more in traceback]]) if traceback else line
 
 
 def as_json(told: Told) -> str:

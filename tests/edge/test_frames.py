@@ -220,6 +220,26 @@ def test_only_the_first_frame_of_a_message_says_that_it_is_compressed() -> None:
         assert follower.violation == "only a message's first frame says that it is compressed"
 
 
+@pytest.mark.parametrize("size", [0, 1, 32, 125, 126])
+@pytest.mark.parametrize("key", [b"", KEY])
+def test_a_message_that_comes_whole(size: int, key: bytes) -> None:
+    follower = from_client() if key else from_server()
+    for _ in range(2):
+        sent = frame(0x82, bytes(size), key)
+        assert follower.receive_data(sent) == sent
+        assert (follower.mid_frame, follower.more, follower.over) == (False, False, False)
+    assert follower.receive_data(frame(BINARY, b"begun", key))
+    assert follower.receive_data(frame(0x80, bytes(size), key))
+    assert follower.receive_data(frame(0x80, bytes(size), key)) == b""
+    assert follower.violation == "there is no message to continue"
+
+
+def test_a_message_that_comes_whole_after_the_last_is_not_passed_on() -> None:
+    follower = from_server()
+    assert follower.finish(control(CLOSE, b"\x03\xe8"))
+    assert follower.receive_data(frame(0x82, b"late")) == b""
+
+
 class TestFramesPutIn:
     def test_between_two_frames_at_once(self) -> None:
         follower, ping = from_server(), control(PING, OWN)

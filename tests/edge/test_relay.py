@@ -19,7 +19,7 @@ from kasmd.edge.failures import FailurePage
 from kasmd.edge.onward import Hop
 from kasmd.edge.pool import Pool
 from kasmd.edge.relay import Ceilings, Relay
-from kasmd.edge.splice import Splices
+from kasmd.edge.splices import Splices
 from kasmd.http.headers import Origin
 from kasmd.http.server import STREAM, HttpFactory, Limits
 from kasmd.http.tls import CertificateFiles

@@ -16,9 +16,11 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
+from kasmd.edge.end import End
 from kasmd.edge.frames import BUDGET, PING, PONG, close, control, masked
 from kasmd.edge.outlet import PLAIN_PORTION
-from kasmd.edge.splice import End, Ended, Splice, Splices, Timing
+from kasmd.edge.splice import Ended, Splice
+from kasmd.edge.splices import Splices, Timing
 
 KEY = b"\x01\x02\x03\x04"
 TEXT = b"\x81\x02hi"

@@ -322,4 +322,5 @@ def test_beginnings(public: bytes, inner: bytes, changed: tuple[bytes, bytes]) -
 
 def test_a_place_keeps_the_prefix_as_it_was_asked_for() -> None:
     place = Place.of(b"/base/desktop/" + DESK.upper().encode() + b"/vnc/a", b"/base/desktop/")
-    assert place == Place(DESK, "vnc", b"/base/desktop/" + DESK.upper().encode())
+    prefix = b"/base/desktop/" + DESK.upper().encode()
+    assert place == Place(DESK, "vnc", prefix, prefix + b"/vnc/")

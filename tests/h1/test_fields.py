@@ -37,6 +37,18 @@ def test_a_field(line, field):
     assert parse_fields([line], 1).raw == (field,)
 
 
+def test_a_line_that_comes_again_is_judged_again():
+    long = b"Cookie: " + b"c" * 5000
+    for _ in range(2):
+        fields = parse_fields([b"Accept: a, b", b"accept: c", long], 3)
+        assert fields.raw[:2] == ((b"Accept", b"a, b"), (b"accept", b"c"))
+        assert fields.get(b"cookie") == b"c" * 5000
+        fields.tokens(b"accept").append(b"of the caller")
+        assert fields.tokens(b"accept") == [b"a", b"b", b"c"]
+        with pytest.raises(HttpError):
+            parse_fields([b"Accept : a"], 1)
+
+
 def test_too_many_fields():
     with pytest.raises(HttpError) as caught:
         parse_fields([b"A: b"] * 101, 100)
