@@ -40,7 +40,7 @@ class ScreenMemory:
     def lend(self) -> Iterator[Mapping[int, int]]:
         """Make new memory for the X server that is started within."""
         self.close()
-        os.mkdir(self._folder, 0o700)
+        os.makedirs(self._folder, 0o700, exist_ok=True)
         self._descriptor = os.memfd_create(_LINK, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         fcntl.fcntl(self._descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
         os.symlink(f"/proc/self/fd/{_NUMBER}", self._link)
@@ -68,7 +68,7 @@ class ScreenMemory:
             self._descriptor = None
         with suppress(FileNotFoundError):
             os.unlink(self._link)
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # what somebody else put there stays
             os.rmdir(self._folder)
 
 

@@ -79,3 +79,14 @@ def test_each_x_server_has_its_own(memory):
     assert seen.any()
     os.close(first)
     os.close(second)
+
+
+def test_what_was_left_behind_is_in_nobodys_way(memory):
+    folder = memory.options[1]
+    os.mkdir(folder)
+    os.symlink("/proc/self/fd/4", f"{folder}/Xvfb_screen0")
+    with open(f"{folder}/note", "w"):
+        pass
+    os.close(started(memory))
+    assert memory.view() is not None
+    assert os.listdir(folder) == ["note"]
