@@ -146,7 +146,7 @@ class Capture:
 
     async def _capture(self, box: Rect) -> None:
         self._next_at = self._reactor.seconds() + self.interval
-        size, stale = self.size, self._stale
+        size, stale, memory = self.size, self._stale, self._seen_memory()
         self._stale = False
         awaited = len(self._awaiting)
         try:
@@ -159,9 +159,13 @@ class Capture:
                 # damage would make older events look read, and nothing is read here.
                 region = EMPTY
             else:
-                region = region.intersect(await self._take_damage(box))
-            if region:
-                self._deliver(size, await self._read(region.coarsened(MAX_RECTS).rects))
+                taken = self._take_damage(box) if memory is None else self._ask_damage(box)
+                region = region.intersect(await taken)
+            rects = region.coarsened(MAX_RECTS).rects
+            if rects and memory is not None:
+                self._deliver(size, [(rect, memory[rect.slices]) for rect in rects])
+            elif rects:
+                self._deliver(size, await self._images.read(rects))
             self._caught_up(awaited)
         except XError as error:
             self.log.info("reading the screen failed, trying again: {error}", error=error)
@@ -173,19 +177,13 @@ class Capture:
             self._busy = False
         self.consider()
 
-    async def _read(self, rects: Sequence[Rect]) -> Sequence[Patch]:
-        if self._is_mapped:
-            assert self._memory is not None
-            return [(rect, self._memory[rect.slices]) for rect in rects]
-        return await self._images.read(rects)
-
-    @property
-    def _is_mapped(self) -> bool:
-        """Tell whether we see all of the screen in the X server's memory."""
+    def _seen_memory(self) -> Optional[Pixels]:
+        """Give the X server's memory if we see all of the screen in it."""
         if self._memory is None:
-            return False
+            return None
         height, width, _ = self._memory.shape
-        return Rect(0, 0, width, height).contains(Rect(0, 0, *self.size))
+        seen = Rect(0, 0, width, height).contains(Rect(0, 0, *self.size))
+        return self._memory if seen else None
 
     def _caught_up(self, count: int) -> None:
         """Tell the first ``count`` who await what was drawn before they asked."""
@@ -195,11 +193,10 @@ class Capture:
 
     async def _take_damage(self, box: Rect) -> Region:
         """Give where to read: ``box``, or what was drawn since the last time."""
-        trusted = box == self._full and self._trusted
-        if self._is_mapped or (box.area > SMALL and not trusted):
-            return await self._ask_damage(box)
-        if trusted:
+        if box == self._full and self._trusted:
             self._trusted -= 1
+        elif box.area > SMALL:
+            return await self._ask_damage(box)
         self._forget_damage(box)
         return Region([box])
 
