@@ -14,9 +14,10 @@ WORDS = {
 #: Parts that are met only together: the tests of the whole, and what they test.
 TOGETHER = {
     "display/test_x11": {
-        "display/x11_capture", "display/x11_connect", "display/x11_connection",
-        "display/x11_cursor", "display/x11_resize", "display/x11_shm", "display/watched",
+        "display/x11_connect", "display/x11_connection", "display/x11_cursor",
+        "display/x11_resize", "display/watched",
     },
+    "display/test_x11_capture": {"display/x11_images", "display/x11_shm"},
     "display/test_x11_clipboard": {"display/x11_selection"},
     "display/test_upstream": {
         "display/upstream_clipboard", "display/upstream_line", "display/upstream_picture",

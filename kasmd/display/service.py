@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from kasmd.display.programs import Program, check_installed
 from kasmd.display.x11 import X11Display
 from kasmd.display.x11_authority import COOKIE_NAME, FAMILY_WILD, Entry, format_entry
+from kasmd.display.x11_memory import ScreenMemory
 from kasmd.errors import DisplayLost
 from kasmd.screen.geometry import Screen
 
@@ -61,7 +62,11 @@ class DesktopService(Service):
         self._size = settings.width, settings.height
         self._screens: Sequence[Screen] = ()
         self._number = b""
-        self._xvfb = Program(reactor, self._xvfb_command(), self._xvfb_ended, self._xvfb_said)
+        self._memory = ScreenMemory(os.path.abspath(os.path.join(settings.runtime_dir, "screen")))
+        self._xvfb = Program(
+            reactor, self._xvfb_command(), self._xvfb_ended, self._xvfb_said,
+            lend=self._memory.lend,
+        )
         manager, terminal = settings.window_manager, settings.terminal
         self._window_manager = Program(reactor, manager) if manager else None
         self._terminal = Program(reactor, terminal) if terminal else None
@@ -95,6 +100,7 @@ class DesktopService(Service):
         leaving = self._display.disconnect()
         await gatherResults([client.stop() for client in self._clients])
         await self._xvfb.stop()
+        self._memory.close()
         await leaving
         if os.path.exists(self.authority):
             os.unlink(self.authority)
@@ -104,7 +110,7 @@ class DesktopService(Service):
         screen = f"{settings.max_width}x{settings.max_height}x24"
         return (
             *settings.xvfb, "-displayfd", "3", "-screen", "0", screen, "-auth", self.authority,
-            "-nolisten", "tcp", "-noreset", "-r",
+            "-nolisten", "tcp", "-noreset", "-r", *self._memory.options,
         )
 
     def _write_authority(self) -> None:
@@ -125,6 +131,7 @@ class DesktopService(Service):
     async def _open_desktop(self, number: int) -> None:
         display = self._display
         display.where, display.authority = f":{number}", self.authority
+        display.memory = self._memory.view()
         try:
             await display.connect(self._size, self._screens)
         except DisplayLost as error:

@@ -39,6 +39,7 @@ from kasmd.errors import DisplayLost
 from kasmd.interfaces import ClipboardContent, IDisplay
 from kasmd.screen.framebuffer import Snapshot
 from kasmd.screen.geometry import Rect, Screen
+from kasmd.screen.pixels import Pixels
 
 #: For an X server to take the last requests.
 LEAVE_SECONDS = 1.0
@@ -88,6 +89,8 @@ class X11Display(WatchedDisplay):
         super().__init__(*size, name)
         self.where = where
         self.authority = authority
+        #: Where the X server keeps its screen, if it is our own.
+        self.memory: Optional[Pixels] = None
         self._reactor = reactor
         self._interval = 1 / max_frame_rate
         self._clipboard_bytes = clipboard_bytes
@@ -249,7 +252,12 @@ class X11Display(WatchedDisplay):
             if self._session is not None and self._session.connection is connection:
                 self._captured(size, patches)
 
-        capture = Capture(self._reactor, connection, server, self._interval, captured)
+        if self.memory is not None:
+            # In its memory the pointer would be part of the picture.
+            server.xfixes.HideCursor(server.root)
+        capture = Capture(
+            self._reactor, connection, server, self._interval, captured, self.memory
+        )
         cursor = CursorShape(connection, server, self._show_cursor)
         keys = Input(self._reactor, connection, server)
         clipboard = Clipboard(

@@ -3,6 +3,11 @@
 The damage is of report level BoundingBox: an event whenever the box around it grows,
 until what accumulated is subtracted.  So a picture that nobody wants costs next to
 nothing, and whoever comes later gets what changed since.
+
+What is drawn before the damage is taken makes no other event: so pixels are read after.
+X servers do what a connection asks for in order, reading included.  Where we read an X
+server's memory ourselves, we wait until the damage is taken; pixels that are drawn while
+we read are damaged again, and read again.
 """
 
 from __future__ import annotations
@@ -10,19 +15,18 @@ from __future__ import annotations
 import struct
 from typing import Any, Callable, Optional, Sequence
 
-import numpy as np
-import xcffib.xproto
 from twisted.internet.base import DelayedCall
-from twisted.internet.defer import Deferred, FirstError, gatherResults
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from xcffib.xproto import RECTANGLE
 
 from kasmd.display.watched import Patch
 from kasmd.display.x11_connection import XConnection, XError
+from kasmd.display.x11_images import Images
 from kasmd.display.x11_server import Server
-from kasmd.display.x11_shm import Segment
 from kasmd.errors import DisplayLost
 from kasmd.screen.geometry import Rect, bounding
+from kasmd.screen.pixels import Pixels
 from kasmd.screen.region import EMPTY, Region
 
 #: More rectangles than this cost more to ask for than the pixels between them.
@@ -31,107 +35,16 @@ MAX_RECTS = 64
 SMALL = 1 << 14
 #: So many times a larger box is taken to be as full as it was when we asked.
 TRUSTED = 16
-#: Pixels in one reply where there is no shared memory.
-PLAIN_PIXELS = 65536
 #: Rest after a refused request, for instance while the size changes.
 RETRY_SECONDS = 0.25
-
-_ALL_PLANES = 0xFFFFFFFF
-_Z_PIXMAP = xcffib.xproto.ImageFormat.ZPixmap
-
-
-class Images:
-    """Reads the screen: through shared memory, or the connection where that fails."""
-
-    log = Logger()
-
-    def __init__(self, connection: XConnection, server: Server) -> None:
-        self._connection = connection
-        self._server = server
-        self._segment: Optional[Segment] = None
-        self._segment_id = server.segment_id
-        self._shared = server.shm is not None
-
-    async def read(self, rects: Sequence[Rect]) -> list[Patch]:
-        """Give the pixels of disjoint rectangles; valid until the next call."""
-        await self._make_room(4 * sum(rect.area for rect in rects))
-        if self._segment is None:
-            return await self._read_plain(rects)
-        return await self._read_shared(rects, self._segment)
-
-    def close(self) -> None:
-        """Give the shared memory back."""
-        if self._segment is not None:
-            self._segment.close()
-            self._segment = None
-
-    async def _read_shared(self, rects: Sequence[Rect], segment: Segment) -> list[Patch]:
-        shm = self._server.shm
-        assert shm is not None
-        patches, replies, offset = [], [], 0
-        for rect in rects:
-            replies.append(self._connection.request_raw(shm.GetImage(
-                self._server.root, *rect, _ALL_PLANES, _Z_PIXMAP, self._segment_id, offset
-            )))
-            pixels = segment.memory[offset : offset + 4 * rect.area]
-            patches.append((rect, pixels.reshape(rect.height, rect.width, 4)))
-            offset += 4 * rect.area
-        await _all(replies)
-        return patches
-
-    async def _read_plain(self, rects: Sequence[Rect]) -> list[Patch]:
-        core = self._connection.core
-        patches = []
-        for rect in rects:
-            rows = max(1, PLAIN_PIXELS // rect.width)
-            for top in range(rect.y, rect.bottom, rows):
-                band = Rect(rect.x, top, rect.width, min(rows, rect.bottom - top))
-                reply = await self._connection.request_raw(core.GetImage(
-                    _Z_PIXMAP, self._server.root, *band, _ALL_PLANES
-                ))
-                pixels = np.frombuffer(reply, np.uint8, 4 * band.area, 32)
-                patches.append((band, pixels.reshape(band.height, band.width, 4)))
-        return patches
-
-    async def _make_room(self, size: int) -> None:
-        if not self._shared or (self._segment is not None and self._segment.size >= size):
-            return
-        shm = self._server.shm
-        assert shm is not None
-        if self._segment is not None:
-            shm.Detach(self._segment_id)
-            self.close()
-        width, height = self._server.size
-        try:
-            segment = Segment(max(size, 4 * width * height))
-        except OSError as error:
-            self._do_without(str(error))
-            return
-        try:
-            await self._connection.request_check(
-                shm.AttachChecked(self._segment_id, segment.ident, False)
-            )
-        except XError as error:
-            segment.close()
-            self._do_without(str(error))
-        except DisplayLost:
-            segment.close()
-            raise
-        else:
-            self._segment = segment
-        finally:
-            segment.forget()
-
-    def _do_without(self, why: str) -> None:
-        self._shared = False
-        self.log.warn("no shared memory with the X server, pixels are slower: {why}", why=why)
 
 
 class Capture:
     """Reads what was damaged, at once and then at most every ``interval`` seconds.
 
     ``interval`` may be changed; ``size`` is the screen's.  ``deliver`` gets the screen's
-    size and pixels, good until it returns.
+    size and pixels, good until it returns; those of ``memory``, where the X server keeps
+    its screen, may change meanwhile.
     """
 
     log = Logger()
@@ -143,11 +56,13 @@ class Capture:
         server: Server,
         interval: float,
         deliver: Callable[[tuple[int, int], Sequence[Patch]], None],
+        memory: Optional[Pixels] = None,
     ) -> None:
         self._reactor = reactor
         self._connection = connection
         self._server = server
         self._images = Images(connection, server)
+        self._memory = memory
         self.interval = interval
         self._deliver = deliver
         self.size = server.size
@@ -231,23 +146,26 @@ class Capture:
 
     async def _capture(self, box: Rect) -> None:
         self._next_at = self._reactor.seconds() + self.interval
-        size, stale = self.size, self._stale
+        size, stale, memory = self.size, self._stale, self._seen_memory()
         self._stale = False
         awaited = len(self._awaiting)
         try:
             screen = Rect(0, 0, *size)
             region = Region([screen])
             if stale:
-                self._forget_damage(screen)
+                await self._ask_damage(screen)
             elif box.intersection(screen) is None:
                 # An event of no pixels comes when windows are arranged.  To take its
                 # damage would make older events look read, and nothing is read here.
                 region = EMPTY
             else:
-                region = region.intersect(await self._take_damage(box))
-            if region:
-                patches = await self._images.read(region.coarsened(MAX_RECTS).rects)
-                self._deliver(size, patches)
+                taken = self._take_damage(box) if memory is None else self._ask_damage(box)
+                region = region.intersect(await taken)
+            rects = region.coarsened(MAX_RECTS).rects
+            if rects and memory is not None:
+                self._deliver(size, [(rect, memory[rect.slices]) for rect in rects])
+            elif rects:
+                self._deliver(size, await self._images.read(rects))
             self._caught_up(awaited)
         except XError as error:
             self.log.info("reading the screen failed, trying again: {error}", error=error)
@@ -258,6 +176,14 @@ class Capture:
         finally:
             self._busy = False
         self.consider()
+
+    def _seen_memory(self) -> Optional[Pixels]:
+        """Give the X server's memory if we see all of the screen in it."""
+        if self._memory is None:
+            return None
+        height, width, _ = self._memory.shape
+        seen = Rect(0, 0, width, height).contains(Rect(0, 0, *self.size))
+        return self._memory if seen else None
 
     def _caught_up(self, count: int) -> None:
         """Tell the first ``count`` who await what was drawn before they asked."""
@@ -278,13 +204,15 @@ class Capture:
         server = self._server
         self._taken_by = server.damage.Subtract(server.damage_id, 0, server.region_id).sequence
         reply = await self._connection.request_raw(server.xfixes.FetchRegion(server.region_id))
+        extents = Rect(*struct.unpack_from("=hhHH", reply, 8))
+        if extents.area <= SMALL:
+            return Region([extents])
         drawn = Region(Rect(*fields) for fields in struct.iter_unpack("=hhHH", reply[32:]))
-        bounds = drawn.bounds
-        if bounds is None or drawn.area * 8 < bounds.area * 7:
+        if drawn.area * 8 < extents.area * 7:
             return drawn
-        if bounds == box:
+        if extents == box:
             self._full, self._trusted = box, TRUSTED
-        return Region([bounds])
+        return Region([extents])
 
     def _forget_damage(self, box: Rect) -> None:
         """Have ``box`` undamaged; damage that is left makes an event."""
@@ -292,14 +220,3 @@ class Capture:
         server.xfixes.SetRegion(server.region_id, 1, [RECTANGLE.synthetic(*box)])
         taking = server.damage.Subtract(server.damage_id, server.region_id, 0)
         self._taken_by = taking.sequence
-
-
-async def _all(deferreds: Sequence[Deferred[Any]]) -> None:
-    """Wait for all; raises the first error."""
-    if len(deferreds) == 1:
-        await deferreds[0]
-        return
-    try:
-        await gatherResults(deferreds, consumeErrors=True)
-    except FirstError as error:
-        raise error.subFailure.value from None

@@ -19,12 +19,17 @@ COLOUR = np.uint32(0x00FFFFFF)
 
 #: Rows compared at once: what fits into the processor's second cache.
 _BAND = 64
+#: Pixels compared at once where that they differ is all there is to know.
+_COMPARED = 1 << 17
 #: Changed columns are told apart by so many; gaps of fewer groups are closed.
 _GROUP = 8
 _GAP = 8
 
-#: A picture of so many pixels is judged by as many rows as a band has first.
+#: A picture of so many pixels is judged by as many rows as a band has first, others by few.
 _LARGE = 1 << 16
+_FEW = 8
+#: A picture that is unlike what was there so far is all new.
+ALL_NEW = 15 / 16
 #: A picture of so few is not searched: all of it changed, if anything did.
 _SMALL = 1 << 12
 
@@ -51,8 +56,8 @@ def differences(old: Values, new: Values) -> Region:
     """
     whole = Region([Rect(0, 0, old.shape[1], old.shape[0])])
     if old.size <= _SMALL:
-        return whole if ((new & COLOUR) != old).any() else Region()
-    if old.size >= _LARGE and unlike(old, new) >= 15 / 16:
+        return whole if (new != old).any() else Region()
+    if unlike(old, new, _BAND if old.size >= _LARGE else _FEW) >= ALL_NEW:
         return whole
     rects: list[Rect] = []
     for top, unequal in _unequal_groups(old, new):
@@ -66,12 +71,14 @@ def differences(old: Values, new: Values) -> Region:
 
 def equal(old: Values, new: Values) -> bool:
     """Tell whether two pictures are the same; where they are not, that is seen soon."""
-    return not any(unequal.any() for _, unequal in _unequal_groups(old, new))
+    rows = max(_BAND, _COMPARED // old.shape[1])
+    tops = range(0, len(old), rows)
+    return all((new[top:top + rows] == old[top:top + rows]).all() for top in tops)
 
 
-def unlike(old: Values, new: Values) -> float:
-    """Give how much of a picture is another one, 0.0 to 1.0, by a few rows of it."""
-    step = -(-len(old) // _BAND)
+def unlike(old: Values, new: Values, rows: int = _BAND) -> float:
+    """Give how much of a picture is another one, 0.0 to 1.0, by so many rows of it."""
+    step = -(-len(old) // rows)
     _, unequal = next(_unequal_groups(old[::step], new[::step]))
     return float(np.count_nonzero(unequal)) / unequal.size
 
@@ -95,12 +102,10 @@ def _unequal_groups(old: Values, new: Values) -> Iterator[tuple[int, NDArray[np.
     The array holds until the next band.
     """
     height, width = old.shape
-    colours = np.empty((_BAND, width), "<u4")
     unequal = np.zeros((_BAND, -(-width // _GROUP) * _GROUP), np.bool_)
     for top in range(0, height, _BAND):
         rows = min(_BAND, height - top)
-        np.bitwise_and(new[top:top + rows], COLOUR, out=colours[:rows])
-        np.not_equal(colours[:rows], old[top:top + rows], out=unequal[:rows, :width])
+        np.not_equal(new[top:top + rows], old[top:top + rows], out=unequal[:rows, :width])
         yield top, unequal[:rows].view(np.uint64)
 
 
@@ -136,7 +141,7 @@ def _row_hashes(picture: Values) -> NDArray[np.uint64]:
     """Hash four rows from each row on, in each strip, with the lower bits zero."""
     height, width = picture.shape
     lefts = np.linspace(0, width - _STRIP, _STRIPS).astype(int)
-    strips = np.stack([picture[:, left:left + _STRIP] for left in lefts]) & COLOUR
+    strips = np.stack([picture[:, left:left + _STRIP] for left in lefts])
     hashes: NDArray[np.uint64] = np.einsum("srk,sk->sr", strips.view(np.uint64), _WEIGHTS)
     four = hashes * _WEIGHTS[0, 0]
     for later in (1, 2, 3):

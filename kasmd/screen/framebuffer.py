@@ -7,6 +7,7 @@ from typing import NamedTuple, Optional, Sequence
 import numpy as np
 
 from kasmd.screen.damage import (
+    ALL_NEW,
     COLOUR,
     LEAST_SCROLL,
     differences,
@@ -27,6 +28,8 @@ _MOVE_SHARE = 8
 #: Where an area was all new so many times, it is searched for scrolls only now and then.
 _FILM = 3
 _FILM_SEARCH = 8
+#: A film that still is one is known by so many rows.
+_FILM_ROWS = 16
 #: The pixels of what is kept apart from the rest of the picture: it saves a copy.
 _ABOVE = 1 << 16, 1 << 22
 
@@ -93,7 +96,8 @@ class Framebuffer:
                ) -> Change:
         """Put ``patches`` in, the later over the earlier, and tell what truly changed.
 
-        ``hints`` are moves that may have been made, such as those of windows.
+        ``hints`` are moves that may have been made, such as those of windows.  Each
+        pixel is read once, and no array is kept: their memory may be anybody's.
         A patch outside the picture, or not of its rectangle's shape, is a
         ValueError, and nothing is changed.
         """
@@ -101,9 +105,14 @@ class Framebuffer:
             self._check(rect)
             if pixels.shape != (rect.height, rect.width, 4):
                 raise ValueError(f"pixels of shape {pixels.shape} for {rect}")
-        news = [(rect, as_values(pixels)) for rect, pixels in patches if rect.area]
+        # Read once: where an X server keeps its screen, it may draw meanwhile.
+        news = [
+            (rect, np.bitwise_and(as_values(pixels), COLOUR))
+            for rect, pixels in patches if rect.area
+        ]
         change = (
-            self._expected(news, hints) or self._scrolled_on(news) or self._compared(news, hints)
+            self._filmed(news, hints) or self._expected(news, hints)
+            or self._scrolled_on(news) or self._compared(news, hints)
         )
         if change.region or change.moves:
             for rect, new in news:
@@ -126,10 +135,10 @@ class Framebuffer:
         if self._above is not None:
             place, pixels = self._above
             if place.contains(rect):
-                return pixels[_slices(rect.moved(-place.x, -place.y))]
+                return pixels[rect.moved(-place.x, -place.y).slices]
             if place.intersection(rect):
                 self._flatten()
-        return self._below[_slices(rect)]
+        return self._below[rect.slices]
 
     def _values(self, rect: Rect) -> Values:
         return as_values(self._part(rect))
@@ -137,7 +146,7 @@ class Framebuffer:
     def _flatten(self) -> None:
         if self._above is not None:
             place, pixels = self._above
-            self._below[_slices(place)] = pixels
+            self._below[place.slices] = pixels
             self._above = None
 
     def _draw(self, rect: Rect, new: Values) -> None:
@@ -145,13 +154,12 @@ class Framebuffer:
             self._above = None
         if self._put_above(rect):
             self._flatten()
-            above = np.bitwise_and(new, COLOUR)
-            above.flags.writeable = False
-            self._above = rect, above.view(np.uint8).reshape(rect.height, rect.width, 4)
+            new.flags.writeable = False
+            self._above = rect, new.view(np.uint8).reshape(rect.height, rect.width, 4)
         else:
             if self._above is not None and rect.intersection(self._above[0]):
                 self._flatten()
-            np.bitwise_and(new, COLOUR, out=as_values(self._below[_slices(rect)]))
+            as_values(self._below[rect.slices])[...] = new
 
     def _put_above(self, rect: Rect) -> bool:
         """Tell whether to keep ``rect`` apart: it is large, and so was drawn before."""
@@ -160,6 +168,18 @@ class Framebuffer:
             return False
         again, self._drawn = rect == self._drawn, rect
         return again
+
+    def _filmed(self, news: News, hints: Sequence[Move]) -> Optional[Change]:
+        """Tell that a film goes on, if it does; a few of its rows are compared."""
+        if self._frames < _FILM or (self._frames + 1) % _FILM_SEARCH == 0 or hints:
+            return None
+        if self._above is None or [rect for rect, _ in news] != [self._film]:
+            return None
+        rect, new = news[0]
+        if rect != self._above[0] or unlike(self._values(rect), new, _FILM_ROWS) < ALL_NEW:
+            return None
+        self._frames += 1
+        return Change(Region([rect]), ())
 
     def _expected(self, news: News, hints: Sequence[Move]) -> Optional[Change]:
         """Tell how a window moved, or what scrolled before did so again, if all of it did.
@@ -214,7 +234,7 @@ class Framebuffer:
         moved, region = Region(move.target for move in moves), EMPTY
         for rect, new in news:
             for part in Region([rect]).subtract(moved).rects:
-                there = new[_slices(part.moved(-rect.x, -rect.y))]
+                there = new[part.moved(-rect.x, -rect.y).slices]
                 changed = differences(self._values(part), there)
                 region = region.union(changed.translate(part.x, part.y))
         return region
@@ -267,8 +287,8 @@ class Framebuffer:
         for rect, new in news:
             part = rect.intersection(bounds)
             if part is not None:
-                source = new[_slices(part.moved(-rect.x, -rect.y))]
-                patched[_slices(part.moved(-bounds.x, -bounds.y))] = source
+                source = new[part.moved(-rect.x, -rect.y).slices]
+                patched[part.moved(-bounds.x, -bounds.y).slices] = source
         return patched
 
 
@@ -276,7 +296,7 @@ def _shown(bounds: Rect, news: News) -> Optional[Values]:
     """Give what ``bounds`` will look like if one patch shows all of it."""
     for rect, new in reversed(news):
         if rect.contains(bounds):
-            return new[_slices(bounds.moved(-rect.x, -rect.y))]
+            return new[bounds.moved(-rect.x, -rect.y).slices]
         if rect.intersection(bounds):
             break
     return None
@@ -297,7 +317,3 @@ def _moved(moves: Sequence[Move], place: Rect) -> list[Move]:
     return [
         move._replace(target=move.target.moved(place.x, place.y)) for move in moves
     ]
-
-
-def _slices(rect: Rect) -> tuple[slice, slice]:
-    return slice(rect.y, rect.bottom), slice(rect.x, rect.right)

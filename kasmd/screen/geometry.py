@@ -28,6 +28,11 @@ class Rect(NamedTuple):
         """The number of pixels."""
         return self.width * self.height
 
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Where its pixels are in an array of rows."""
+        return slice(self.y, self.bottom), slice(self.x, self.right)
+
     def intersection(self, other: Rect) -> Optional[Rect]:
         """Give the part that both cover, or None where there is none."""
         x, y = max(self.x, other.x), max(self.y, other.y)

@@ -160,18 +160,28 @@ class Region:
         """Give the pixels in either."""
         if not self or not other:
             return self or other
+        if self._covers(other):
+            return self
+        if other._covers(self):
+            return other
         return self._from_bands(_combine(self._bands, other._bands, _either))
 
     def subtract(self, other: Region) -> Region:
         """Give the pixels that ``other`` does not have."""
         if not self or not other:
             return self
+        if other._covers(self):
+            return EMPTY
         return self._from_bands(_combine(self._bands, other._bands, _first_only))
 
     def intersect(self, other: Region) -> Region:
         """Give the pixels in both."""
         if not self or not other:
             return EMPTY
+        if self._covers(other):
+            return other
+        if other._covers(self):
+            return self
         return self._from_bands(_combine(self._bands, other._bands, _both))
 
     def translate(self, dx: int, dy: int) -> Region:
@@ -222,6 +232,16 @@ class Region:
             for row, spans in sorted(rows.items())
         )
         return self._from_bands(_combine_rows(bands, (), _either))
+
+    def _covers(self, other: Region) -> bool:
+        """Tell whether this is one rectangle around all of the other; neither is empty."""
+        top, bottom, edges = self._bands[0]
+        if len(self._bands) > 1 or len(edges) > 2:
+            return False
+        bands = other._bands
+        return top <= bands[0].top and bands[-1].bottom <= bottom and all(
+            edges[0] <= band.edges[0] and band.edges[-1] <= edges[1] for band in bands
+        )
 
     def __bool__(self) -> bool:
         return bool(self._bands)

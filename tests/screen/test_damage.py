@@ -49,11 +49,6 @@ def test_nothing_changed():
     assert not differences(picture, picture.copy())
 
 
-def test_the_byte_that_means_nothing_is_no_change():
-    picture = noise(100, 100)
-    assert not differences(picture, picture | 0xAB000000)
-
-
 def test_a_letter_is_a_small_rectangle():
     old = noise(600, 800)
     new = old.copy()
@@ -143,9 +138,9 @@ def test_no_scroll_where_there_is_none(old, new):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (64, 8), (65, 9), (200, 131)])
-def test_equal_is_to_the_last_pixel_and_blind_to_what_means_nothing(shape):
+def test_equal_is_to_the_last_pixel(shape):
     old = noise(*shape)
-    assert equal(old, old | 0xFF000000)
+    assert equal(old, old.copy())
     for y, x in ((0, 0), (shape[0] - 1, shape[1] - 1)):
         new = old.copy()
         new[y, x] ^= 1

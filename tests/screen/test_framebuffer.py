@@ -237,6 +237,34 @@ def test_what_is_drawn_over_and_over_lies_exactly_among_the_rest():
     assert (framebuffer.pixels == wanted).all()
 
 
+def test_what_was_given_may_become_anything_afterwards():
+    """Nor does the byte that means nothing make a change."""
+    framebuffer = Framebuffer(400, 300)
+    film = Rect(20, 10, 320, 240)
+    for number in range(12):
+        given_ = pixels(240, 320, number)
+        wanted = given_.copy()
+        framebuffer.update([(film, given_)])
+        given_[...] = 77
+        assert (framebuffer.copy(film)[..., :3] == wanted[..., :3]).all()
+        assert not framebuffer.copy(film)[..., 3].any()
+        wanted[..., 3] = number
+        assert framebuffer.update([(film, wanted)]) == (Region(), ())
+
+
+def test_a_film_that_halts_is_told_no_more():
+    framebuffer = Framebuffer(400, 300)
+    film = Rect(20, 10, 320, 240)
+    for number in range(20):
+        new = pixels(240, 320, number)
+        assert framebuffer.update([(film, new)]).region == Region([film])
+    for _ in range(20):
+        assert framebuffer.update([(film, new)]) == (Region(), ())
+    new[100:110, 50:60] ^= 1
+    assert framebuffer.update([(film, new)]).region.area <= 16 * 16
+    assert (framebuffer.copy(film)[..., :3] == new[..., :3]).all()
+
+
 def test_a_film_is_searched_for_scrolls_only_now_and_then_and_a_scroll_is_found_again() -> None:
     rng = np.random.default_rng(1)
     frames = rng.integers(0, 256, (20, 128, 128, 4), np.uint8)

@@ -1,0 +1,82 @@
+"""Where Xvfb keeps its screen: memory that we lend it, and read without asking.
+
+Xvfb keeps the screen in a file of a directory of our choice, as a window dump.  There is
+only a link there, to a descriptor that Xvfb inherits: the memory has no name by which
+others could open it, ends with those who have it, and cannot be cut short under us.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+from contextlib import contextmanager, suppress
+from typing import Iterator, Mapping, Optional
+
+import numpy as np
+from twisted.logger import Logger
+
+from kasmd.errors import ProtocolError
+from kasmd.screen import xwd
+from kasmd.screen.pixels import Pixels
+
+#: The descriptor by which the X server has the memory.
+_NUMBER = 4
+_LINK = "Xvfb_screen0"
+
+
+class ScreenMemory:
+    """The memory of one Xvfb after the other; ``folder`` must be ours alone."""
+
+    log = Logger()
+
+    def __init__(self, folder: str) -> None:
+        self.options = "-fbdir", folder
+        self._folder = folder
+        self._link = os.path.join(folder, _LINK)
+        self._descriptor: Optional[int] = None
+
+    @contextmanager
+    def lend(self) -> Iterator[Mapping[int, int]]:
+        """Make new memory for the X server that is started within."""
+        self.close()
+        os.makedirs(self._folder, 0o700, exist_ok=True)
+        self._descriptor = os.memfd_create(_LINK, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        fcntl.fcntl(self._descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
+        os.symlink(f"/proc/self/fd/{_NUMBER}", self._link)
+        yield {_NUMBER: self._descriptor}
+
+    def view(self) -> Optional[Pixels]:
+        """Give the whole screen as the X server has it, which runs now, to be read only.
+
+        None where it is not as we expect.  The fourth byte of a pixel may be anything.
+        """
+        if self._descriptor is None:
+            return None
+        try:
+            return _mapped(self._descriptor)
+        except (OSError, ProtocolError) as error:
+            self.log.info("the X server's memory cannot be read: {error}", error=error)
+            return None
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of it; what is viewed, by us and the X server, stays."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+        with suppress(FileNotFoundError):
+            os.unlink(self._link)
+        with suppress(OSError):  # what somebody else put there stays
+            os.rmdir(self._folder)
+
+
+def _mapped(descriptor: int) -> Pixels:
+    length = os.fstat(descriptor).st_size
+    dump = xwd.parse(os.pread(descriptor, xwd.HEAD_BYTES, 0), length)
+    memory = mmap.mmap(descriptor, length, mmap.MAP_SHARED, mmap.PROT_READ)
+    rows = np.frombuffer(memory, np.uint8, dump.stride * dump.height, dump.offset)
+    return rows.reshape(dump.height, dump.stride)[:, : 4 * dump.width].reshape(
+        dump.height, dump.width, 4
+    )
