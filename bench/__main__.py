@@ -42,6 +42,7 @@ DESKTOP = Suite(
         **shown.ONLY,
         "first": workloads.RIVALRY,
         **dict.fromkeys(links.WORKLOADS, workloads.RIVALRY),
+        **dict.fromkeys(links.STREAMED, ("kasmd",)),
         **dict.fromkeys(owner.WORKLOADS, ("kasmd",)),
     },
     {*shown.ONCE, "timing"},

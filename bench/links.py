@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack, closing
-from typing import Callable
+from contextlib import ExitStack, closing, contextmanager
+from operator import attrgetter
+from pathlib import Path
+from typing import Callable, Iterator, Sequence
 
 import numpy
 
 from bench.child import Numbers
+from bench.client import ENCODINGS, OPEN_H264
 from bench.link import LINKS
 from bench.pictures import likeness
 from bench.shown import part
@@ -16,27 +19,43 @@ from bench.square import Keys
 from bench.stacks import Stack
 from bench.steady import Scale, painting
 
+Workload = Callable[[Stack, Scale], Numbers]
+
 #: Seconds for the traffic to find its pace.
 _PACE = 2.5
 
 
-def _over(link: str, painter_name: str, rate: float) -> Callable[[Stack, Scale], Numbers]:
+def _film(link: str, film: Callable[[Scale], Path],
+          encodings: Sequence[int] = ENCODINGS) -> Workload:
+    """A film that plays at 30 frames a second, and how the viewer sees it."""
+
     def workload(stack: Stack, scale: Scale) -> Numbers:
-        video = painter_name == "video"
-        arguments = [str(scale.film)] if video else []
-        with ExitStack() as ending:
-            far = ending.enter_context(LINKS[link].to(stack))
-            keys = ending.enter_context(Keys(far))
-            painter = closing(painting(stack, painter_name, rate, *arguments))
-            ending.enter_context(painter).ask("start")
-            keys.watch(_PACE)
+        file = film(scale)
+        with _pressing(stack, link, encodings, "video", 30, str(file)) as keys:
             numbers = _measure(keys, 2 * scale.seconds)
-            if video:
-                frames = numpy.load(scale.film, mmap_mode="r")
-                numbers.update(likeness(part(keys.picture()), frames))
-            return numbers
+            frames = numpy.load(file, mmap_mode="r")
+            return {**numbers, **likeness(part(keys.picture()), frames)}
 
     return workload
+
+
+def _text(stack: Stack, scale: Scale) -> Numbers:
+    """A text that scrolls twenty times a second."""
+    with _pressing(stack, "56k", ENCODINGS, "scroll", 20) as keys:
+        return _measure(keys, 2 * scale.seconds)
+
+
+@contextmanager
+def _pressing(stack: Stack, link: str, encodings: Sequence[int], painter: str, rate: float,
+              *arguments: str) -> Iterator[Keys]:
+    """Give a viewer at the far end of a link on which the traffic has found its pace."""
+    with ExitStack() as ending:
+        far = ending.enter_context(LINKS[link].to(stack))
+        keys = ending.enter_context(Keys(far, encodings))
+        paints = closing(painting(stack, painter, rate, *arguments))
+        ending.enter_context(paints).ask("start")
+        keys.watch(_PACE)
+        yield keys
 
 
 def _measure(keys: Keys, seconds: float) -> Numbers:
@@ -54,9 +73,15 @@ def _measure(keys: Keys, seconds: float) -> Numbers:
     }
 
 
+_H264 = (OPEN_H264, *ENCODINGS)
 #: Video where a viewer may hope for some; text, scrolled, where not.
-WORKLOADS: dict[str, Callable[[Stack, Scale], Numbers]] = {
-    "link20m": _over("20m", "video", 30),
-    "link2m": _over("2m", "video", 30),
-    "link56k": _over("56k", "scroll", 20),
+WORKLOADS: dict[str, Workload] = {
+    "link20m": _film("20m", attrgetter("film")),
+    "link2m": _film("2m", attrgetter("film")),
+    "link56k": _text,
+    "stream2m": _film("2m", attrgetter("film"), _H264),
+    "movie2m": _film("2m", attrgetter("movie")),
+    "moviestream2m": _film("2m", attrgetter("movie"), _H264),
 }
+#: Those that have a stream of video.
+STREAMED = ("stream2m", "moviestream2m")

@@ -58,14 +58,19 @@ def ssim(one: NDArray[numpy.uint8], other: NDArray[numpy.uint8]) -> float:
     return float(numpy.mean(alike / ((mean_a**2 + mean_b**2 + _C1) * (spread + _C2))))
 
 
-def likeness(shown: NDArray[numpy.uint8], frames: NDArray[numpy.uint8]) -> dict[str, float]:
-    """Compare what a viewer holds, red first, with the nearest of the BGRX frames."""
+def nearest(shown: NDArray[numpy.uint8], frames: NDArray[numpy.uint8]) -> int:
+    """Give which of the BGRX frames is the most like what a viewer holds, red first."""
     coarse = shown[::_COARSE, ::_COARSE].astype(numpy.int32)
     away = [
         int(((frame[::_COARSE, ::_COARSE, 2::-1] - coarse) ** 2).sum()) for frame in frames
     ]
-    nearest = frames[away.index(min(away)), ..., 2::-1]
-    return {"psnr_db": psnr(shown, nearest), "ssim": ssim(shown, nearest)}
+    return away.index(min(away))
+
+
+def likeness(shown: NDArray[numpy.uint8], frames: NDArray[numpy.uint8]) -> dict[str, float]:
+    """Compare what a viewer holds, red first, with the nearest of the BGRX frames."""
+    frame = frames[nearest(shown, frames), ..., 2::-1]
+    return {"psnr_db": psnr(shown, frame), "ssim": ssim(shown, frame)}
 
 
 def _windows(values: NDArray[Any]) -> NDArray[numpy.float64]:

@@ -1,108 +1,147 @@
-"""What the viewer holds beside the bytes that it took: the video as images, and as a stream."""
+"""What the viewer holds beside the bytes that it took: films as images, and as streams."""
 
 from __future__ import annotations
 
 import time
 from bisect import bisect_left
 from contextlib import closing
-from statistics import median
-from typing import Callable, Sequence
+from math import ceil
+from pathlib import Path
+from statistics import mean
+from typing import Callable, NamedTuple, Sequence
 
 import numpy
 import simplejpeg
+from numpy.typing import NDArray
 
 from bench.child import Child, Numbers
 from bench.client import ENCODINGS, OPEN_H264, fixed
 from bench.painters import VIDEO
-from bench.pictures import likeness, ssim
+from bench.pictures import likeness, nearest, ssim
 from bench.processes import PATIENCE, Failed
 from bench.square import WARM_UP
 from bench.stacks import Stack
 from bench.steady import Scale, difference, painting, rates, sample, watching
 
-_PICTURES = 5
+_RATE, _PICTURES = 30, 8
 #: Seconds for the viewer to begin with a stream.
 _UNDER_WAY = 2.5
 #: The qualities between which a JPEG is searched for that looks like the stream.
 _WORST, _BEST = 15, 100
 
 
+class Watched(NamedTuple):
+    """What a viewer had of a film; ``held`` are the frames of which it kept pictures."""
+
+    numbers: Numbers
+    held: list[int]
+
+
 def picture(stack: Stack, scale: Scale) -> Numbers:
     """How well a frame of the playing video is shown, against the nearest painted one."""
-    return _video(stack, scale, ENCODINGS, WARM_UP)
+    return _watch(stack, scale, scale.film, ENCODINGS, WARM_UP).numbers
+
+
+def movie(stack: Stack, scale: Scale) -> Numbers:
+    """A real film, 720p at 30 frames a second, to one viewer."""
+    return _watch(stack, scale, scale.movie, ENCODINGS, WARM_UP).numbers
 
 
 def stream(stack: Stack, scale: Scale) -> Numbers:
-    """H.264 as a viewer of quality 6 gets it, beside JPEG that looks the same; and at its best."""
-    streamed = _video(stack, scale, (OPEN_H264, *ENCODINGS), _UNDER_WAY)
-    quality = _as_sharp(streamed["ssim"], scale)
-    images = _video(stack, scale, fixed(quality), WARM_UP)
-    best = _video(stack, scale, (OPEN_H264, *fixed(_BEST)), _UNDER_WAY)
-    return {
-        "ssim": streamed["ssim"],
-        "psnr_db": streamed["psnr_db"],
-        "updates_per_s": streamed["updates_per_s"],
-        "kib_per_update": streamed["kib_per_update"],
-        "jpeg_quality": quality,
-        "jpeg_ssim": images["ssim"],
-        "jpeg_psnr_db": images["psnr_db"],
-        "jpeg_kib_per_update": images["kib_per_update"],
-        "best_ssim": best["ssim"],
-        "best_kib_per_update": best["kib_per_update"],
-        "bytes_of_jpeg": streamed["kib_per_update"] / images["kib_per_update"],
-        "cpu_of_jpeg": streamed["cpu_ms_per_update"] / images["cpu_ms_per_update"],
-    }
+    """The video as H.264."""
+    return _streamed(stack, scale, scale.film)
 
 
-WORKLOADS: dict[str, Callable[[Stack, Scale], Numbers]] = {"picture": picture, "stream": stream}
-ONLY = {"stream": ("kasmd",)}
+def moviestream(stack: Stack, scale: Scale) -> Numbers:
+    """The real film as H.264."""
+    return _streamed(stack, scale, scale.movie)
+
+
+WORKLOADS: dict[str, Callable[[Stack, Scale], Numbers]] = {
+    "picture": picture, "stream": stream, "movie": movie, "moviestream": moviestream,
+}  # fmt: skip
+ONLY = {
+    **dict.fromkeys(("stream", "moviestream"), ("kasmd",)),
+    "movie": ("kasmd", "kasmvnc", "tigervnc"),
+}
 #: Workloads whose figures hardly differ between runs.
 ONCE = {"picture", "stream"}
 
 
-def _as_sharp(wanted: float, scale: Scale) -> int:
-    """Give the least quality of a 4:2:0 JPEG of the video whose SSIM is no less."""
-    frame = numpy.ascontiguousarray(numpy.load(scale.film, mmap_mode="r")[0, ..., 2::-1])
+def _streamed(stack: Stack, scale: Scale, film: Path) -> Numbers:
+    """H.264 as a viewer of quality 6 gets it, beside JPEG that looks the same; and at its best."""
+    streamed, held = _watch(stack, scale, film, (OPEN_H264, *ENCODINGS), _UNDER_WAY)
+    quality = _as_sharp(streamed["ssim"], numpy.load(film, mmap_mode="r")[held])
+    images = _watch(stack, scale, film, fixed(quality), WARM_UP).numbers
+    best = _watch(stack, scale, film, (OPEN_H264, *fixed(_BEST)), _UNDER_WAY).numbers
+    return {
+        "ssim": streamed["ssim"],
+        "psnr_db": streamed["psnr_db"],
+        "updates_per_s": streamed["updates_per_s"],
+        "kib_per_paint": streamed["kib_per_paint"],
+        "cpu": streamed["cpu"],
+        "jpeg_quality": quality,
+        "jpeg_ssim": images["ssim"],
+        "jpeg_psnr_db": images["psnr_db"],
+        "jpeg_updates_per_s": images["updates_per_s"],
+        "jpeg_kib_per_paint": images["kib_per_paint"],
+        "jpeg_cpu": images["cpu"],
+        "best_ssim": best["ssim"],
+        "best_kib_per_paint": best["kib_per_paint"],
+        "bytes_of_jpeg": streamed["kib_per_paint"] / images["kib_per_paint"],
+        "cpu_of_jpeg": streamed["cpu"] / images["cpu"],
+    }
+
+
+def _as_sharp(wanted: float, frames: NDArray[numpy.uint8]) -> int:
+    """Give the least quality of 4:2:0 JPEGs of these frames whose SSIM is no less."""
+    pictures = [numpy.ascontiguousarray(frame[..., 2::-1]) for frame in frames]
 
     def found(quality: int) -> float:
-        data = simplejpeg.encode_jpeg(frame, quality, colorsubsampling="420")
-        return ssim(simplejpeg.decode_jpeg(data), frame)
+        return mean(_jpeg_ssim(picture, quality) for picture in pictures)
 
     return bisect_left(range(_WORST, _BEST), wanted, key=found) + _WORST
 
 
-def _video(stack: Stack, scale: Scale, encodings: Sequence[int], warm_up: float) -> Numbers:
-    """Play the video to one viewer, and compare some of the pictures that it holds."""
-    frames = numpy.load(scale.film, mmap_mode="r")
-    kept = scale.folder / "kept.npy"
+def _jpeg_ssim(picture: NDArray[numpy.uint8], quality: int) -> float:
+    data = simplejpeg.encode_jpeg(picture, quality, colorsubsampling="420")
+    return ssim(simplejpeg.decode_jpeg(data), picture)
+
+
+def _watch(stack: Stack, scale: Scale, film: Path, encodings: Sequence[int],
+           warm_up: float) -> Watched:
+    """Play whole rounds of a film to one viewer, and compare pictures that it holds of one."""
+    frames = numpy.load(film, mmap_mode="r")
+    kept, one_round = scale.folder / "kept.npy", len(frames) / _RATE
     with closing(watching(stack, 1, True, encodings)) as viewer:
-        with closing(painting(stack, "video", 30, str(scale.film))) as painter:
+        with closing(painting(stack, "video", _RATE, str(film))) as painter:
             painter.ask("start")
             time.sleep(warm_up)
             first, began = sample(stack, viewer, painter), time.monotonic()
-            time.sleep(scale.seconds)
+            time.sleep(ceil(scale.seconds / one_round) * one_round)
             wall = time.monotonic() - began
             numbers = rates(difference(sample(stack, viewer, painter), first), wall, 1)
-            alike = []
-            for _ in range(_PICTURES):
-                _keep(viewer, str(kept))
-                alike.append(likeness(part(numpy.load(kept)), frames))
-    for name in alike[0]:
-        numbers[name] = median(one[name] for one in alike)
-    return numbers
+            for number in range(_PICTURES):
+                viewer.ask("keep")
+                _await(viewer, number + 1)
+                time.sleep(one_round / _PICTURES)
+        viewer.ask("save", str(kept))
+    shown = [part(screen) for screen in numpy.load(kept)]
+    alike = [likeness(one, frames) for one in shown]
+    means = {name: mean(one[name] for one in alike) for name in alike[0]}
+    return Watched({**numbers, **means}, [nearest(one, frames) for one in shown])
 
 
-def part(screen: numpy.ndarray) -> numpy.ndarray:
+def part(screen: NDArray[numpy.uint8]) -> NDArray[numpy.uint8]:
     """Give the part of the desktop where the video plays."""
     x, y, width, height = VIDEO
     return screen[y : y + height, x : x + width]
 
 
-def _keep(viewer: Child, file: str) -> None:
-    """Have the picture after the next update written."""
-    viewer.ask("keep", file)
+def _await(viewer: Child, kept: int) -> None:
+    """Wait until so many pictures are kept."""
     ends = time.monotonic() + PATIENCE
-    while not viewer.ask("count")["kept"]:
+    while viewer.ask("count")["kept"] < kept:
         if time.monotonic() > ends:
             raise Failed("no update of a video")
         time.sleep(0.02)

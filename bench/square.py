@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 import select
 import time
-from typing import Callable, Optional, Self, Union
+from typing import Callable, Optional, Self, Sequence, Union
 
 import numpy
 
 from bench.child import Numbers
-from bench.client import Viewer
+from bench.client import ENCODINGS, Viewer
 from bench.processes import PATIENCE, Failed
 from bench.stacks import AUTHORIZATION, Stack
 from bench.tight import Picture
@@ -37,13 +37,14 @@ WARM_UP = 1.0
 class Square:
     """A square that changes colour, and a viewer in this very process that sees it."""
 
-    def __init__(self, stack: Stack, place: tuple[int, int, int, int] = _SQUARE) -> None:
+    def __init__(self, stack: Stack, place: tuple[int, int, int, int] = _SQUARE,
+                 encodings: Sequence[int] = ENCODINGS) -> None:
         self._place = place
         self._desktop = Desktop(stack.display, stack.authority)
         self._window = self._desktop.window(*place)
         self._pen = self._desktop.pen(self._window, 0)
         self._desktop.sync()
-        self.viewer = Viewer(stack.port, AUTHORIZATION, decode=True)
+        self.viewer = Viewer(stack.port, AUTHORIZATION, decode=True, encodings=encodings)
         self._chance = random.Random(9)
         self._sources: list[Source] = [self.viewer.socket]
 
@@ -110,8 +111,8 @@ class Square:
 class Keys(Square):
     """The same, but the colour changes when the viewer presses a key."""
 
-    def __init__(self, stack: Stack) -> None:
-        super().__init__(stack, BESIDE)
+    def __init__(self, stack: Stack, encodings: Sequence[int] = ENCODINGS) -> None:
+        super().__init__(stack, BESIDE, encodings)
         self._desktop.hear_keys(self._window)
         self._sources.append(self._desktop)
 

@@ -6,10 +6,12 @@ import time
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Sequence
+from typing import Callable, Sequence
 
 import numpy
+from numpy.typing import NDArray
 
+from bench import movie
 from bench.child import Child, Numbers
 from bench.client import ENCODINGS
 from bench.painters import VIDEO
@@ -35,17 +37,22 @@ class Scale:
     @property
     def film(self) -> Path:
         """The frames of the video; made at the first use."""
-        return self._made("film.npy", VIDEO[2], VIDEO[3], _FILM_FRAMES)
+        return self._made("film.npy", lambda: film(*VIDEO[2:], _FILM_FRAMES))
 
     @property
     def reel(self) -> Path:
         """The frames of the video that fills the desktop."""
-        return self._made("reel.npy", WIDTH, HEIGHT, _REEL_FRAMES)
+        return self._made("reel.npy", lambda: film(WIDTH, HEIGHT, _REEL_FRAMES))
 
-    def _made(self, name: str, width: int, height: int, count: int) -> Path:
+    @property
+    def movie(self) -> Path:
+        """The frames of a real film, as large as the video."""
+        return self._made("movie.npy", lambda: movie.frames(movie.installed()))
+
+    def _made(self, name: str, make: Callable[[], NDArray[numpy.uint8]]) -> Path:
         path = self.folder / name
         if not path.exists():
-            numpy.save(path, film(width, height, count))
+            numpy.save(path, make())
         return path
 
 
@@ -127,5 +134,5 @@ def _wrong_pixels(stack: Stack, audience: Child, file: Path) -> float:
     audience.ask("save", str(file))
     with closing(Desktop(stack.display, stack.authority)) as desktop:
         truth = desktop.grab(0, 0, WIDTH, HEIGHT)[..., 2::-1]
-    wrong = abs(numpy.load(file).astype(int) - truth).max(axis=-1) > 2 * SAME_COLOUR
+    wrong = abs(numpy.load(file)[0].astype(int) - truth).max(axis=-1) > 2 * SAME_COLOUR
     return float(numpy.count_nonzero(wrong))

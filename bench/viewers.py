@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Optional, Sequence
+from typing import Sequence
 
 import numpy
 
 from bench.child import answer, serve
 from bench.client import COPYRECT, ENCODINGS, Viewer
+from bench.tight import Picture
 
 
 class Audience:
@@ -18,15 +19,19 @@ class Audience:
     def __init__(self, port: int, authorization: str, size: int, decode: bool,
                  encodings: Sequence[int]) -> None:
         self.viewers = [Viewer(port, authorization, decode, encodings) for _ in range(size)]
-        self._save_to: Optional[str] = None
+        self._kept: list[Picture] = []
+        self._keeping = False
         self.viewers[0].when_updated = self._updated
 
     def reply(self, words: Sequence[str]) -> None:
-        """Answer ``count``; ``keep FILE`` the next picture; or ``save FILE`` this one."""
+        """Answer ``count``; ``keep`` the next picture; ``save FILE`` those kept, or this one.
+
+        To write takes time, in which the server takes the link for slow.
+        """
         if words[0] == "keep":
-            self._save_to = words[1]
+            self._keeping = True
         elif words[0] == "save":
-            self._save(words[1])
+            numpy.save(words[1], self._kept or [self.viewers[0].held()])
         viewers = self.viewers
         answer(
             {
@@ -35,19 +40,14 @@ class Audience:
                 "bytes": sum(viewer.bytes_received for viewer in viewers),
                 "copies": sum(viewer.counts.rects.get(COPYRECT, 0) for viewer in viewers),
                 "viewer_cpu": time.process_time(),
-                "kept": self._save_to is None,
+                "kept": len(self._kept),
             }
         )
 
     def _updated(self) -> None:
-        if self._save_to is not None:
-            self._save(self._save_to)
-            self._save_to = None
-
-    def _save(self, file: str) -> None:
-        screen = self.viewers[0].screen
-        assert screen is not None
-        numpy.save(file, screen)
+        if self._keeping:
+            self._kept.append(self.viewers[0].held())
+            self._keeping = False
 
 
 def main(port: str, authorization: str, size: str, mode: str, *encodings: str) -> None:
