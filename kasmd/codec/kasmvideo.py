@@ -45,6 +45,8 @@ MODES = {
     -1037: StreamMode(Codec.AV1, "libsvtav1", 0, 62, (18, 23, 28, 39, 62)),
     -1039: StreamMode(Codec.AV1, "av1_nvenc", 19, 62, (19, 23, 28, 39, 62)),
 }
+#: The encoders of `MODES` that are no hardware.
+SOFTWARE = frozenset({"libx264", "libsvtav1"})
 #: What a viewer lists to say that it reads a kind at all.
 FAMILIES = {-1026: Codec.H264, -1031: Codec.HEVC, -1036: Codec.AV1}
 

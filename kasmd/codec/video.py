@@ -13,7 +13,7 @@ from __future__ import annotations
 from enum import Enum
 from fractions import Fraction
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple, Optional
+from typing import TYPE_CHECKING, Collection, Iterable, NamedTuple, Optional
 
 import numpy as np
 
@@ -43,9 +43,10 @@ class Unit(NamedTuple):
 
 
 class Encoding(NamedTuple):
-    """An encoder of the library; ``quality`` names the option that is 0 (best) to ``worst``.
+    """An encoder of the library; ``quality`` names the options that are 0 (best) to ``worst``.
 
-    It looks as well with ``finer`` more than the others of its kind.
+    It takes ``pixels`` (FFmpeg's name of a format of 4:2:0), and looks as well with
+    ``finer`` more than the others of its kind.
     """
 
     name: str
@@ -53,15 +54,21 @@ class Encoding(NamedTuple):
     worst: int
     options: dict[str, str]
     finer: int = 0
+    pixels: str = "yuv420p"
+
+    def coarser(self, quality: int, steps: int) -> int:
+        """Give a quality that is so many steps worse, each about half the bytes."""
+        return min(quality + steps * (self.worst // _STEPS), self.worst)
 
 
 #: x264's ultrafast would blur what moves: CABAC and the filter give more than they
 #: cost, and the small dead zones keep the grain that makes a picture look sharp.
-#: Blocks of 8 x 8 and quantisers that follow the grain (aq-mode) save a tenth of the
-#: bytes at quality 6, and two fifths at 9; see docs/decisions/014.
+#: Motion in quarters of a pixel (subme) saves two thirds of a real film's bytes;
+#: transforms of 8 x 8 and quantisers that follow the grain (aq-mode) some more; see
+#: docs/decisions/014.
 #: With qcomp 1 what stands still is left alone, and not refined for seconds.
 _X264 = ":".join((
-    "cabac=1", "deblock=0,0", "qcomp=1", "8x8dct=1", "partitions=i8x8",
+    "cabac=1", "deblock=0,0", "qcomp=1", "8x8dct=1", "partitions=none", "subme=1",
     "aq-mode=2", "psy=0", "no-dct-decimate=1", "deadzone-inter=6", "deadzone-intra=6",
 ))
 _NVENC = {
@@ -69,17 +76,28 @@ _NVENC = {
     "forced-idr": "1",
 }
 
-#: The encoders of a kind, the best first.  libx265 is not among them: its quickest
-#: takes 50 ms for a picture of 1280 x 720.
+_QSV = {"preset": "veryfast", "async_depth": "1", "forced_idr": "1"}
+_AMF = {"usage": "ultralowlatency", "rc": "cqp", "async_depth": "1", "forced_idr": "1"}
+#: Nothing but the bounds of the quantiser says how good it is to be.
+_V4L2 = {"b": "50M"}
+
+#: The encoders of a kind, the best first: those in hardware, each of which is tried, then
+#: the processor's.  VA-API's is not among them: PyAV cannot give it pictures; nor is
+#: libx265: its quickest takes 50 ms for a picture of 1280 x 720.
 ENCODINGS: dict[Codec, tuple[Encoding, ...]] = {
     Codec.H264: (
         Encoding("h264_nvenc", "qp", 51, _NVENC),
+        Encoding("h264_qsv", "global_quality", 51, _QSV, pixels="nv12"),
+        Encoding("h264_amf", "qp_i qp_p", 51, _AMF, pixels="nv12"),
+        Encoding("h264_v4l2m2m", "qmin qmax", 51, _V4L2, pixels="nv12"),
         Encoding("libx264", "crf", 51, {
             "preset": "ultrafast", "tune": "zerolatency", "forced-idr": "1", "x264-params": _X264,
         }, finer=5),
     ),
     Codec.HEVC: (
         Encoding("hevc_nvenc", "qp", 51, _NVENC),
+        Encoding("hevc_qsv", "global_quality", 51, _QSV, pixels="nv12"),
+        Encoding("hevc_amf", "qp_i qp_p", 51, _AMF, pixels="nv12"),
     ),
     Codec.AV1: (
         Encoding("av1_nvenc", "qp", 255, _NVENC),
@@ -93,8 +111,12 @@ _DECODERS = {Codec.H264: "h264", Codec.HEVC: "hevc", Codec.AV1: "libdav1d"}
 #: FFmpeg's numbers: AVCOL_RANGE_MPEG, AVCOL_SPC_SMPTE170M, AVCOL_PRI_BT709 and
 #: AVCOL_TRC_IEC61966_2_1.  Chromium believes the second only where it is told the rest.
 _LIMITED, _BT601, _BT709, _SRGB = 1, 6, 1, 13
-#: As quick as any, and keeps the luma better than FAST_BILINEAR (SSIM .996 against .995).
-_INTERPOLATION = "AREA"
+#: Twice as quick as AREA, and as good for films: the colour of every other line.
+_INTERPOLATION = "POINT"
+#: A stream is coarser by such a share of the worst quality with each step, and has then
+#: about such a share of the bytes.
+_STEPS = 10
+STEP_SAVES = 0.5
 #: The size of the picture that tells whether an encoder works.
 _TRIAL = 320, 192
 _RATE = 30
@@ -108,24 +130,31 @@ class VideoFailed(Exception):
 
 
 @lru_cache(maxsize=None)
-def available() -> dict[Codec, Encoding]:
-    """Give the encoder that works here for each kind; empty without PyAV."""
-    return {
-        codec: working
-        for codec, encodings in ENCODINGS.items()
-        for working in [next(filter(_works, encodings), None)]
-        if working is not None
-    }
+def available(failed: frozenset[str] = frozenset()) -> dict[Codec, Encoding]:
+    """Give the best encoder of each kind that works here; empty without PyAV.
+
+    Those of the names ``failed`` are left out.
+    """
+    best = {codec: best_of(encodings, failed) for codec, encodings in ENCODINGS.items()}
+    return {codec: encoding for codec, encoding in best.items() if encoding is not None}
+
+
+def best_of(encodings: Iterable[Encoding], failed: Collection[str] = ()) -> Optional[Encoding]:
+    """Give the first that works and is none of the names ``failed``."""
+    left = (encoding for encoding in encodings if encoding.name not in failed)
+    return next(filter(_works, left), None)
 
 
 def _works(encoding: Encoding) -> bool:
+    """Tell whether it opens, holds nothing back, and makes key pictures when asked to."""
+    blank = np.zeros((*_TRIAL[::-1], 4), np.uint8)
     try:
         encoder = VideoEncoder(*_TRIAL, encoding)
-        encoder.encode(np.zeros((*_TRIAL[::-1], 4), np.uint8))
+        keys = [encoder.encode(blank, key).key for key in (False, False, True)]
         encoder.close()
     except VideoFailed:
         return False
-    return True
+    return keys == [True, False, True]
 
 
 def even(rect: Rect) -> Rect:
@@ -149,11 +178,15 @@ class VideoEncoder:
         self._pictures = 0
         quality = encoding.worst // 2 if quality is None else quality
         quality = min(quality + encoding.finer, encoding.worst)
-        options = {**encoding.options, encoding.quality: str(quality)}
+        qualities = dict.fromkeys(encoding.quality.split(), str(quality))
+        self._format = encoding.pixels
         try:
             self._load()
-            self._context = _opened(encoding.name, width, height, options, threads)
-        except (ImportError, ValueError, OSError, RuntimeError) as error:
+        except ImportError as error:
+            raise VideoFailed(f"PyAV: {error}") from error
+        try:
+            self._context = _opened(encoding, width, height, qualities, threads)
+        except (self._error, ValueError, RuntimeError) as error:
             raise VideoFailed(f"{encoding.name}: {error}") from error
 
     def _load(self) -> None:
@@ -173,7 +206,7 @@ class VideoEncoder:
             raise ValueError(f"pixels of shape {pixels.shape}")
         whole = self._new_frame(np.ascontiguousarray(pixels), format="bgra")
         frame = self._reformatter.reformat(
-            whole, format="yuv420p", interpolation=_INTERPOLATION, threads=1
+            whole, format=self._format, interpolation=_INTERPOLATION, threads=1
         )
         frame.pts = self._pictures
         frame.pict_type = self._kinds[key]
@@ -195,19 +228,19 @@ class VideoEncoder:
 
 
 def _opened(
-    name: str, width: int, height: int, options: dict[str, str], threads: int
+    encoding: Encoding, width: int, height: int, qualities: dict[str, str], threads: int
 ) -> VideoCodecContext:
     """Give an encoder that holds no picture back."""
     import av
 
-    context = av.CodecContext.create(name, "w")
+    context = av.CodecContext.create(encoding.name, "w")
     assert isinstance(context, av.VideoCodecContext)
-    context.width, context.height, context.pix_fmt = width, height, "yuv420p"
+    context.width, context.height, context.pix_fmt = width, height, encoding.pixels
     context.time_base, context.framerate = Fraction(1, _RATE), Fraction(_RATE)
     context.color_range, context.colorspace = _LIMITED, _BT601
     context.color_primaries, context.color_trc = _BT709, _SRGB
     context.thread_count, context.gop_size, context.max_b_frames = threads, _NEVER, 0
-    context.options = options
+    context.options = {**encoding.options, **qualities}
     with unchanged():
         context.open()
     return context

@@ -3,63 +3,37 @@
 What the viewer is owed there waits for a picture of a stream, which shows it
 together with all around it; the rest of the screen goes as images.  An area in
 which little changed for a while rests: it goes as images, too, until much does.
-Images have no least size: over a link on which a picture of the stream takes long,
-they are what is sent, and where it takes a while what changed beside it goes first.
+Images have no least size: over a link on which even a coarse picture of a stream takes
+long, they are what is sent, and where it takes a while what changed beside it goes first.
 """
 
 from __future__ import annotations
 
-from math import inf
 from typing import Callable, NamedTuple, Optional, Sequence
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from kasmd.codec import h264, kasmvideo
-from kasmd.codec.base import OPEN_H264, Rectangle
+from kasmd.codec import kasmvideo
 from kasmd.codec.compact import TooLong
 from kasmd.codec.kasmvideo import MODES
 from kasmd.codec.quality import video_quality
-from kasmd.codec.video import Codec, Unit, even
-from kasmd.rfb import update as wire
+from kasmd.codec.video import Codec, even
 from kasmd.rfb.capabilities import Capabilities
 from kasmd.screen.framebuffer import Identity
 from kasmd.screen.geometry import Move, Rect, Screen
 from kasmd.screen.region import Region
 from kasmd.viewer.motion import Motion
-from kasmd.viewer.streams import Follower, Kind, Look, Streams, as_new
+from kasmd.viewer.place import Area, Place
+from kasmd.viewer.streams import Kind, Look, Streams, as_new
 
-#: Seconds that a viewer which fell behind has no part in the others' stream, and that
-#: one with a thin link has none in any.
-ASIDE = 30.0
-#: Bytes that a pixel of a picture is taken to have until one was sent, and the share of a
-#: new picture in what is counted on.
-_GUESS = 0.02
-_SHARE = 0.3
-#: A picture may have so many times the bytes that an update should have, and such a part
-#: of them without letting others go first.
-TOO_LONG = 6
+#: Pictures may have such a part of an update without letting others go first.
 _SHORT = 0.5
 #: An area rests when in so many seconds never one in so many of its pixels changed at once.
 RESTS_AFTER = 1.0
 _MUCH = 16
 #: A smaller screen comes as images: not every encoder takes it.
 SMALLEST_SIDE = 16
-
-
-class Area(NamedTuple):
-    """What is shown as video: by encoding 50, or as Kasm's ``mode`` of this ``screen``."""
-
-    kind: Kind
-    mode: int = OPEN_H264
-    screen: int = 0
-
-    def draw(self, unit: Unit, first: bool) -> Rectangle:
-        """Give the rectangle of a picture; TooLong if there is none."""
-        rect = self.kind.rect
-        if self.mode == OPEN_H264:
-            return h264.encode(rect, unit, h264.RESET if first else 0)
-        return kasmvideo.encode(rect, self.screen, self.mode, unit)
 
 
 class Taken(NamedTuple):
@@ -80,47 +54,6 @@ class Taken(NamedTuple):
 NOTHING = Taken([], [], [], Region())
 
 
-class _Place:
-    """One area of one viewer."""
-
-    def __init__(self, area: Area, follower: Follower, wanted: Optional[Identity],
-                 now: float) -> None:
-        self.area = area
-        self.follower = follower
-        #: The picture that the viewer must be shown, or a later one.
-        self.wanted = wanted
-        #: Of what it was sent, the newest.
-        self.newest: Optional[Identity] = None
-        self.first = True
-        self.moved_at = now
-        #: The bytes that a picture is likely to have.
-        self.size = self.guess
-        #: Until when the link is too thin for it.
-        self.images_until = -inf
-        #: When it may join those who keep up again.
-        self.aside_until: Optional[float] = None
-
-    @property
-    def rect(self) -> Rect:
-        return self.area.kind.rect
-
-    @property
-    def guess(self) -> float:
-        return self.rect.area * _GUESS
-
-    def move_to(self, follower: Follower) -> None:
-        """Have another place, in another stream."""
-        self.follower.leave()
-        self.follower = follower
-        self.newest, self.first = None, True
-
-    def drawn(self, unit: Unit) -> bytes:
-        """Give a rectangle's bytes."""
-        first, self.first = self.first, False
-        self.size += _SHARE * (len(unit.data) - self.size)
-        return wire.rectangle(*self.area.draw(unit, first))
-
-
 class Streaming:
     """The areas that one viewer is shown as video; ``ready`` is called when one may go on."""
 
@@ -137,7 +70,7 @@ class Streaming:
         self._can = Capabilities()
         self._jpeg_quality: Optional[int] = None
         self._screens = screens
-        self._places: dict[Area, _Place] = {}
+        self._places: dict[Area, Place] = {}
         #: Whether the last update went ahead of a picture.
         self._waited = False
 
@@ -188,10 +121,11 @@ class Streaming:
 
         An update should have about ``budget`` bytes (None: any number).
         """
+        now = self._clock.seconds()
         playing = [
             place for place in list(self._places.values())
             if owed.intersect(Region([place.rect])) and not self._rests(place)
-            and not self._is_too_long(place, budget)
+            and not place.has_images(budget, now)
         ]
         self._waited = not self._waited and self._may_wait(playing, owed, budget)
         if self._waited:
@@ -206,7 +140,7 @@ class Streaming:
                 self._drop(place.area)
             else:
                 held.append(place.rect)
-                self._keep_pace(place)
+                self._keep_pace(place, budget)
                 pictures, seconds = self._pictures(place)
                 rectangles += pictures
                 took += seconds
@@ -237,26 +171,21 @@ class Streaming:
         follower = self._streams.follow(area.kind, self._ready)
         if follower is not None:
             wanted = self._now(area.kind.rect)
-            self._places[area] = _Place(area, follower, wanted, self._clock.seconds())
+            self._places[area] = Place(area, follower, wanted, self._clock.seconds())
 
     def _drop(self, area: Area) -> None:
         self._places.pop(area).follower.leave()
 
-    def _keep_pace(self, place: _Place) -> None:
-        """Have one who fell behind among others a stream at his own pace, for a while."""
-        now, kind = self._clock.seconds(), place.area.kind
-        if place.aside_until is None and place.follower.behind:
-            aside = self._streams.follow(kind._replace(slow=True), self._ready)
-            if aside is not None:
-                place.move_to(aside)
-                place.aside_until = now + ASIDE
-        elif place.aside_until is not None and now >= place.aside_until:
-            back = self._streams.follow(kind, self._ready)
-            if back is not None:
-                place.move_to(back)
-                place.aside_until = None
+    def _keep_pace(self, place: Place, budget: Optional[int]) -> None:
+        """Have the stream that suits the link."""
+        now = self._clock.seconds()
+        kind = place.suiting(budget, now)
+        if kind != place.follower.stream.kind:
+            follower = self._streams.follow(kind, self._ready)
+            if follower is not None:
+                place.move_to(follower, now)
 
-    def _pictures(self, place: _Place) -> tuple[list[bytes], float]:
+    def _pictures(self, place: Place) -> tuple[list[bytes], float]:
         """Give the rectangles of what is there for this viewer, and what encoding them took."""
         now = self._now(place.rect)
         place.wanted = place.wanted or now
@@ -271,20 +200,13 @@ class Streaming:
             place.newest = units[-1].identity
         return drawn, sum(shown.took for shown in units)
 
-    def _is_too_long(self, place: _Place, budget: Optional[int]) -> bool:
-        """Tell whether a picture keeps the link busy for too long, as one did of late."""
-        now = self._clock.seconds()
-        if now >= place.images_until and budget is not None and place.size > TOO_LONG * budget:
-            place.size, place.images_until = place.guess, now + ASIDE
-        return now < place.images_until
-
-    def _may_wait(self, playing: Sequence[_Place], owed: Region, budget: Optional[int]) -> bool:
+    def _may_wait(self, playing: Sequence[Place], owed: Region, budget: Optional[int]) -> bool:
         """Tell whether pictures keep the link busy for a while, and there is more to be sent."""
         if budget is None or sum(place.size for place in playing) <= _SHORT * budget:
             return False
         return bool(owed.subtract(Region(place.rect for place in playing)))
 
-    def _rests(self, place: _Place) -> bool:
+    def _rests(self, place: Place) -> bool:
         return self._clock.seconds() - place.moved_at > RESTS_AFTER
 
     def _now(self, rect: Rect) -> Optional[Identity]:

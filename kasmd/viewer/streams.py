@@ -19,7 +19,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from kasmd.codec.kasmvideo import FAMILIES, MODES, StreamMode
+from kasmd.codec.kasmvideo import FAMILIES, MODES, SOFTWARE, StreamMode
 from kasmd.codec.video import (
     Codec,
     Encoding,
@@ -55,7 +55,8 @@ class Kind(NamedTuple):
 
     ``quality`` is the encoder's own; ``gop`` is how many pictures there are from
     one key picture to the next, 0 for key pictures only where they are needed;
-    ``slow`` is for those who cannot keep up with the others.
+    ``slow`` is for those who cannot keep up with the others, and ``coarser`` the
+    steps of quality that links are too thin for.
     """
 
     rect: Rect
@@ -63,6 +64,7 @@ class Kind(NamedTuple):
     quality: int
     gop: int = 0
     slow: bool = False
+    coarser: int = 0
 
 
 class Shown(NamedTuple):
@@ -92,6 +94,8 @@ class Stream:
         self._busy = False
         self._number = 0
         self._key_due = True
+        #: Whether what is being encoded is a key picture.
+        self._key_coming = False
         self._key_at = 0
         self._seen: Optional[Identity] = None
         self._took = 0.0
@@ -99,9 +103,9 @@ class Stream:
     def encode(self, look: Look, key: bool) -> None:
         """Have the newest picture encoded, unless one is being encoded.
 
-        Where that is so, a ``key`` picture is what comes next.
+        Where that is so, a ``key`` picture is that, or what comes next.
         """
-        self._key_due = self._key_due or key
+        self._key_due = self._key_due or (key and not self._key_coming)
         if self._busy or self.failed:
             return
         snapshot = look(self.kind.rect)
@@ -109,7 +113,7 @@ class Stream:
             return
         self._busy = True
         key = self._key_due or self._gop_is_over() or not same_view(snapshot.identity, self._seen)
-        self._key_due, self._seen = False, snapshot.identity
+        self._key_due, self._key_coming, self._seen = False, key, snapshot.identity
         done: Deferred[Unit] = self._worker.do(self._encode, snapshot.pixels, key)
         done.addCallback(partial(self._encoded, snapshot.identity))
         done.addErrback(self._broken)
@@ -123,7 +127,7 @@ class Stream:
         return 0 < self.kind.gop <= self._number - self._key_at
 
     def _encoded(self, identity: Identity, unit: Unit) -> None:
-        self._busy = False
+        self._busy = self._key_coming = False
         if unit.key:
             self.units.clear()
             self._key_at = self._number
@@ -149,8 +153,9 @@ class Stream:
     def _encode(self, pixels: Pixels, key: bool) -> Unit:
         kind, began = self.kind, perf_counter()
         if self._encoder is None:
+            quality = self._encoding.coarser(kind.quality, kind.coarser)
             self._encoder = VideoEncoder(
-                kind.rect.width, kind.rect.height, self._encoding, kind.quality
+                kind.rect.width, kind.rect.height, self._encoding, quality
             )
         unit = self._encoder.encode(pixels, key)
         self._took = perf_counter() - began
@@ -238,13 +243,20 @@ class Streams:
         self._streams: dict[Kind, Stream] = {}
         #: What encodes each kind of stream here; empty before `find_encoders`.
         self.encodings: Mapping[Codec, Encoding] = {}
+        self._failed: frozenset[str] = frozenset()
 
     @property
     def modes(self) -> dict[int, StreamMode]:
-        """Give the stream modes that Kasm's client may ask for."""
+        """Give the stream modes that Kasm's client may ask for.
+
+        It has no names for some encoders: these go by that of the processor's.
+        """
+        names = {codec: encoding.name for codec, encoding in self.encodings.items()}
+        known = {mode.encoder for mode in MODES.values()}
         return {
             number: mode for number, mode in MODES.items()
-            if mode.codec in self.encodings and self.encodings[mode.codec].name == mode.encoder
+            if mode.encoder == names.get(mode.codec)
+            or (mode.encoder in SOFTWARE and names.get(mode.codec, mode.encoder) not in known)
         }
 
     def find_encoders(self) -> Deferred[None]:
@@ -253,7 +265,8 @@ class Streams:
             return succeed(None)
         # SVT-AV1 would tell the terminal of every stream.
         os.environ.setdefault("SVT_LOG", "0")
-        finding: Deferred[Mapping[Codec, Encoding]] = self._make_worker().do(available)
+        finding: Deferred[Mapping[Codec, Encoding]]
+        finding = self._make_worker().do(available, self._failed)
         found = finding.addCallback(self._found)
         return found.addErrback(partial(self._log.failure, "no video"))
 
@@ -291,14 +304,18 @@ class Streams:
         if (encoding is None or len(self._streams) >= MAX_STREAMS
                 or not 0 < kind.rect.area <= MAX_PIXELS):
             return None
-        over = partial(self._do_without, kind.codec)
+        over = partial(self._do_without, kind.codec, encoding)
         stream = self._streams[kind] = Stream(kind, encoding, self._make_worker(), over)
         return stream
 
-    def _do_without(self, codec: Codec) -> None:
-        self.encodings = {
-            other: encoding for other, encoding in self.encodings.items() if other is not codec
-        }
+    def _do_without(self, codec: Codec, failed: Encoding) -> None:
+        """Have the next best encoder: where one in hardware fails, the processor's."""
+        if self.encodings.get(codec) is failed:
+            self.encodings = {
+                other: encoding for other, encoding in self.encodings.items() if other is not codec
+            }
+            self._failed |= {failed.name}
+            self.find_encoders()
 
     def _left(self, follower: Follower) -> None:
         stream = follower.stream

@@ -15,10 +15,12 @@ from kasmd.codec.quality import video_quality
 from kasmd.codec.video import (
     ENCODINGS,
     Codec,
+    Encoding,
     VideoDecoder,
     VideoEncoder,
     VideoFailed,
     available,
+    best_of,
     even,
 )
 from kasmd.errors import ProtocolError
@@ -45,6 +47,29 @@ def psnr(one, other):
 
 def test_software_encoders_are_there():
     assert {Codec.H264, Codec.AV1} <= set(available())
+
+
+def test_what_does_not_open_or_holds_pictures_back_is_passed_by():
+    absent = Encoding("no such encoder", "qp", 51, {})
+    unfit = Encoding("h264_v4l2m2m", "qmin qmax", 51, {"b": "no number"})
+    patient = Encoding("libx264", "crf", 51, {"preset": "medium"})
+    assert best_of((absent, unfit, patient, X264)) == X264
+    assert best_of((absent, unfit, patient)) is None
+    assert best_of((X264,), ["libx264"]) is None
+
+
+def test_encoders_that_make_no_key_pictures_when_asked_are_passed_by():
+    assert best_of([X264._replace(options={**X264.options, "x264-params": "keyint=1"})]) is None
+
+
+def test_a_coarser_stream_is_smaller():
+    sizes = []
+    for steps in (0, 1, 2):
+        encoder = VideoEncoder(320, 192, X264, X264.coarser(20, steps))
+        sizes.append(sum(len(encoder.encode(frame).data) for frame in film(320, 192, 6)))
+        encoder.close()
+    assert sizes[1] < 0.75 * sizes[0] and sizes[2] < 0.75 * sizes[1]
+    assert X264.coarser(50, 3) == 51
 
 
 @pytest.mark.parametrize("codec, encoding", WORKING)

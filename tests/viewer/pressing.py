@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Callable
+from typing import Callable, Mapping
 
 import numpy as np
 
 from bench.pictures import film
+from kasmd.codec.video import Codec, Encoding
 from kasmd.rfb.client import UpdateReceived
 from kasmd.screen.geometry import Rect
 from kasmd.screen.pixels import Pixels
@@ -114,9 +115,11 @@ def photograph(shown: int) -> Paint:
 
 
 def keys_over(rate: float, trip: float, seconds: float, paint: Paint, *encodings: int,
-              first: float = 2.0, rules: Rules = Rules()) -> tuple[list[float], int]:
+              first: float = 2.0, rules: Rules = Rules(),
+              video: Mapping[Codec, Encoding] = {}) -> tuple[list[float], int]:
     """Give how long key presses took to show, and how many updates came."""
     scene = Scene(*SIZE)
+    scene.streams.encodings = video
     scene.around.rules = rules
     watcher = scene.watch(*encodings)
     far = Faraway(watcher, scene.clock, rate, trip / 2)

@@ -134,6 +134,26 @@ class StreamTests(Case):
         self.step(3, first, late)
         self.assertEqual((self.keys(first), self.keys(late)), ([False], [False]))
 
+    def test_one_key_picture_is_enough_to_begin_with(self) -> None:
+        follower = self.follow()
+        self.paint(1)
+        follower.ask(self.look)
+        follower.ask(self.look)
+        self.worker.work()
+        self.assertEqual(self.keys(follower), [True])
+        self.step(2, follower)
+        self.assertEqual(self.keys(follower), [False])
+
+    def test_coarser_streams_are_others(self) -> None:
+        fine, coarse = self.follow(), self.follow(KIND._replace(coarser=3))
+        noise = np.random.default_rng(1).integers(0, 256, (64, 96, 4), np.uint8)
+        self.display.paint(HERE, noise)
+        for follower in (fine, coarse):
+            follower.ask(self.look)
+        self.worker.work()
+        sizes = [len(self.take(each)[0].unit.data) for each in (fine, coarse)]
+        self.assertLess(sizes[1], 0.7 * sizes[0])
+
     def test_one_who_joins_in_the_middle_is_not_forgotten(self) -> None:
         first = self.follow()
         for shade in range(KEPT + 2):
@@ -239,8 +259,29 @@ class FailureTests(Case):
         self.worker.work()
         self.assertEqual((told, self.streams.encodings), ([0, 1], {}))
         self.assertTrue(follower.stream.failed)
+        waiting = list(self.worker.waiting)
         follower.ask(self.look)
-        self.assertEqual((self.take(follower), self.worker.waiting), ([], []))
+        self.assertEqual((self.take(follower), self.worker.waiting), ([], waiting))
+
+    def test_the_next_best_is_found(self) -> None:
+        broken = Encoding("no such encoder", "crf", 51, {})
+        self.streams.encodings = {Codec.H264: broken, Codec.AV1: ENCODINGS[Codec.AV1][-1]}
+        self.follow().ask(self.look)
+        self.worker.work()
+        self.assertEqual(set(self.streams.encodings), {Codec.AV1})
+        self.worker.work()
+        self.assertNotEqual(self.streams.encodings[Codec.H264], broken)
+        follower = self.follow(KIND._replace(quality=20))
+        self.step(1, follower)
+        self.assertEqual(self.keys(follower), [True])
+
+    def test_what_failed_is_not_found_again(self) -> None:
+        self.worker.work()
+        while Codec.H264 in self.streams.encodings:
+            best = self.streams.encodings[Codec.H264]
+            self.streams._do_without(Codec.H264, best)
+            self.worker.work()
+            self.assertNotEqual(self.streams.encodings.get(Codec.H264), best)
 
 
 class FindingTests(TestCase):
@@ -262,3 +303,14 @@ class FindingTests(TestCase):
         self.assertEqual([offer.encoding for offer in offers], [-1027, -1037])
         self.assertEqual(offers[0][1:], (0, 50, MODES[-1027].presets))
         self.assertEqual(streams.offers((-1031,)), [])
+
+    def test_an_encoder_that_kasm_has_no_name_for_goes_by_the_processors(self) -> None:
+        streams = Streams(InlineWorker)
+        offered = {}
+        for encoding in ENCODINGS[Codec.H264]:
+            streams.encodings = {Codec.H264: encoding}
+            offered[encoding.name] = list(streams.modes)
+        self.assertEqual(offered.pop("h264_nvenc"), [-1029])
+        self.assertEqual(set(map(tuple, offered.values())), {(-1027,)})
+        streams.encodings = {}
+        self.assertEqual(streams.modes, {})
