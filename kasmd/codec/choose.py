@@ -59,12 +59,12 @@ def encode(
 ) -> list[Rectangle]:
     """Encode one of the `pieces`: ``pixels`` are those of ``rect``.
 
-    The `STREAMED` need the ``streams`` of their connection (ValueError without).
-    Tight continues those of the pieces that were encoded just before, if any were.
+    The `STREAMED` need the ``streams`` of their connection (ValueError without);
+    all else depends on the arguments alone.
     """
     fmt = parameters.format
     if parameters.encoding == TIGHT:
-        return _encode_tight(pixels, rect, parameters, streams or ZlibStreams())
+        return _encode_tight(pixels, rect, parameters)
     quality = parameters.jpeg_quality
     if parameters.jpeg_rectangles and quality is not None and _is_photograph(pixels):
         return [Rectangle(rect, JPEG, jpeg21.encode(pixels, quality, parameters.subsampling))]
@@ -84,26 +84,23 @@ def _is_photograph(pixels: Pixels) -> bool:
     return commonest_kind(kinds_of(as_values(pixels))) == PHOTO
 
 
-def _encode_tight(
-    pixels: Pixels, rect: Rect, parameters: Parameters, streams: ZlibStreams
-) -> list[Rectangle]:
+def _encode_tight(pixels: Pixels, rect: Rect, parameters: Parameters) -> list[Rectangle]:
     try:
         if parameters.single or rect.area <= _SMALL:
-            return [Rectangle(rect, TIGHT, _whole(pixels, parameters, streams))]
+            return [Rectangle(rect, TIGHT, _whole(pixels, parameters))]
         return [
             Rectangle(part.moved(rect.x, rect.y), TIGHT, payload)
-            for part, payload in _parts(pixels, parameters, streams)
+            for part, payload in _parts(pixels, parameters)
         ]
     except TooLong:
         if parameters.single:
             raise
-        streams.start_anew()
         half = rect.height // 2
         top = rect._replace(height=half)
         bottom = rect._replace(y=top.bottom, height=rect.height - half)
         return [
-            *_encode_tight(pixels[:half], top, parameters, streams),
-            *_encode_tight(pixels[half:], bottom, parameters, streams),
+            *_encode_tight(pixels[:half], top, parameters),
+            *_encode_tight(pixels[half:], bottom, parameters),
         ]
 
 
@@ -111,31 +108,31 @@ def _part(pixels: Pixels, rect: Rect) -> Pixels:
     return pixels[rect.y:rect.bottom, rect.x:rect.right]
 
 
-def _whole(pixels: Pixels, parameters: Parameters, streams: ZlibStreams) -> bytes:
+def _whole(pixels: Pixels, parameters: Parameters) -> bytes:
     """Encode a picture as one rectangle."""
     palette = palette_of(pixels)
     if palette is not None:
-        return _few_colours(palette, parameters, streams)
+        return _few_colours(palette, parameters)
     kind = PHOTO if _is_photograph(pixels) else FLAT
-    return _many_colours(pixels, kind, parameters, streams)
+    return _many_colours(pixels, kind, parameters)
 
 
-def _parts(pixels: Pixels, parameters: Parameters, streams: ZlibStreams) -> Encoded:
+def _parts(pixels: Pixels, parameters: Parameters) -> Encoded:
     """Encode a picture by what is in it: all of few colours, or areas that are unlike."""
     values = as_values(pixels)
     if is_all_photograph(values):
-        yield _whole_of(values), _many_colours(pixels, PHOTO, parameters, streams)
+        yield _whole_of(values), _many_colours(pixels, PHOTO, parameters)
         return
     palette = palette_of(pixels, COLOURS)
     if palette is not None:
-        yield from _cut_palette(palette, parameters, streams)
+        yield from _cut_palette(palette, parameters)
         return
     for rect, kind in areas_of(values):
-        for part, payload in _area(_part(pixels, rect), kind, parameters, streams):
+        for part, payload in _area(_part(pixels, rect), kind, parameters):
             yield part.moved(rect.x, rect.y), payload
 
 
-def _area(pixels: Pixels, kind: int, parameters: Parameters, streams: ZlibStreams) -> Encoded:
+def _area(pixels: Pixels, kind: int, parameters: Parameters) -> Encoded:
     """Encode an area of one kind, in parts where those have fewer colours."""
     whole = _whole_of(as_values(pixels))
     if kind not in (FLAT, PHOTO):
@@ -143,33 +140,31 @@ def _area(pixels: Pixels, kind: int, parameters: Parameters, streams: ZlibStream
         return
     palette = palette_of(pixels) if kind == FLAT else None
     if palette is None:
-        yield whole, _many_colours(pixels, kind, parameters, streams)
+        yield whole, _many_colours(pixels, kind, parameters)
     else:
-        yield from _cut_palette(palette, parameters, streams)
+        yield from _cut_palette(palette, parameters)
 
 
-def _cut_palette(palette: Palette, parameters: Parameters, streams: ZlibStreams) -> Encoded:
+def _cut_palette(palette: Palette, parameters: Parameters) -> Encoded:
     """Encode a picture of few colours, in parts where those have fewer."""
     whole = _whole_of(palette.indices)
     parts = cut(palette.indices) if 2 < palette.size <= COLOURS else [whole]
     for part in parts:
         colours = palette if part == whole else palette.part(part)
-        yield part, _few_colours(colours, parameters, streams)
+        yield part, _few_colours(colours, parameters)
 
 
 def _whole_of(values: Values) -> Rect:
     return Rect(0, 0, values.shape[1], values.shape[0])
 
 
-def _few_colours(palette: Palette, parameters: Parameters, streams: ZlibStreams) -> bytes:
+def _few_colours(palette: Palette, parameters: Parameters) -> bytes:
     if palette.size == 1:
         return tight.encode_fill(palette.colours, parameters.format)
-    return tight.encode_palette(palette, parameters.format, parameters.compress_level, streams)
+    return tight.encode_palette(palette, parameters.format, parameters.compress_level)
 
 
-def _many_colours(
-    pixels: Pixels, kind: int, parameters: Parameters, streams: ZlibStreams
-) -> bytes:
+def _many_colours(pixels: Pixels, kind: int, parameters: Parameters) -> bytes:
     quality, fmt = parameters.jpeg_quality, parameters.format
     if kind == PHOTO and tight.allows_jpeg(fmt):
         if parameters.qoi:
@@ -178,7 +173,7 @@ def _many_colours(
             return tight.encode_webp(pixels, parameters.webp_quality)
         if quality is not None:
             return tight.encode_jpeg(pixels, quality, parameters.subsampling)
-    return tight.encode_copy(pixels, fmt, parameters.compress_level, streams)
+    return tight.encode_copy(pixels, fmt, parameters.compress_level)
 
 
 def pieces(region: Region, parameters: Parameters, most: Optional[int] = None) -> list[Rect]:

@@ -37,31 +37,29 @@ class ZlibStream:
     def __init__(self, compress_level: int = 2) -> None:
         library, level = _LEVELS[compress_level]
         self._compressor = library.compressobj(level)
-        #: Whether there is anything in it.
-        self.begun = False
 
     def compress(self, data: bytes) -> bytes:
         """Compress ``data`` so that all of it can be read from what was given so far."""
-        self.begun = True
         out: bytes = self._compressor.compress(data)
         return out + self._compressor.flush(zlib.Z_SYNC_FLUSH)
 
 
+def deflate(data: bytes, compress_level: int) -> bytes:
+    """Compress ``data`` as the whole beginning of a stream, up to a sync flush."""
+    return ZlibStream(compress_level).compress(data)
+
+
 class ZlibStreams:
-    """The streams that rectangles continue one after the other, by number."""
+    """The streams of a connection, by the encoding that continues each."""
 
     def __init__(self) -> None:
         self._made: dict[int, ZlibStream] = {}
 
-    def get(self, number: int, compress_level: int) -> ZlibStream:
-        """Give the stream of this number; ``compress_level`` is that of a new one."""
-        if number not in self._made:
-            self._made[number] = ZlibStream(compress_level)
-        return self._made[number]
-
-    def start_anew(self) -> None:
-        """Continue none of them: what they were given last is not sent."""
-        self._made.clear()
+    def get(self, encoding: int, compress_level: int) -> ZlibStream:
+        """Give the stream of this encoding; ``compress_level`` is that of a new one."""
+        if encoding not in self._made:
+            self._made[encoding] = ZlibStream(compress_level)
+        return self._made[encoding]
 
 
 class Inflater:

@@ -1,8 +1,8 @@
 """Tight (rfbproto, "Tight Encoding"): fill, palette, copy filter, and images.
 
-The first zlib rectangle of what is encoded together resets its stream, so that the
-bytes serve every viewer, whatever it was sent before; those that follow continue it.
-Gradient is never sent, nor a palette of one colour: Kasm's client cannot read them.
+A zlib rectangle always uses stream 0, resets it, and is compressed whole, so
+that its bytes depend on its pixels alone and serve every viewer.  Gradient is
+never sent, nor a palette of one colour: Kasm's client cannot read them.
 
     control byte: bits 0-3 reset streams 0-3, then
       0x80         fill: one TPIXEL
@@ -22,7 +22,7 @@ import numpy as np
 from kasmd.codec import jpeg, qoi, webp
 from kasmd.codec.base import Reading, check_area
 from kasmd.codec.compact import counted, read_counted
-from kasmd.codec.deflate import Inflater, ZlibStream, ZlibStreams
+from kasmd.codec.deflate import Inflater, deflate
 from kasmd.codec.palette import Palette
 from kasmd.errors import ProtocolError
 from kasmd.screen.pixels import (
@@ -36,13 +36,12 @@ from kasmd.screen.pixels import (
 #: Wider rectangles are not allowed.
 MAX_WIDTH = 2048
 
+_RESET = 0x01
 _EXPLICIT_FILTER = 0x40
 _FILL = 0x80
 _JPEG, _WEBP, _QOI = 0x90, 0xB0, 0xC0
 _COPY_FILTER, _PALETTE_FILTER, _GRADIENT_FILTER = range(3)
 _LEAST_COMPRESSED = 12
-#: The streams of pixels (or their numbers), and of bits.
-_BYTES, _BITS = range(2)
 #: Bits are few: from level 2 on they are worth the time of a higher one.
 _QUICK, _BITS_LEVEL = 1, 7
 
@@ -80,34 +79,27 @@ def encode_qoi(pixels: Pixels) -> bytes:
     return counted(qoi.encode(pixels), bytes([_QOI]))
 
 
-def encode_copy(
-    pixels: Pixels, fmt: PixelFormat, compress_level: int, streams: ZlibStreams
-) -> bytes:
+def encode_copy(pixels: Pixels, fmt: PixelFormat, compress_level: int) -> bytes:
     """Give the payload of any picture, without loss."""
-    return _data(_BYTES, b"", to_tpixels(pixels, fmt), streams.get(_BYTES, compress_level))
+    return _data(bytes([_RESET]), to_tpixels(pixels, fmt), compress_level)
 
 
-def encode_palette(
-    palette: Palette, fmt: PixelFormat, compress_level: int, streams: ZlibStreams
-) -> bytes:
+def encode_palette(palette: Palette, fmt: PixelFormat, compress_level: int) -> bytes:
     """Give the payload of a picture of 2 to 256 colours."""
-    filtered = bytes([_PALETTE_FILTER, palette.size - 1]) + to_tpixels(palette.colours, fmt)
-    if palette.size > 2:
-        data, stream = palette.indices.tobytes(), streams.get(_BYTES, compress_level)
-        return _data(_BYTES, filtered, data, stream)
-    if compress_level > _QUICK:
-        compress_level = max(compress_level, _BITS_LEVEL)
-    data = np.packbits(palette.indices, axis=1).tobytes()
-    return _data(_BITS, filtered, data, streams.get(_BITS, compress_level))
+    if palette.size == 2:
+        data = np.packbits(palette.indices, axis=1).tobytes()
+        if compress_level > _QUICK:
+            compress_level = max(compress_level, _BITS_LEVEL)
+    else:
+        data = palette.indices.tobytes()
+    head = bytes([_EXPLICIT_FILTER | _RESET, _PALETTE_FILTER, palette.size - 1])
+    return _data(head + to_tpixels(palette.colours, fmt), data, compress_level)
 
 
-def _data(number: int, filtered: bytes, data: bytes, stream: ZlibStream) -> bytes:
-    """Put together what goes by stream ``number``; ``filtered`` tells of the filter."""
-    control = number << 4 | (0 if stream.begun else 1 << number)
-    head = bytes([control | _EXPLICIT_FILTER if filtered else control]) + filtered
+def _data(head: bytes, data: bytes, compress_level: int) -> bytes:
     if len(data) < _LEAST_COMPRESSED:
         return head + data
-    return counted(stream.compress(data), head)
+    return counted(deflate(data, compress_level), head)
 
 
 class TightDecoder:

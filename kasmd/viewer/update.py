@@ -135,11 +135,10 @@ class Update:
     def _encoded(self, head: bytes, pieces: list[Piece], snapshots: list[Snapshot],
                  tail: bytes) -> Encoded:
         def make() -> Encoded:
-            streams = self._streams or ZlibStreams()
             rectangles = [
                 rectangle
                 for piece, snapshot in zip(pieces, snapshots)
-                for rectangle in _drawn(piece, snapshot, streams)
+                for rectangle in _drawn(piece, snapshot, self._streams)
             ]
             parts = (part for each in rectangles for part in wire.parts(*each))
             data = b"".join((head, *parts, tail))
@@ -165,7 +164,7 @@ def halved(rect: Rect, most: int) -> list[Rect]:
     return [rect, *reversed(parts)]
 
 
-def _drawn(piece: Piece, snapshot: Snapshot, streams: ZlibStreams) -> list[Rectangle]:
+def _drawn(piece: Piece, snapshot: Snapshot, streams: Optional[ZlibStreams]) -> list[Rectangle]:
     if piece.shrunk is not None:
         return [shrink.encode(snapshot.pixels, piece.rect, *piece.shrunk, piece.parameters)]
     return choose.encode(snapshot.pixels, piece.rect, piece.parameters, streams)

@@ -23,8 +23,6 @@ from kasmd.screen.region import Region
 BGR233 = PixelFormat(8, 8, False, True, 7, 7, 3, 0, 3, 6)
 LOSSY = Parameters(jpeg_quality=80)
 FILL, JPEG, WEBP, QOI, COPY, PALETTE = 0x80, 0x90, 0xB0, 0xC0, 0x01, 0x41
-#: Two colours: what begins a stream of bits, and what continues it.
-BITMAP, BITMAP_GOES_ON = 0x52, 0x50
 
 
 class Viewer(RFBClient):
@@ -208,14 +206,6 @@ def test_what_does_not_fit_one_length_is_halved():
         encode(pixels, rect, Parameters(single=True))
 
 
-def test_what_was_given_up_for_its_length_is_not_continued():
-    pixels = noise(1300, 1408)
-    pixels[:128] = text(128, 1408)
-    rectangles = encode(pixels, Rect(0, 0, 1408, 1300), Parameters())
-    assert PALETTE in kinds(rectangles)
-    assert (drawn(rectangles, pixels.shape) == pixels).all()
-
-
 def test_windows_of_two_colours_are_a_rectangle_each():
     pixels = np.full((300, 1000, 4), (9, 9, 9, 0), np.uint8)
     for left in (20, 520):
@@ -224,7 +214,7 @@ def test_windows_of_two_colours_are_a_rectangle_each():
         window[:100, :200] = noise(100, 200, left)[..., :1] & (128, 128, 128, 0)
         window[200:, :100] = noise(60, 100, left)[..., :1] & (128, 128, 128, 0)
     rectangles = encode(pixels, Rect(0, 0, 1000, 300), Parameters())
-    assert kinds(rectangles).count(BITMAP) == kinds(rectangles).count(BITMAP_GOES_ON) == 1
+    assert kinds(rectangles).count(PALETTE) == 2
     assert kinds(rectangles).count(FILL) == len(rectangles) - 2 == 5
     assert (drawn(rectangles, pixels.shape) == pixels).all()
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kasmd.codec import hextile, raw, tight, zrle
 from kasmd.codec.base import COPYRECT, HEXTILE, RAW, TIGHT, ZRLE
 from kasmd.codec.decode import Streams, decode
-from kasmd.codec.deflate import ZlibStream, ZlibStreams
+from kasmd.codec.deflate import ZlibStream
 from kasmd.errors import ProtocolError
 from kasmd.screen.geometry import Move, Rect
 from kasmd.screen.pixels import BGRX
@@ -22,7 +22,7 @@ PIXELS[..., 3] = 0
 PAYLOADS = {
     RAW: raw.encode(PIXELS, BGRX),
     HEXTILE: hextile.encode(PIXELS, BGRX),
-    TIGHT: tight.encode_copy(PIXELS, BGRX, 2, ZlibStreams()),
+    TIGHT: tight.encode_copy(PIXELS, BGRX, 2),
     ZRLE: zrle.encode(PIXELS, BGRX, ZlibStream()),
 }
 

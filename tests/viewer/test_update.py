@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kasmd.codec import choose
-from kasmd.codec.base import RAW, TIGHT, ZRLE, Parameters
+from kasmd.codec.base import RAW, ZRLE, Parameters
 from kasmd.codec.deflate import ZlibStreams
 from kasmd.display.memory import MemoryDisplay
 from kasmd.rfb import update as wire
@@ -153,26 +153,6 @@ def test_one_encoding_serves_all_of_a_kind() -> None:
         display.snapshot
     )
     assert encodings.made == 2
-
-
-def test_pieces_of_one_slice_continue_a_stream_and_no_other_slice_needs_it() -> None:
-    display, halves = MemoryDisplay(1024, 1400), [Rect(0, y, 1024, 700) for y in (0, 700)]
-    text = np.random.default_rng(1).integers(0, 2, (700, 1024, 1), np.uint8).repeat(4, axis=2)
-    for half in halves:
-        display.paint(half, text)
-
-    def sent(rects: list[Rect]) -> list[bytes]:
-        pieces = [Piece(rect, Parameters(TIGHT)) for rect in rects]
-        update, slices = Update(HEAD, pieces, True, Encodings(), None), []
-        while not update.done:
-            slices.append(update.next_slice(display.snapshot).data)
-        return slices
-
-    lines = [Rect(0, y, 1024, 8) for y in (0, 700)]
-    once, (together,) = len(sent(lines[:1])[0]), sent(lines)
-    assert len(together) < once + 100, "the second is like the first"
-    first, second = sent(halves)
-    assert first[len(HEAD) + 12] & 0xF == second[12] & 0xF == 2
 
 
 def test_zrle_is_each_viewers_own() -> None:
