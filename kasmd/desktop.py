@@ -14,6 +14,7 @@ from kasmd.data_loss import compose_data_loss
 from kasmd.displays import compose_display
 from kasmd.http.counts import Counts
 from kasmd.http.face import Plain
+from kasmd.http.faults import FAULTS
 from kasmd.http.proxies import Proxies
 from kasmd.http.routes import Route
 from kasmd.http.server import Request
@@ -74,7 +75,7 @@ class Desktop:
         self._prevention = compose_data_loss(
             configuration.data_loss_prevention, self._work, reactor, daemon
         )
-        self._roster, self._pages, self._counts = Roster(), Pages(), Counts()
+        self._roster, self._pages, self._counts = Roster(), Pages(), Counts(words=FAULTS)
         self._system = SystemStats(reactor, self._work)
         self._origins = parse_origins(configuration.site.allowed_origins)
         self._around = self._surroundings()

@@ -16,12 +16,13 @@ from twisted.logger import Logger
 
 from kasmd.edge.asking import Allowed, Asked, Upstream
 from kasmd.edge.directory import Directory, Session
-from kasmd.edge.failures import Refusal, refusal
+from kasmd.edge.failures import refusal
 from kasmd.edge.kasm import Ask, ControlPlane, Place, Question, Timing, Way
 from kasmd.edge.paths import check_path
 from kasmd.errors import LoginRefused
 from kasmd.h1.fields import Field
 from kasmd.h1.head import ResponseHead
+from kasmd.http.failures import Refusal
 from kasmd.http.headers import TICKET_FIELD as TICKET
 from kasmd.http.server import Request
 from kasmd.interfaces import IGrant, Principal

@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from kasmd.edge.asking import Allowed, Forward
-from kasmd.edge.failures import FailurePage, refusal
+from kasmd.edge.failures import HopFailure, refusal
 from kasmd.edge.leaves import Leaves
 from kasmd.edge.messages import Ask, Done, Ended, Given, Message, Said, Stale, Wire
 from kasmd.edge.paths import check_path
@@ -75,7 +75,7 @@ class Delegate:
 
     def present(self, problem: Problem, request: Request) -> Problem:
         """Say which hop failed, and for which request."""
-        return FailurePage(problem, self._name, request.request_id)
+        return HopFailure(problem, self._name, request.request_id)
 
     def respond(self, request: Request) -> Answer:
         """Answer, or raise or fail with a `Problem`."""

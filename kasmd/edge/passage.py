@@ -13,11 +13,12 @@ from kasmd.edge.answers import PROXY_STATUS, PathMap, answer_fields, path_map, s
 from kasmd.edge.asking import Allowed
 from kasmd.edge.dial import Kind, UpstreamFailed
 from kasmd.edge.exchange import Onward
-from kasmd.edge.failures import Refusal, refusal
+from kasmd.edge.failures import refusal
 from kasmd.edge.onward import Believed, framing_fields, onward_target, request_fields
 from kasmd.h1.body import Framing
 from kasmd.h1.fields import Field, Fields
 from kasmd.h1.head import ResponseHead
+from kasmd.http.failures import Refusal
 from kasmd.http.problems import CLOSE, Problem
 from kasmd.http.server import Request
 from kasmd.rights import Right

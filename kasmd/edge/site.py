@@ -13,7 +13,7 @@ from kasmd.edge.cors import Cors
 from kasmd.edge.desktops import Desktops
 from kasmd.edge.direct import DirectAuthoriser
 from kasmd.edge.directory import Directory
-from kasmd.edge.failures import FailurePage, refusal
+from kasmd.edge.failures import HopFailure, refusal
 from kasmd.errors import PermissionDenied
 from kasmd.http.body import Room
 from kasmd.http.guard import Authenticates, Guard, Sessions
@@ -99,7 +99,7 @@ class EdgeSite:
 
     def present(self, problem: Problem, request: Request) -> Problem:
         """Say which hop failed, and for which request."""
-        return FailurePage(problem, self._name, request.request_id)
+        return HopFailure(problem, self._name, request.request_id)
 
     def _respond(self, request: Request) -> Answer:
         if self._prefix and request.path == self._prefix:

@@ -1,4 +1,7 @@
-"""What went wrong, said to a client: plain text, or problem+json (RFC 9457)."""
+"""What went wrong, said to a client: plain text, or problem+json (RFC 9457).
+
+A face gives it more words by `kasmd.http.failures`.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,9 @@ class Problem(KasmdError):
     ``limit`` names the one that was reached (`kasmd.http.counts`); ``word`` is what
     programs know it by, where it has one.
     """
+
+    #: Whether programs rely on the form of the body, so that no page takes its place.
+    fixed = False
 
     def __init__(
         self, status: int, detail: str, headers: Headers = (), limit: str = "", word: str = ""

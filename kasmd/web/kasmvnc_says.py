@@ -22,6 +22,8 @@ class Refusal(Problem):
     The text is the same whatever the client accepts.
     """
 
+    fixed = True
+
     def __init__(self, status: int, why: str = "", headers: Headers = ()) -> None:
         super().__init__(status, why, headers)
 

@@ -15,8 +15,10 @@ from twisted.internet.interfaces import (
 from kasmd.errors import ConfigError, ProtocolError
 from kasmd.http.counts import Counts
 from kasmd.http.face import Carrier, Plain, make_face
+from kasmd.http.failures import explained
 from kasmd.http.guard import Authenticates, Guard
 from kasmd.http.headers import Origin, parse_origin
+from kasmd.http.problems import Problem
 from kasmd.http.proxies import Proxies
 from kasmd.http.routes import Route, Routes
 from kasmd.http.server import Answer, Limits, Request
@@ -150,7 +152,10 @@ def make_site(
             return admitted.addCallback(routes.dispatch)
         return admitted.addCallbacks(routes.dispatch, entrance.instead, errbackArgs=(request,))
 
+    def present(problem: Problem, request: Request) -> Problem:
+        return explained(problem, target.encode("ascii"), request.request_id)
+
     return make_face(
-        reactor, respond, Carrier(tls, plain, proxies), headers, limits, routes.room,
-        crowd=limits.crowd(counts, proxies.trusts),
+        reactor, respond, Carrier(tls, plain, proxies), headers, limits, routes.room, present,
+        limits.crowd(counts, proxies.trusts),
     )

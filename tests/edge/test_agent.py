@@ -12,10 +12,10 @@ from twisted.trial.unittest import TestCase
 from kasmd.edge.agent import REQUEST_HOST, AgentHop
 from kasmd.edge.asking import Allowed, Upstream
 from kasmd.edge.directory import Credential, Directory, Session
-from kasmd.edge.failures import Refusal
 from kasmd.edge.kasm import Timing
 from kasmd.h1.fields import Field, Fields
 from kasmd.h1.head import HTTP_1_1, ResponseHead
+from kasmd.http.failures import Refusal
 from kasmd.permission.leases import Leases
 from kasmd.permission.registry import EVERYTHING
 from kasmd.permission.tickets import LIFE, Tickets

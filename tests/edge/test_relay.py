@@ -15,7 +15,7 @@ from twisted.trial.unittest import TestCase
 
 from kasmd.edge.asking import Allowed, Trust, Upstream
 from kasmd.edge.dial import Timeouts
-from kasmd.edge.failures import FailurePage
+from kasmd.edge.failures import HopFailure
 from kasmd.edge.onward import Hop
 from kasmd.edge.pool import Pool
 from kasmd.edge.relay import Ceilings, Relay
@@ -96,7 +96,7 @@ class RelayTests(TestCase):
         return self.relay.forward(request, allowed)
 
     def present(self, problem, request):
-        return FailurePage(problem, b"test", request.request_id)
+        return HopFailure(problem, b"test", request.request_id)
 
     def send(self, *pieces):
         return deferToThread(talk, self.port, *pieces)

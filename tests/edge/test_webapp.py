@@ -11,11 +11,11 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import TestCase
 
 from kasmd.edge.asking import Allowed, Trust, Upstream
-from kasmd.edge.failures import Refusal
 from kasmd.edge.kasm import LEAST_RENEWAL, Place, Timing
 from kasmd.edge.webapp import WebappHop, beginnings
 from kasmd.h1.fields import Field, Fields
 from kasmd.h1.head import HTTP_1_1, ResponseHead
+from kasmd.http.failures import Refusal
 from kasmd.permission.leases import Leases
 from kasmd.rights import Right
 

@@ -333,9 +333,12 @@ class PageTests(Served, TestCase):
         page = await self.ask("GET", "/", HTML, cookie)
         self.assertIn(b'role="alert">Your session has ended', page.body)
 
-    async def test_everything_else_is_told_in_plain_words(self):
-        for headers in ((), (("Accept", "*/*"),), (HTML, ("Sec-Fetch-Mode", "cors"))):
+    async def test_what_no_person_looks_at_gets_no_log_in_page(self):
+        for headers in ((), (("Accept", "*/*"),)):
             answer = await self.ask("GET", "/", *headers)
             self.assertEqual(answer.headers["Content-Type"], "text/plain; charset=utf-8")
-        answer = await self.ask("POST", "/", HTML)
-        self.assertEqual(answer.headers["Content-Type"], "text/plain; charset=utf-8")
+        scripted, posted = (HTML, ("Sec-Fetch-Mode", "cors")), (HTML,)
+        for method, headers in (("GET", scripted), ("POST", posted)):
+            answer = await self.ask(method, "/", *headers)
+            self.assertIn(b"not-logged-in", answer.body)
+            self.assertNotIn(b"<form", answer.body)

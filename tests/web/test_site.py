@@ -157,6 +157,21 @@ class GateTests(Served, TestCase):
             self.assertIn(b"\r\nCross-Origin-Opener-Policy: same-origin\r\n", head)
             self.assertIn(b"\r\nServer: kasmd\r\n", head)
 
+    async def test_what_goes_wrong_is_a_page_an_object_or_text(self):
+        for method, path, word in ((b"GET", b"/none", b"no-such-page"),
+                                   (b"PUT", b"/", b"no-such-method")):
+            for accept, kind in ((b"text/html,*/*;q=0.8", b"text/html; charset=utf-8"),
+                                 (b"application/json", b"application/problem+json"),
+                                 (b"*/*", b"text/plain; charset=utf-8")):
+                request_id = b"X-Request-Id: asked-by-%b" % method
+                head, body = await self.ask(method, path, GOOD, b"Accept: " + accept, request_id)
+                self.assertIn(b"\r\nContent-Type: %b\r\n" % kind, head)
+                self.assertIn(word, body)
+                self.assertIn(b"desktop", body)
+                self.assertNotIn(b"\r\nProxy-Status: ", head)
+                given = head.partition(b"\r\nX-Request-Id: ")[2].partition(b"\r\n")[0]
+                self.assertTrue(given and given in body, head)
+
     async def test_a_referer_is_no_path(self):
         lines = [GOOD, b"Referer: http://a/api/get_users?../../"]
         self.assertEqual((await self.ask(b"GET", b"/index.html", *lines))[0][:12], b"HTTP/1.1 200")

@@ -18,6 +18,8 @@ class Refused(Problem):
     ``path`` or ``query``.
     """
 
+    fixed = True
+
     def __init__(self, status: int, detail: str, headers: Headers = (),
                  wrong: Sequence[Wrong] = (), where: str = "body") -> None:
         super().__init__(status, detail, headers)
