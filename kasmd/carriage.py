@@ -73,7 +73,7 @@ class Carriage:
             crowd = self.limits.crowd(self.counts, self.proxies.trusts)
         return make_face(
             self._reactor, respond, carrier, limits=self.limits, room=room, present=present,
-            crowd=crowd,
+            crowd=crowd, name=f"edge {edge.name}",
         )
 
     def samples(self, leases: Optional[Leases] = None) -> Iterator[Sample]:

@@ -105,6 +105,7 @@ class Edges:
             face = HttpFactory(
                 self._reactor, site.respond, (), carriage.limits, site.room,
                 present=site.present, crowd=carriage.limits.crowd(carriage.counts),
+                name=f"edge {edge.name}",
             )
         return Composed(site, face, carriage, partial(carriage.samples, leases))
 

@@ -62,25 +62,29 @@ def make_face(
     room: Callable[[bytes, bytes], Room] = lambda method, path: 0,
     present: Present = as_it_is,
     crowd: Optional[Crowd] = None,
+    name: str = "http",
 ) -> IProtocolFactory:
     """Give what listens; ``headers`` go on every answer, the refusals too (ConfigError).
 
-    ``crowd`` counts who comes, and has the numbers of what comes of it.
+    ``crowd`` counts who comes, and has the numbers of what comes of it; ``name`` is
+    what the log calls the port.
     """
     extra = [header(name, value) for name, value in headers]
     if crowd is None:
         crowd = limits.crowd(exempt=carrier.proxies.trusts)
-    served = HttpFactory(reactor, respond, extra, limits, room, carrier.proxies, present, crowd)
+    served = HttpFactory(
+        reactor, respond, extra, limits, room, carrier.proxies, present, crowd, name
+    )
     if carrier.tls is None:
         if not carrier.announced:
             return served
-        return SniffingFactory(reactor, served, served, carrier.announced, crowd)
+        return SniffingFactory(reactor, served, served, carrier.announced, crowd, name)
     refusal = {Plain.REDIRECT: _redirect, Plain.REFUSE: _refuse}.get(carrier.plain)
     unsafe = served
     if refusal is not None:
         unsafe = HttpFactory(reactor, refusal, extra, limits, present=present, crowd=crowd)
     tls = TlsFactory(carrier.tls, served)
-    return SniffingFactory(reactor, tls, unsafe, carrier.announced, crowd)
+    return SniffingFactory(reactor, tls, unsafe, carrier.announced, crowd, name)
 
 
 def header(name: str, value: str) -> tuple[bytes, bytes]:

@@ -88,6 +88,7 @@ class HttpFactory(ServerFactory[Channel]):
         proxies: Proxies = Proxies(),
         present: Present = as_it_is,
         crowd: Optional[Crowd] = None,
+        name: str = "http",
     ) -> None:
         self.reactor = reactor
         self.present = present
@@ -101,6 +102,11 @@ class HttpFactory(ServerFactory[Channel]):
         self.bodies = 0
         self._fields = (*OWN_HEADERS, *headers)
         self._block = (0, b"")
+        self._name = name
+
+    def logPrefix(self) -> str:
+        """Give what the log calls the port."""
+        return self._name
 
     def buildProtocol(self, addr: Optional[IAddress]) -> Optional[Channel]:
         return Channel(self, addr) if self.crowd.has_room() else None

@@ -114,6 +114,7 @@ class SniffingFactory(ServerFactory[Sniffer]):
         plain: IProtocolFactory,
         announced: Proxies = Proxies(),
         crowd: Optional[Crowd] = None,
+        name: str = "http",
     ) -> None:
         #: Those who said nothing yet among it.
         self.crowd = Crowd() if crowd is None else crowd
@@ -122,6 +123,11 @@ class SniffingFactory(ServerFactory[Sniffer]):
         self.announced = announced
         self.tls = tls
         self.plain = plain
+        self._name = name
+
+    def logPrefix(self) -> str:
+        """Give what the log calls the port."""
+        return self._name
 
     def buildProtocol(self, addr: Optional[IAddress]) -> Optional[Sniffer]:
         if not self.crowd.has_room():

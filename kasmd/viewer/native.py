@@ -100,6 +100,10 @@ class ViewerFactory(Factory):
                  contexts: Contexts, clock: IReactorTime) -> None:
         self._arguments = make_viewer, principal, contexts, clock
 
+    def logPrefix(self) -> str:
+        """Give what the log calls the port."""
+        return "native viewers"
+
     def buildProtocol(self, addr: Optional[IAddress]) -> ViewerStream:
         """Make the protocol for one connection."""
         stream = ViewerStream(*self._arguments)

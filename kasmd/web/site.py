@@ -157,5 +157,5 @@ def make_site(
 
     return make_face(
         reactor, respond, Carrier(tls, plain, proxies), headers, limits, routes.room, present,
-        limits.crowd(counts, proxies.trusts),
+        limits.crowd(counts, proxies.trusts), "site",
     )

@@ -6,6 +6,7 @@ import pytest
 from OpenSSL import SSL
 from twisted.internet.address import IPv4Address
 from twisted.internet.interfaces import (
+    ILoggingContext,
     IOpenSSLServerConnectionCreator,
     IProtocol,
     IProtocolFactory,
@@ -42,7 +43,8 @@ class Faces(SynchronousTestCase):
 
     def face(self, carrier: Carrier) -> IProtocolFactory:
         return make_face(
-            self.clock, self.respond, carrier, [("X-Extra", "yes")]  # type: ignore[arg-type]
+            self.clock, self.respond, carrier, [("X-Extra", "yes")],  # type: ignore[arg-type]
+            name="edge one",
         )
 
     def asked(self, carrier: Carrier, data: bytes = GET) -> bytes:
@@ -85,6 +87,12 @@ class Faces(SynchronousTestCase):
         addresses = bytes([198, 51, 100, 9, 127, 0, 0, 1]) + b"\x12\x67\x01\xbb"
         announced = SIGNATURE + b"\x21\x11\x00\x0c" + addresses
         self.assertTrue(self.asked(carrier, announced + GET).endswith(b"198.51.100.9"))
+
+    def test_the_log_calls_the_port_by_its_name(self) -> None:
+        for carrier in (Carrier(), Carrier(Certificate()),
+                        Carrier(announced=Proxies(("192.0.2.1",)))):
+            face = self.face(carrier)
+            self.assertEqual(ILoggingContext(face).logPrefix(), "edge one")
 
 
 def test_a_configured_header() -> None:
