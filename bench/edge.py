@@ -10,13 +10,14 @@ from pathlib import Path
 from statistics import median
 from typing import Callable, Sequence
 
-from bench.child import Numbers
+from bench.child import Child, Numbers
 from bench.edge_peers import PIECE, Client, RoundTrip, exchange_body
 from bench.edge_stacks import FIELDS, FILES, SESSION, STACKS, Proxy, start_far, start_proxy
-from bench.processes import Failed
+from bench.processes import PATIENCE, Failed
 from bench.processes import cpu_seconds as cpu_of
 from bench.processes import tree
 from bench.report import About, Run, Target, of, ours
+from bench.square import percentiles
 from bench.stacks import STATIC_FILE
 from bench.suite import Suite
 from bench.workloads import requests
@@ -26,6 +27,8 @@ _WEBSOCKETS = "/desktop/peers/ws"
 _AT_ONCE = 24
 _STALLED = 20
 _SETTLE = 1.0
+#: Seconds between two messages beside slow clients, and two looks at those.
+_EVERY, _LOOK = 0.005, 0.5
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class EdgeScale:
     crowd: int
     #: Bytes each way.
     body: int
+    #: Clients that are slow on purpose.
+    slow: int = 2000
 
 
 #: As many websockets as one process has descriptors for, 10,000 at most; bodies of 4 GiB.
@@ -122,6 +127,35 @@ def opening(proxy: Proxy, scale: EdgeScale) -> Numbers:
     return {"per_s": opened / wall, "per_cpu_s": opened / cpu, "cpu": cpu / wall}
 
 
+def slow(proxy: Proxy, scale: EdgeScale) -> Numbers:
+    """Slow clients, and a message there and back before they come and while they are there."""
+    numbers: Numbers = {}
+    with ExitStack() as ending:
+        line = ending.enter_context(closing(_client(proxy, "message"))).opened()
+        crowd = Child("bench.slow", str(proxy.plain), str(scale.slow))
+        ending.enter_context(closing(crowd))
+        before = _trips(line, scale.seconds)
+        left, during = crowd.ask("start"), list[float]()
+        began = time.monotonic()
+        while left["left"]:
+            if time.monotonic() - began > 2 * PATIENCE:
+                raise Failed(f"{proxy.name} keeps {left['left']:.0f} slow clients")
+            during += _trips(line, _LOOK)
+            left = crowd.ask("count")
+    for when, trips in (("calm", before), ("slow", during)):
+        numbers |= {f"{when}_{name}": value for name, value in percentiles(trips).items()}
+    return {**numbers, "clients": scale.slow, "gone_after_s": left["oldest"]}
+
+
+def _trips(line: Client, seconds: float) -> list[float]:
+    """Send a message every few milliseconds; give the seconds of each there and back."""
+    trips, ends = [], time.monotonic() + seconds
+    while time.monotonic() < ends:
+        trips.append(line.round_trip().both / 1e9)
+        time.sleep(_EVERY)
+    return trips
+
+
 def hops(proxy: Proxy, scale: EdgeScale) -> Numbers:
     """GETs of 4 KiB that two hops in one process allow, over sixteen connections."""
     path = f"desktop/{SESSION}/vnc/{STATIC_FILE}"
@@ -156,12 +190,13 @@ WORKLOADS: dict[str, Callable[[Proxy, EdgeScale], Numbers]] = {
     "opening": opening,
     "body": body,
     "stalled": stalled,
+    "slow": slow,
 }
 _PROXIES = ("kasmd", "nginx", "haproxy")
 ONLY = {
     **dict.fromkeys(("idle", "opening", "body", "stalled"), _PROXIES),
     "hops": ("kasmd", "nginx"),
-    "crowd": ("kasmd",),
+    **dict.fromkeys(("crowd", "slow"), ("kasmd",)),
 }
 
 
@@ -192,12 +227,18 @@ def _added(way: str) -> Callable[[Run], float]:
     return lambda run: mine(run) - direct(run)
 
 
+def _disturbance(run: Run) -> float:
+    return ours("slow", "slow_p99_ms")(run) - ours("slow", "calm_p99_ms")(run)
+
+
 ABOUT = About(
     "edge",
     "The edge",
     "kasmd's edge beside nginx, HAProxy and websockify, before the same upstream; *none* is\n"
     "the upstream itself.  In kasmd and, with ``auth_request``, in nginx each of two hops\n"
-    "asks who may pass; both write a line for each request.  Memory is PSS.",
+    "asks who may pass; both write a line for each request.  Memory is PSS.\n"
+    "*slow* are clients that never come to an end with their head, line, log-in or TLS hello,\n"
+    "each of which sends a little every half second at a time of its own, or nothing.",
     (
         Target("splice: MB/s, of nginx's", _share("plain_mb_per_s", "nginx"), 1, at_least=True),
         Target(
@@ -207,6 +248,8 @@ ABOUT = About(
                at_least=True),
         Target("a message of 32 bytes to the desktop: p50 added, us", _added("to"), 40),
         Target("a message of 32 bytes from the desktop: p50 added, us", _added("back"), 40),
+        Target("slow clients, 2,000: seconds until all are gone", ours("slow", "gone_after_s"), 15),
+        Target("slow clients, 2,000: the others' p99, ms more", _disturbance, 5),
         Target("stalled reader: KiB", ours("stalled", "kib_each"), 512),
         Target("idle websocket: KiB", ours("idle", "kib_each"), 24),
         Target("idle websockets in two processes", ours("crowd", "sockets"), 10_000,
@@ -228,6 +271,7 @@ ABOUT = About(
         "idle": ("sockets", "kib_each"),
         "crowd": ("sockets", "kib_each"),
         "stalled": ("kib_each",),
+        "slow": ("clients", "gone_after_s", "calm_p99_ms", "slow_p99_ms"),
         "body": ("up_mb_per_s", "down_mb_per_s", "growth_mib"),
     },
 )  # fmt: skip

@@ -26,7 +26,7 @@ from tests.live.web import basic, get
 PATH = "/desktop/echo/"
 MEBIBYTE = 1 << 20
 #: Seconds of a slow client's life, and of what others wait longer: far more than the 15 s and
-#: the 5 ms that issue 4 allows where nothing else runs; `told` says what they were.
+#: the 5 ms that issue 4 allows where nothing else runs, which ``./dev bench edge slow`` measures.
 LIFE, NOTICED = 45.0, 0.1
 ROUNDS, WINDOWS, MOST_WINDOWS = 100, 6, 40
 LARGE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (32 * MEBIBYTE, bytes(32 * MEBIBYTE))
