@@ -138,9 +138,9 @@ class Stream:
     def _broken(self, failure: Failure) -> None:
         self._busy, self.failed = False, True
         if failure.check(VideoFailed):
-            self._log.error("no more video: {why}", why=failure.getErrorMessage())
+            self._log.error("video failed, pictures follow: {why}", why=failure.getErrorMessage())
         else:
-            self._log.failure("no more video", failure)
+            self._log.failure("video failed, pictures follow", failure)
         self._over()
         self._tell()
 
