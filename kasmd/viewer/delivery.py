@@ -177,7 +177,7 @@ class Delivery:
         pictures = [wire.rectangle(*copyrect.encode(move)) for move in owed.take_moves()]
         streamed = NOTHING
         if area == self.screen:
-            streamed = self.streaming.take(owed.region, self.rhythm.pacing.budget)
+            streamed = self.streaming.take(owed.region, self.rhythm.pacing.film_budget)
         self.contents.streamed(streamed.shown, streamed.drawn)
         pictures += streamed.rectangles
         self.measures.encoded(streamed.took)

@@ -111,6 +111,16 @@ class Pacing:
         return max(SMALLEST, int(self.rate * SLOT)) if self.rate else None
 
     @property
+    def film_budget(self) -> Optional[int]:
+        """The bytes that pictures of a film should have at the most; None: any number.
+
+        Who is beside us waits for his decoder, not for a link: only a cap makes his thin.
+        """
+        if not 0 < self.round_trip < BESIDE:
+            return self.budget
+        return None if self.cap.most is None else max(SMALLEST, int(self.cap.most * SLOT))
+
+    @property
     def longest(self) -> Optional[int]:
         """The bytes after which an update should end, where it can; None: never."""
         if self.budget is not None:

@@ -8,7 +8,7 @@ from typing import Callable, NamedTuple, Optional
 import pytest
 from twisted.internet.task import Clock
 
-from kasmd.viewer.pacing import FLOOR, INITIAL, PROBE_AFTER, SMALLEST, SPAN, Pacing
+from kasmd.viewer.pacing import BESIDE, FLOOR, INITIAL, PROBE_AFTER, SMALLEST, SPAN, Pacing
 from tests.viewer.link import STEP, Link, percentile
 
 #: A frame where nothing is in the way, the smallest it can be made, and frames a second.
@@ -213,6 +213,20 @@ def test_an_update_is_as_long_as_the_link_bears() -> None:
     assert 8_000 < pacing.budget < 12_000 and pacing.longest == 3 * pacing.budget
     pacing.cap.most = 100
     assert pacing.budget == SMALLEST
+
+
+def test_a_slow_decoder_beside_us_is_no_thin_link() -> None:
+    for trip, near in ((BESIDE / 2, True), (2 * BESIDE, False)):
+        pacing = Pacing()
+        pacing.sent(0, 0.0, 0.0)
+        pacing.echoed(trip)
+        for number in range(1, 9):
+            pacing.sent(20_000, number, number)
+            pacing.echoed(number + 0.2)
+        assert pacing.budget is not None and pacing.budget < 8_000
+        assert pacing.film_budget == (None if near else pacing.budget)
+        pacing.cap.most = 50_000
+        assert pacing.film_budget == pacing.budget == 2_000
 
 
 def test_the_trip_is_asked_for_where_it_is_not_known() -> None:
