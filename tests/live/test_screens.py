@@ -112,7 +112,9 @@ def test_people_on_the_desktop_arrange_them(
             "the screens are told",
         )
         assert {each[0] for each in told(viewer)} == {SERVER}
+    before = len(told(viewers[0]))
     run("xrandr", "--delmonitor", "left", env=daemon.x_environment)
+    viewers[0].wait_until(lambda: len(told(viewers[0])) > before, "that one is gone is told")
     arrange(viewers[0], 800, 600, Screen(0, 0, 0, 800, 600))
     assert listed(daemon.x_environment) == [Rect(0, 0, 800, 600)]
 
