@@ -126,7 +126,7 @@ class DirectCase(TestCase):
             Invitations(self.accounts, f"{folder}/invitations", bytes(32), seconds, seconds),
         )
         self.found: Sequence[Session] = SESSIONS
-        self.directory = Directory(reactor, "/nowhere/s", lambda: self.found, InlineWorker())
+        self.directory = Directory(Clock(), "/nowhere/s", lambda: self.found, InlineWorker())
         self.registry = SessionRegistry(self.accounts, self.directory, self.proofs.kinds)
         self.listen()
 

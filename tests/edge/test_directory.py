@@ -145,11 +145,11 @@ class DirectoryTests(SynchronousTestCase):
     def test_a_broken_file_at_the_start_stops_it(self) -> None:
         self.complaint = "s.yaml:1: no"
         with self.assertRaises(ConfigError):
-            Directory(reactor, "/nowhere/s.yaml", self.read, InlineWorker())
+            Directory(Clock(), "/nowhere/s.yaml", self.read, InlineWorker())
 
     def test_what_failed_otherwise_does_not_end_the_reading(self) -> None:
         worker = Later()
-        directory = Directory(reactor, "/nowhere/s.yaml", self.read, worker)
+        directory = Directory(Clock(), "/nowhere/s.yaml", self.read, worker)
         directory.look()
         worker.waiting.pop()[1].errback(MemoryError("no room"))
         self.assertEqual(len(self.flushLoggedErrors(MemoryError)), 1)
@@ -160,7 +160,7 @@ class DirectoryTests(SynchronousTestCase):
 
     def test_edits_while_it_is_read_are_read_once_more(self) -> None:
         worker = Later()
-        directory = Directory(reactor, "/nowhere/s.yaml", self.read, worker)
+        directory = Directory(Clock(), "/nowhere/s.yaml", self.read, worker)
         for _ in range(3):
             directory.look()
         self.assertEqual(len(worker.waiting), 1)
@@ -210,6 +210,18 @@ class CredentialTests(SynchronousTestCase):
         self.assertIsNone(session._replace(credentials=(OPEN,)).credential_for(eve))
 
 
+def settled(directory: Directory) -> Deferred[None]:
+    """Wait until all that a change has for everyone was done."""
+    done: Deferred[None] = Deferred()
+
+    def last() -> Iterator[None]:
+        done.callback(None)
+        yield from ()
+
+    directory.spread(last())
+    return done
+
+
 class FileTests(TestCase):
     """Over a real file, with a thread."""
 
@@ -232,6 +244,7 @@ class FileTests(TestCase):
         changed.addTimeout(60, reactor)
         path.write_text(text % ":81")
         await changed
+        await settled(directory)
         self.assertEqual([grant.holds(Right.ENTER) for grant in grants], [False, True])
 
     async def test_another_key_for_tickets_ends_nothing(self) -> None:
@@ -242,7 +255,7 @@ class FileTests(TestCase):
             f" {keys}}}]}}\n"
         path.write_text(text)
         directory = Directory(
-            reactor, str(path), lambda: read_sessions(str(path), {}), InlineWorker()
+            Clock(), str(path), lambda: read_sessions(str(path), {}), InlineWorker()
         )
         registry = SessionRegistry(MemoryAccounts([Account("ann", "x", NOTHING)]), directory)
         grant = registry.admit(Principal("ann"), "a")
@@ -283,7 +296,8 @@ class FileTests(TestCase):
         probe = LoopingCall(lambda: held.append(time.thread_time()))
         probe.start(0.001)
         directory.look()
-        await changed.addTimeout(30, reactor)
+        await changed.addTimeout(60, reactor)
+        await settled(directory)
         probe.stop()
         self.assertEqual(sum(grant.holds(Right.ENTER) for grant in grants), MANY - 1)
         self.assertTrue(gc.isenabled())
