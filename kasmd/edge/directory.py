@@ -11,7 +11,6 @@ import gc
 from types import MappingProxyType
 from typing import Any, Callable, Iterator, Mapping, NamedTuple, Optional, Sequence
 
-from twisted.application.service import Service
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -25,7 +24,7 @@ from kasmd.permission.registry import EVERYTHING
 from kasmd.permission.shares import Share
 from kasmd.permission.slices import Slices
 from kasmd.permission.tickets import Tickets
-from kasmd.permission.watch import FileWatch
+from kasmd.permission.watch import WatchedFile
 from kasmd.rights import Right, feature_names
 
 
@@ -110,7 +109,7 @@ def known(sessions: Sequence[Session], before: Optional[Known] = None) -> Known:
     return Known(MappingProxyType(kept), shares, of)
 
 
-class Directory(Service):
+class Directory(WatchedFile):
     """The sessions of one file; a `kasmd.permission.shares.Shares`.
 
     ``read`` reads and checks all of it (ConfigError), at first when this is
@@ -123,7 +122,7 @@ class Directory(Service):
                  worker: IWorker) -> None:
         self._read = read
         self._worker = worker
-        self._watch = FileWatch(reactor, path, self.look)
+        super().__init__(reactor, path)
         self._callbacks = Callbacks()
         self._reading = False
         self._again = False
@@ -151,17 +150,6 @@ class Directory(Service):
     def when_changed(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call ``callback`` after each change until the answer is called."""
         return self._callbacks.add(callback)
-
-    def startService(self) -> None:
-        """Watch the file from now on."""
-        super().startService()
-        self._watch.start()
-        self.look()
-
-    def stopService(self) -> None:
-        """Watch no longer."""
-        super().stopService()
-        self._watch.stop()
 
     def look(self) -> None:
         """Read the file, now or once the reading that goes on is done."""

@@ -6,7 +6,6 @@ import os
 from types import MappingProxyType
 from typing import Any, Callable, Iterable, Mapping, Optional
 
-from twisted.application.service import Service
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -16,7 +15,7 @@ from kasmd.log.audit import Source, asking_source, audited
 from kasmd.permission import durable
 from kasmd.permission.callbacks import Callbacks
 from kasmd.permission.kasmpasswd import PasswordFile, Problem, canonical, parse, render
-from kasmd.permission.watch import FileWatch
+from kasmd.permission.watch import WatchedFile
 from kasmd.rights import letters_from_rights
 
 #: What becomes of some accounts, by name: another one in its place, or None at all.
@@ -108,7 +107,7 @@ class MemoryAccounts(KeptAccounts):
 
 
 @implementer(IAccounts)
-class FileAccounts(KeptAccounts, Service):
+class FileAccounts(KeptAccounts, WatchedFile):
     """The accounts of one password file; as a service, also what others write there.
 
     The file is read when this is made (AccountsError).  Later trouble is
@@ -121,7 +120,7 @@ class FileAccounts(KeptAccounts, Service):
     def __init__(self, reactor: Any, path: str) -> None:
         super().__init__()
         self._path = os.path.abspath(path)
-        self._watch = FileWatch(reactor, self._path, self._edited)
+        WatchedFile.__init__(self, reactor, self._path)
         self._problems: list[Problem] = []
         self._some = True
         self._take(load(self._path))
@@ -137,18 +136,8 @@ class FileAccounts(KeptAccounts, Service):
 
         self._rewrite(edited)
 
-    def startService(self) -> None:
-        """Watch the file from now on."""
-        super().startService()
-        self._watch.start()
-        self._edited()
-
-    def stopService(self) -> None:
-        """Watch no longer."""
-        super().stopService()
-        self._watch.stop()
-
-    def _edited(self) -> None:
+    def look(self) -> None:
+        """Read the file; where that fails all stays as it was."""
         try:
             file = load(self._path)
         except AccountsError as error:

@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, Callable, Iterator, Mapping, Optional
 
-from twisted.application.service import Service
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -27,7 +26,7 @@ from kasmd.log.audit import Source, asking_source, audited
 from kasmd.permission import durable
 from kasmd.permission.accounts import Changes, KeptAccounts
 from kasmd.permission.callbacks import Callbacks
-from kasmd.permission.watch import FileWatch
+from kasmd.permission.watch import WatchedFile
 from kasmd.rights import FEATURES, NOTHING, Right, letters_from_rights, rights_from_letters
 
 #: Features by name: had all the same, or not had.
@@ -50,7 +49,7 @@ def split(rights: Right) -> tuple[Right, Overrides]:
     return said, {name: True for name, right in FEATURES.items() if right & rest != NOTHING}
 
 
-class Features(Service):
+class Features(WatchedFile):
     """The overrides of one file; as a service, also what others write there.
 
     What is wrong in the file is logged, counts as not said, and is kept when the
@@ -61,7 +60,7 @@ class Features(Service):
 
     def __init__(self, reactor: Any, path: str) -> None:
         self._path = os.path.abspath(path)
-        self._watch = FileWatch(reactor, self._path, self.look)
+        super().__init__(reactor, self._path)
         self._overrides: Mapping[str, Overrides] = {}
         self._problems: list[str] = []
         self._callbacks = Callbacks()
@@ -98,17 +97,6 @@ class Features(Service):
             raise AccountsError(f"{self._path}: cannot be written: {reason}") from error
         self._take(value, asking_source())
         return before
-
-    def startService(self) -> None:
-        """Watch the file from now on."""
-        super().startService()
-        self._watch.start()
-        self.look()
-
-    def stopService(self) -> None:
-        """Watch no longer."""
-        super().stopService()
-        self._watch.stop()
 
     def look(self) -> None:
         """Read the file; where it is wrong as a whole all stays as it was."""

@@ -9,12 +9,11 @@ import time
 from secrets import token_hex
 from typing import Any, Callable, Optional
 
-from twisted.application.service import Service
 from twisted.logger import Logger
 
 from kasmd.errors import AccountsError
 from kasmd.permission import durable
-from kasmd.permission.watch import FileWatch
+from kasmd.permission.watch import WatchedFile
 
 _log = Logger(namespace="kasmd.permission")
 
@@ -97,7 +96,7 @@ class KeyFile:
                       count=len(self._keys))
 
 
-class WatchedKeys(Service):
+class WatchedKeys(WatchedFile):
     """Looks at ``keys`` as soon as their file is edited, and says when they ``changed``.
 
     For whoever remembers what was signed or believed by them.
@@ -106,18 +105,7 @@ class WatchedKeys(Service):
     def __init__(self, reactor: Any, keys: KeyFile, changed: Callable[[], None]) -> None:
         self._keys = keys
         self._changed = changed
-        self._watch = FileWatch(reactor, keys.path, self.look)
-
-    def startService(self) -> None:
-        """Watch from now on."""
-        super().startService()
-        self._watch.start()
-        self.look()
-
-    def stopService(self) -> None:
-        """Watch no longer."""
-        super().stopService()
-        self._watch.stop()
+        super().__init__(reactor, keys.path)
 
     def look(self) -> None:
         """Read the keys again if they were edited, and tell."""

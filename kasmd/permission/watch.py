@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from typing import Any, Callable, Optional
 
+from twisted.application.service import Service
 from twisted.internet.error import ConnectionDone
 from twisted.internet.inotify import (
     IN_ATTRIB,
@@ -165,3 +166,25 @@ class FileWatch:
             return
         self._follow()
         self._edited()
+
+
+class WatchedFile(Service):
+    """Something of the file ``path``; as a service, what others write there, too."""
+
+    def __init__(self, reactor: Any, path: str) -> None:
+        self._watch = FileWatch(reactor, path, self.look)
+
+    def startService(self) -> None:
+        """Look at the file, and watch it from now on."""
+        super().startService()
+        self._watch.start()
+        self.look()
+
+    def stopService(self) -> None:
+        """Watch no longer."""
+        super().stopService()
+        self._watch.stop()
+
+    def look(self) -> None:
+        """Take what is in the file now: at the start, and after each edit."""
+        raise NotImplementedError

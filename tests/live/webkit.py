@@ -70,8 +70,9 @@ class WebKit(Program):
         return self._do("execute/sync", script=f"return ({js})", args=[])
 
     def wait_true(self, js: str) -> None:
-        """Wait until an expression is true."""
-        eventually(lambda: self.eval(js), js)
+        """Wait until an expression is true; one that throws is not true yet."""
+        tried = f"(() => {{ try {{ return {js}; }} catch {{ return false; }} }})()"
+        eventually(lambda: self.eval(tried), js)
 
     def wait_text(self, selector: str, text: str) -> None:
         """Wait until the text of an element holds ``text``."""

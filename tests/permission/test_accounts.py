@@ -75,7 +75,7 @@ class ReadingTests(SynchronousTestCase):
         self.path.write_text("ann:a:r\n")
         accounts = self.make()
         self.path.write_bytes(b"\n" * (SIZE_LIMIT + 1))
-        (said,) = self.said(accounts._edited)
+        (said,) = self.said(accounts.look)
         self.assertIn("larger than", said)
         self.assertEqual(dict(accounts.accounts()), {"ann": ANN})
 
@@ -316,7 +316,7 @@ class AuditTests(SynchronousTestCase):
     def test_who_signed_the_file_is_named(self) -> None:
         rewrite(str(self.path), lambda file: file.without("bob"), signature="kasmvncpasswd ann")
         self.assertEqual(
-            self.audited(self.accounts._edited),
+            self.audited(self.accounts.look),
             ['account "bob": removed rw -> -, by "ann" from - through kasmvncpasswd'],
         )
 

@@ -132,9 +132,9 @@ def test_the_next_of_a_name_is_another_one(files: Files) -> None:
     accounts.put(Account("bob", "y", READ | Right.KEYBOARD))
     # Removed by another program.
     FileAccounts(Clock(), str(files.passwords)).remove("bob")
-    files.inner._edited()
+    files.inner.look()
     FileAccounts(Clock(), str(files.passwords)).put(Account("bob", "z", READ))
-    files.inner._edited()
+    files.inner.look()
     assert rights(accounts, "bob") == READ | Right.ENTER
 
 
@@ -143,10 +143,10 @@ def test_a_missing_password_file_removes_no_overrides(files: Files) -> None:
     accounts.put(Account("bob", "y", READ | Right.KEYBOARD))
     text = files.passwords.read_text()
     files.passwords.unlink()
-    files.inner._edited()
+    files.inner.look()
     assert not accounts.accounts()
     files.passwords.write_text(text)
-    files.inner._edited()
+    files.inner.look()
     assert Right.KEYBOARD in rights(accounts, "bob")
 
 

@@ -79,19 +79,16 @@ async function stroke({ key, code }) {
 // Playwright's own waiting evaluates strings in the page, which its policy forbids.
 async function wait({ js, seconds }) {
     const end = Date.now() + seconds * 1000;
+    let trouble = "";
     while (Date.now() < end) {
-        // A page that is on its way to another one has no value yet.
-        const value = await place.evaluate(`(${js})()`).catch((error) => {
-            if (!/context was destroyed/.test(error)) {
-                throw error;
-            }
-        });
+        // What is not there yet, and a page on its way to another one, have no value yet.
+        const value = await place.evaluate(`(${js})()`).catch((error) => { trouble = `\n${error}`; });
         if (value) {
             return value;
         }
         await new Promise((resolve) => { setTimeout(resolve, POLL); });
     }
-    throw new Error(`never true in ${seconds} s: ${js}`);
+    throw new Error(`never true in ${seconds} s: ${js}${trouble}`);
 }
 
 const VERBS = {
