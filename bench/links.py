@@ -6,7 +6,7 @@ import time
 from contextlib import ExitStack, closing, contextmanager
 from operator import attrgetter
 from pathlib import Path
-from typing import Callable, Iterator, Sequence
+from typing import Callable, Iterator, Optional, Sequence
 
 import numpy
 
@@ -39,10 +39,16 @@ def _film(link: str, film: Callable[[Scale], Path],
     return workload
 
 
-def _text(stack: Stack, scale: Scale) -> Numbers:
-    """A text that scrolls twenty times a second."""
-    with _pressing(stack, "56k", ENCODINGS, "scroll", 20) as keys:
-        return _measure(keys, 2 * scale.seconds)
+def _paint(link: str, painter: str, rate: float,
+           reel: Optional[Callable[[Scale], Path]] = None) -> Workload:
+    """Something else of the desktop's workloads, so many times a second."""
+
+    def workload(stack: Stack, scale: Scale) -> Numbers:
+        files = () if reel is None else (str(reel(scale)),)
+        with _pressing(stack, link, ENCODINGS, painter, rate, *files) as keys:
+            return _measure(keys, 2 * scale.seconds)
+
+    return workload
 
 
 @contextmanager
@@ -51,9 +57,10 @@ def _pressing(stack: Stack, link: str, encodings: Sequence[int], painter: str, r
     """Give a viewer at the far end of a link on which the traffic has found its pace."""
     with ExitStack() as ending:
         far = ending.enter_context(LINKS[link].to(stack))
+        # The square is above what is painted.
+        paints = ending.enter_context(closing(painting(stack, painter, rate, *arguments)))
         keys = ending.enter_context(Keys(far, encodings))
-        paints = closing(painting(stack, painter, rate, *arguments))
-        ending.enter_context(paints).ask("start")
+        paints.ask("start")
         keys.watch(_PACE)
         yield keys
 
@@ -78,7 +85,12 @@ _H264 = (OPEN_H264, *ENCODINGS)
 WORKLOADS: dict[str, Workload] = {
     "link20m": _film("20m", attrgetter("film")),
     "link2m": _film("2m", attrgetter("film")),
-    "link56k": _text,
+    "link56k": _paint("56k", "scroll", 20),
+    "scroll20m": _paint("20m", "scroll", 20),
+    "scroll2m": _paint("2m", "scroll", 20),
+    "drag20m": _paint("20m", "drag", 30),
+    "drag2m": _paint("2m", "drag", 30),
+    "full2m": _paint("2m", "full", 30, attrgetter("reel")),
     "stream2m": _film("2m", attrgetter("film"), _H264),
     "movie2m": _film("2m", attrgetter("movie")),
     "moviestream2m": _film("2m", attrgetter("movie"), _H264),

@@ -8,6 +8,7 @@ from bench.report import OURS, RIVALS, About, Plot, Run, Target, ours, share
 
 _MOVING = ("updates_per_s", "lost", "wrong_pixels", "kib_per_paint", "cpu", "cpu_ms_per_update")
 _FAR = ("p50_ms", "p95_ms", "presses", "updates_per_s", "kib_per_s", "psnr_db", "ssim")
+_AWAY = ("p50_ms", "p95_ms", "updates_per_s", "kib_per_s")
 _STREAM = (
     "updates_per_s", "ssim", "psnr_db", "kib_per_paint", "cpu", "jpeg_updates_per_s",
     "jpeg_quality", "jpeg_ssim", "jpeg_psnr_db", "jpeg_kib_per_paint", "jpeg_cpu", "best_ssim",
@@ -39,6 +40,7 @@ SHOWN = {
     "movie2m": _FAR,
     "moviestream2m": _FAR,
     "link56k": _FAR,
+    **dict.fromkeys(("scroll20m", "scroll2m", "drag20m", "drag2m", "full2m"), _AWAY),
     "idle": ("cpu",),
     "memory": ("pss_mib", "viewer_kib"),
     "static": ("requests_per_s", "requests_per_cpu_s", "cpu"),

@@ -82,6 +82,9 @@ class Pacing:
         self._least = self._least_before = inf
         self._span_begins = -inf
         self._light_at = self._asked_at = -inf
+        #: Of small updates that do not tell the rate one by one: their bytes, and the
+        #: seconds that they took.
+        self._small, self._small_took = 0, 0.0
         self._unasked = 0
         self._last_trip = 0.0
         self._echoed_at = -inf
@@ -214,7 +217,24 @@ class Pacing:
         begun = max(self._echoed_at, flight.begun_at + self.round_trip)
         seconds = max(now - begun, _INSTANT)
         if flight.size < TELLING_BYTES and (seconds < TELLING_TIME or flight.size < LIGHT):
+            self._note_small(flight.size, seconds)
+        else:
+            self._note_rate(seconds / flight.size)
+
+    def _note_small(self, size: int, seconds: float) -> None:
+        """Small updates tell together, but only that the link does more than was thought.
+
+        They are all there is where a link is thought to be thin, and what disturbs
+        them makes them take longer, never shorter.
+        """
+        self._small += size
+        self._small_took += seconds
+        if self._small < TELLING_BYTES:
             return
-        found = seconds / flight.size
+        found, self._small, self._small_took = self._small_took / self._small, 0, 0.0
+        if self._seconds_a_byte is not None and found < self._seconds_a_byte:
+            self._note_rate(found)
+
+    def _note_rate(self, found: float) -> None:
         known = self._seconds_a_byte
         self._seconds_a_byte = found if known is None else known + _SHARE * (found - known)

@@ -28,9 +28,10 @@ class Film:
 
     def __init__(self, rate: float, trip: float, seconds: float = 20.0,
                  change: Optional[Callable[[float, Link, Link], None]] = None,
-                 most: Optional[float] = None) -> None:
+                 most: Optional[float] = None, least: int = LEAST) -> None:
         self.clock, self.pacing = Clock(), Pacing()
         self.pacing.cap.most = most
+        self.least = least
         self.there, self.back = Link(self.clock, rate, trip / 2), Link(self.clock, 1e9, trip / 2)
         self.arrived: list[Arrived] = []
         drawn, next_frame = inf, 0.0
@@ -53,7 +54,7 @@ class Film:
             self.pacing.sent(0, now, now)
             self.there.enter(12, self._echo)
         budget = self.pacing.budget
-        size = FRAME if budget is None else max(LEAST, min(FRAME, budget))
+        size = FRAME if budget is None else max(self.least, min(FRAME, budget))
 
         def arrive() -> None:
             at = self.clock.seconds()
@@ -105,6 +106,18 @@ def test_a_link_that_becomes_thin_is_known_for_that() -> None:
     assert film.age(5, 10) < 0.12
     assert film.age(12.5, 20) < 0.22
     assert film.carried(23, 30) > 0.9 * RATE * FRAME
+
+
+@pytest.mark.parametrize("rate", [250_000, 12_500_000])
+@pytest.mark.parametrize("least", [200, 1_500, 4_000])
+def test_a_link_that_was_thin_for_a_moment_is_known_again(rate: int, least: int) -> None:
+    """What is sent over a link that is thought thin is too small to tell by itself."""
+    def change(now: float, there: Link, back: Link) -> None:
+        there.rate = rate / 30 if 10 < now < 13 else rate
+
+    film = Film(rate, 0.1, 26, change, least=least)
+    assert film.carried(22, 26) > 0.8 * min(rate, RATE * FRAME)
+    assert film.age(22) < 0.2
 
 
 @pytest.mark.parametrize("before, after", [(0.05, 0.2), (0.2, 0.05)])
