@@ -41,8 +41,9 @@ QUEUE = 0.06
 #: An update tells the rate if it has so many bytes, or takes so many seconds.
 TELLING_BYTES = 8192
 TELLING_TIME = 0.05
-#: The share of a new measurement in the rate.
-_SHARE = 0.35
+#: The share of a new measurement in the rate, where it is higher than was thought, and
+#: lower: what disturbs a measurement makes it lower.
+_HIGHER, _LOWER = 0.35, 0.2
 #: The least round trip is that of this span of seconds and the one before.
 SPAN = 15.0
 #: After so many seconds without a light update, a fence alone is sent to tell the trip,
@@ -236,5 +237,5 @@ class Pacing:
             self._note_rate(found)
 
     def _note_rate(self, found: float) -> None:
-        known = self._seconds_a_byte
-        self._seconds_a_byte = found if known is None else known + _SHARE * (found - known)
+        known = self._seconds_a_byte or found
+        self._seconds_a_byte = known + (_HIGHER if found < known else _LOWER) * (found - known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from math import inf
 from typing import Callable, NamedTuple, Optional
 
@@ -28,10 +29,11 @@ class Film:
 
     def __init__(self, rate: float, trip: float, seconds: float = 20.0,
                  change: Optional[Callable[[float, Link, Link], None]] = None,
-                 most: Optional[float] = None, least: int = LEAST) -> None:
+                 most: Optional[float] = None, least: int = LEAST,
+                 decoding: Callable[[], float] = lambda: 0.0) -> None:
         self.clock, self.pacing = Clock(), Pacing()
         self.pacing.cap.most = most
-        self.least = least
+        self.least, self.decoding, self.decoded_at = least, decoding, 0.0
         self.there, self.back = Link(self.clock, rate, trip / 2), Link(self.clock, 1e9, trip / 2)
         self.arrived: list[Arrived] = []
         drawn, next_frame = inf, 0.0
@@ -66,7 +68,12 @@ class Film:
         self.there.enter(size, arrive)
 
     def _echo(self) -> None:
-        self.back.enter(12, lambda: self.pacing.echoed(self.clock.seconds()))
+        now = self.clock.seconds()
+        self.decoded_at = max(self.decoded_at, now + self.decoding())
+        self.clock.callLater(
+            self.decoded_at - now,
+            lambda: self.back.enter(12, lambda: self.pacing.echoed(self.clock.seconds())),
+        )
 
     def age(self, first: float, last: float = inf) -> float:
         """Give how old pictures are on arrival between these times, at the 95th percentile."""
@@ -118,6 +125,14 @@ def test_a_link_that_was_thin_for_a_moment_is_known_again(rate: int, least: int)
     film = Film(rate, 0.1, 26, change, least=least)
     assert film.carried(22, 26) > 0.8 * min(rate, RATE * FRAME)
     assert film.age(22) < 0.2
+
+
+@pytest.mark.parametrize("trip", [0.02, 0.1])
+def test_a_viewer_who_is_now_slow_and_now_quick_has_no_thin_link(trip: float) -> None:
+    chance = random.Random(1)
+    film = Film(250_000, trip, 30, least=1_500, decoding=lambda: chance.uniform(0, 0.1))
+    assert film.carried(10, 30) > 0.75 * 250_000
+    assert film.age(10) < trip / 2 + 0.25
 
 
 @pytest.mark.parametrize("before, after", [(0.05, 0.2), (0.2, 0.05)])
