@@ -90,6 +90,7 @@ WORKLOADS: dict[str, Workload] = {
     "scroll2m": _paint("2m", "scroll", 20),
     "drag20m": _paint("20m", "drag", 30),
     "drag2m": _paint("2m", "drag", 30),
+    "drag56k": _paint("56k", "drag", 30),
     "full2m": _paint("2m", "full", 30, attrgetter("reel")),
     "stream2m": _film("2m", attrgetter("film"), _H264),
     "movie2m": _film("2m", attrgetter("movie")),

@@ -28,7 +28,7 @@ _LOST_AFTER = 2.0
 UNSEEN_AFTER = 5.0
 _LETTER = 0x61
 _LOOK = 0.1
-#: Mean difference of a colour channel below which a decoded colour is the painted one.
+#: Difference of a colour channel's mean below which a decoded colour is the painted one.
 SAME_COLOUR = 24
 #: Seconds before measuring.
 WARM_UP = 1.0
@@ -105,7 +105,7 @@ class Square:
         assert self.viewer.screen is not None
         x, y, width, height = self._place
         shown = self.viewer.screen[y : y + height, x : x + width]
-        return bool(abs(shown - colour).max() < SAME_COLOUR)
+        return bool(abs(shown.mean(axis=(0, 1)) - colour).max() < SAME_COLOUR)
 
 
 class Keys(Square):
