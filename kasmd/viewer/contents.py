@@ -11,8 +11,8 @@ owed before this does.
 
 from __future__ import annotations
 
+from itertools import chain
 from math import inf
-from operator import attrgetter
 from typing import Optional, Sequence
 
 from kasmd.codec import choose
@@ -23,7 +23,7 @@ from kasmd.screen.pixels import PixelFormat
 from kasmd.screen.region import EMPTY, Region
 from kasmd.viewer import shrink
 from kasmd.viewer.motion import Motion
-from kasmd.viewer.quality import Kind, Quality, Rules, Way
+from kasmd.viewer.quality import Kind, Quality, Room, Rules, Way
 from kasmd.viewer.refine import Refinement
 from kasmd.viewer.update import Piece
 from kasmd.viewer.updates import MAX_RECTANGLES, Owed
@@ -70,6 +70,8 @@ class Contents:
         self._rest_waits = False
         #: What the last plan is of, if of one kind: what it costs tells of the next.
         self._planned: Optional[tuple[Kind, Way, int]] = None
+        #: How many rectangles of it left with loss.
+        self._lossy = 0
         self.owed.everything(width, height)
 
     def serve(self, can: Capabilities, pixel_format: PixelFormat, scales: bool) -> None:
@@ -104,6 +106,7 @@ class Contents:
 
     def sent(self, shown: Sequence[Rect], lossy: Sequence[Rect], counting: bool) -> None:
         """The viewer gets ``shown``; unless ``counting``, it is owed all the same."""
+        self._lossy += len(lossy)
         if counting:
             self.owed.sent(shown)
         if self.quality.refines:
@@ -119,14 +122,14 @@ class Contents:
         """This ``share`` of what was planned last took so many bytes."""
         if self._planned is not None:
             kind, way, area = self._planned
-            self.quality.learn(kind, way, round(area * share), size)
+            self.quality.learn(kind, way, round(area * share), size, self._lossy)
 
     def plan(self, owed: Region, budget: Optional[int], rate: float, now: float) -> list[Piece]:
         """Give what to send of what is ``owed``, in about ``budget`` bytes (None: any number).
 
         ``rate`` is the link's, in bytes a second, 0 if it is not known.
         """
-        self._planned = None
+        self._planned, self._lossy = None, 0
         if not owed:
             return []
         if self._video is not None and self._video.on(now):
@@ -141,7 +144,6 @@ class Contents:
         pieces = self._pieces(Kind.STILL, still, budget, rate) if still else []
         if film:
             pieces += self._pieces(Kind.FILM, film, budget, rate)
-        self._news = EMPTY
         if film and still.area * _NEGLIGIBLE > film.area:
             self._planned = None
         return pieces
@@ -149,13 +151,14 @@ class Contents:
     def refining(self, area: Rect, budget: Optional[int], rate: float, now: float
                  ) -> list[Piece]:
         """Give what to refine of ``area``, where nothing is owed."""
-        self._planned = None
+        self._planned, self._lossy = None, 0
         ripe = self._ripe(now).intersect(Region([area]))
         if not ripe:
             return []
         way = self.quality.way(Kind.REFINED, ripe.area, budget, rate)
-        most = self.quality.pixels(Kind.REFINED, way, budget) or _REFINED_AT_ONCE
-        part, self._place = next_of(ripe, self._place, min(most, _REFINED_AT_ONCE))
+        room = self.quality.room(Kind.REFINED, way, budget) or Room(_REFINED_AT_ONCE)
+        room = room._replace(pixels=min(room.pixels, _REFINED_AT_ONCE))
+        part, self._place = next_of(ripe, self._place, room)
         return self._cut(Kind.REFINED, way, part, budget)
 
     def ripen(self, now: float, half: float) -> Optional[float]:
@@ -182,8 +185,8 @@ class Contents:
     def _is_long(self, film: Region, budget: Optional[int], rate: float) -> bool:
         """Tell whether a picture of a film keeps the link busy for a good while."""
         way = self.quality.way(Kind.FILM, film.area, budget, rate)
-        most = self.quality.pixels(Kind.FILM, way, budget)
-        return most is not None and film.area * 2 > most
+        room = self.quality.room(Kind.FILM, way, budget)
+        return room is not None and film.area * 2 > room.pixels
 
     def _ripe(self, now: float) -> Region:
         if not self.refinement.ripened or self._stirs(now):
@@ -197,20 +200,25 @@ class Contents:
     def _pieces(self, kind: Kind, region: Region, budget: Optional[int], rate: float
                 ) -> list[Piece]:
         way = self.quality.way(kind, region.area, budget, rate)
-        most = self.quality.pixels(kind, way, budget)
-        if most is not None and region.area > _TOO_MUCH * most:
-            region = self._part(kind, region, most)
+        room = self.quality.room(kind, way, budget)
+        if room is not None and _pixels_of(region.rects, room) > _TOO_MUCH * room.pixels:
+            region = self._part(kind, region, room)
+            self._news = self._news.subtract(region)
+        else:
+            self._news = EMPTY
         return self._cut(kind, way, region, budget)
 
-    def _part(self, kind: Kind, region: Region, most: int) -> Region:
-        """Give about ``most`` pixels: small news, or that and the next of the rest."""
+    def _part(self, kind: Kind, region: Region, room: Room) -> Region:
+        """Give what there is room for: small news, or that and the next of the rest."""
         small = EMPTY
         if kind is Kind.STILL:
-            small = smallest_of(self._news.intersect(region), max(_SMALL, most // 2))
+            few = room._replace(pixels=max(_SMALL, room.pixels // 2))
+            small = smallest_of(self._news.intersect(region), few)
             self._rest_waits = bool(small) and not self._rest_waits
             if self._rest_waits:
                 return small
-        part, self._place = next_of(region.subtract(small), self._place, most - small.area)
+        left = room._replace(pixels=room.pixels - _pixels_of(small.rects, room))
+        part, self._place = next_of(region.subtract(small), self._place, left)
         return small.union(part)
 
     def _cut(self, kind: Kind, way: Way, region: Region, budget: Optional[int]) -> list[Piece]:
@@ -239,22 +247,31 @@ class Contents:
         ]
 
 
-def smallest_of(region: Region, most: int) -> Region:
-    """Give the smallest rectangles of a region, whole, in at most ``most`` pixels."""
+def smallest_of(region: Region, room: Room) -> Region:
+    """Give the smallest patches of a region, whole, for which there is room."""
     taken: list[Rect] = []
-    for rect in sorted(region.rects, key=attrgetter("area")):
-        most -= rect.area
-        if most < 0:
-            break
-        taken.append(rect)
+    for patch in sorted(patches(region.rects), key=_area_of):
+        if _pixels_of(taken + patch, room) <= room.pixels:
+            taken += patch
     return Region(taken)
 
 
-def next_of(region: Region, place: tuple[int, int], most: int
-            ) -> tuple[Region, tuple[int, int]]:
-    """Give about ``most`` pixels of a region that is not empty, and the place behind them.
+def patches(rects: Sequence[Rect]) -> list[list[Rect]]:
+    """Part rectangles into those that touch one another: what is dragged leaves one patch."""
+    found: list[list[Rect]] = []
+    for rect in rects:
+        around = Rect(rect.x - 1, rect.y - 1, rect.width + 2, rect.height + 2)
+        touching = [patch for patch in found if any(map(around.intersection, patch))]
+        found = [patch for patch in found if patch not in touching]
+        found.append([*chain.from_iterable(touching), rect])
+    return found
 
-    They begin at ``place``, a row and a column, and go on at the top where there are no
+
+def next_of(region: Region, place: tuple[int, int], room: Room
+            ) -> tuple[Region, tuple[int, int]]:
+    """Give about what there is room for of a region that is not empty, and the place behind.
+
+    It begins at ``place``, a row and a column, and goes on at the top where there is no
     more below.
     """
     bounds, (row, column) = region.bounds, place
@@ -264,14 +281,24 @@ def next_of(region: Region, place: tuple[int, int], most: int
         Rect(0, row + _BLOCK, bounds.right, max(0, bounds.bottom - row - _BLOCK)),
     ])) or region
     taken: list[Rect] = []
+    left = room.pixels
     for rect in region.rects:
-        height = min(rect.height, max(_BLOCK, most // rect.width))
-        width = min(rect.width, max(_BLOCK, most // height // _BLOCK * _BLOCK))
+        height = min(rect.height, max(_BLOCK, left // rect.width))
+        width = min(rect.width, max(_BLOCK, left // height // _BLOCK * _BLOCK))
         if height > _BLOCK:
             width = rect.width
         taken.append(rect._replace(width=width, height=height))
-        most -= taken[-1].area
+        left -= taken[-1].area + room.rectangle
         place = (rect.y, rect.x + width) if width < rect.width else (rect.y + height, 0)
-        if most <= 0 or place[0] < rect.bottom:
+        if left <= 0 or place[0] < rect.bottom:
             break
     return Region(taken), place
+
+
+def _pixels_of(rects: Sequence[Rect], room: Room) -> int:
+    """Give how many pixels they take of the room."""
+    return _area_of(rects) + max(0, len(rects) - 1) * room.rectangle
+
+
+def _area_of(rects: Sequence[Rect]) -> int:
+    return sum(rect.area for rect in rects)

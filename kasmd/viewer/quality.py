@@ -31,6 +31,10 @@ _TELLING = 4096
 _TELLING_LOSSLESS = 1024
 #: What a pixel is taken to cost until a small part told it.
 _DEAREST = 4
+#: Bytes of a JPEG that is all of one colour: its tables.
+_TABLES = 620
+#: The share of an update's bytes that its pixels take at the least.
+_PIXELS_TAKE = 0.1
 
 
 class Kind(Enum):
@@ -68,6 +72,20 @@ class Way(NamedTuple):
     weight: float = 1.0
 
 
+class Cost(NamedTuple):
+    """Bytes that a pixel takes, at level 6 where there are levels, and each rectangle besides."""
+
+    pixel: float
+    rectangle: int = 0
+
+
+class Room(NamedTuple):
+    """How many pixels may go, and how many of them each rectangle takes besides its own."""
+
+    pixels: int
+    rectangle: int = 0
+
+
 class Quality:
     """One viewer's; of the levels it bears, `way` gives the best that fits."""
 
@@ -75,8 +93,7 @@ class Quality:
         self._rules = rules
         #: Whether not even the first picture may be larger than is known to be allowed.
         self.capped = False
-        #: Bytes a pixel of each kind takes, at level 6 where there are levels.
-        self._costs: dict[Kind, float] = {}
+        self._costs: dict[Kind, Cost] = {}
         self._ways: dict[tuple[Kind, int, bool], Way] = {}
         self.serve(Capabilities(), BGRX)
 
@@ -109,10 +126,9 @@ class Quality:
         least, most = self.levels
         if kind is Kind.FILM:
             most = max(self._film_level(least, most), least)
-        expected = self._costs.get(kind, 0.0) * area
-        weights = _weights(kind)
-        if budget is not None:
-            while most > least and expected * weights[most] > budget:
+        if budget is not None and kind in self._costs:
+            cost, weights = self._costs[kind], _weights(kind)
+            while most > least and cost.pixel * area * weights[most] + cost.rectangle > budget:
                 most -= 1
         return self._way(kind, most, thin)
 
@@ -123,21 +139,25 @@ class Quality:
                 return asked
         return least if kasm.prefer_bandwidth or level is None else min(level, most)
 
-    def pixels(self, kind: Kind, way: Way, budget: Optional[int]) -> Optional[int]:
-        """Give how many pixels ``budget`` bytes are good for; None: any number."""
+    def room(self, kind: Kind, way: Way, budget: Optional[int]) -> Optional[Room]:
+        """Give what ``budget`` bytes are good for; None: anything."""
         cost = self._costs.get(kind)
         if budget is None or (cost is None and kind is Kind.FILM and not self.capped):
             return None
-        if not cost:
-            return max(_TELLING, budget // _DEAREST)
-        return max(_telling(way), int(budget / (cost * way.weight)))
+        if cost is None or not cost.pixel:
+            return Room(max(_TELLING, budget // _DEAREST))
+        pixel = cost.pixel * way.weight
+        pixels = max(_telling(way), int((budget - cost.rectangle) / pixel))
+        return Room(pixels, int(cost.rectangle / pixel))
 
-    def learn(self, kind: Kind, way: Way, area: int, size: int) -> None:
-        """``area`` pixels took ``size`` bytes."""
-        if area >= _telling(way):
-            found = size / (area * way.weight)
-            known = self._costs.get(kind, found)
-            self._costs[kind] = known + _SHARE * (found - known)
+    def learn(self, kind: Kind, way: Way, area: int, size: int, lossy: int = 0) -> None:
+        """``area`` pixels took ``size`` bytes, in so many rectangles with loss among others."""
+        if area < _telling(way):
+            return
+        rectangle = _TABLES if lossy and way.parameters.webp_quality is None else 0
+        found = max(size - lossy * rectangle, _PIXELS_TAKE * size) / (area * way.weight)
+        known = self._costs.get(kind, Cost(found)).pixel
+        self._costs[kind] = Cost(known + _SHARE * (found - known), rectangle)
 
     def _way(self, kind: Kind, level: int, thin: bool) -> Way:
         key = kind, level, thin

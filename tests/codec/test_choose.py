@@ -225,6 +225,16 @@ def test_some_need_their_stream(encoding):
         encode(noise(1, 1), Rect(0, 0, 1, 1), Parameters(encoding))
 
 
+def test_a_photograph_smaller_than_a_jpegs_tables_is_none():
+    parameters = Parameters(TIGHT, BGRX, jpeg_quality=15, subsampling="420")
+    for height, width, lossless in ((16, 19, True), (16, 20, False)):
+        pixels, rect = noise(height, width), Rect(0, 0, width, height)
+        rectangles = encode(pixels, rect, parameters)
+        seen = drawn(rectangles, pixels.shape)
+        assert (seen[..., :3] == pixels[..., :3]).all() == lossless
+        assert sum(len(rectangle.payload) for rectangle in rectangles) < 1000
+
+
 @pytest.mark.parametrize("encoding", [RAW, ZLIB, ZRLE])
 def test_photographs_of_those_who_list_jpeg_and_not_tight(encoding):
     parameters = Parameters(encoding, jpeg_quality=95, jpeg_rectangles=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import sin
 from typing import Callable, Mapping
 
 import numpy as np
@@ -9,8 +10,9 @@ import numpy as np
 from bench.pictures import film
 from kasmd.codec.video import Codec, Encoding
 from kasmd.rfb.client import UpdateReceived
-from kasmd.screen.geometry import Rect
+from kasmd.screen.geometry import Move, Rect
 from kasmd.screen.pixels import Pixels
+from kasmd.screen.region import Region
 from kasmd.viewer.quality import Rules
 from tests.viewer.link import Faraway
 from tests.viewer.scene import Scene, Watcher
@@ -110,6 +112,27 @@ def photograph(shown: int) -> Paint:
     def paint(scene: Scene, _keyboard: Keyboard, number: int) -> None:
         if number == shown:
             scene.display.paint(Rect(0, 0, 1000, 600), picture)
+
+    return paint
+
+
+def dragged() -> Paint:
+    """Drag a window with a photograph along a curve over another."""
+    wall, shown = film(*SIZE, 1, seed=3)[0], film(300, 200, 1)[0]
+    window = Rect(500, 260, 300, 200)
+
+    def paint(scene: Scene, keyboard: Keyboard, number: int) -> None:
+        nonlocal window
+        display = scene.display
+        if number == 1:
+            keyboard.draw_into(wall)
+            display.paint(Rect(0, 0, *SIZE), wall)
+            display.paint(window, shown)
+        before, angle = window, number / 30
+        window = window._replace(x=int(490 + 390 * sin(angle)), y=int(240 + 120 * sin(2 * angle)))
+        display.move(Move(window, window.x - before.x, window.y - before.y))
+        for rect in Region([before]).subtract(Region([window])).rects:
+            display.paint(rect, wall[rect.y:rect.bottom, rect.x:rect.right])
 
     return paint
 

@@ -11,9 +11,9 @@ from kasmd.rfb.numbers import Encoding
 from kasmd.screen.geometry import Rect
 from kasmd.screen.pixels import BGRX
 from kasmd.screen.region import Region
-from kasmd.viewer.contents import Contents, next_of, smallest_of
+from kasmd.viewer.contents import Contents, next_of, patches, smallest_of
 from kasmd.viewer.motion import Motion
-from kasmd.viewer.quality import Rules
+from kasmd.viewer.quality import Room, Rules
 from kasmd.viewer.sharing import Encodings
 from kasmd.viewer.update import Piece, Update
 from tests.viewer.scene import Display
@@ -44,7 +44,7 @@ def send(contents: Contents, display: Display, pieces: list[Piece]) -> int:
 def test_parts_in_turn_are_the_whole(rects: list[Rect], most: int) -> None:
     left, place, parts = Region(rects), (0, 0), 0
     while left:
-        part, place = next_of(left, place, most)
+        part, place = next_of(left, place, Room(most))
         assert part and not part.subtract(left)
         assert part.area <= most + 100 * max(rect.width for rect in left.rects)
         left, parts = left.subtract(part), parts + 1
@@ -54,7 +54,7 @@ def test_parts_in_turn_are_the_whole(rects: list[Rect], most: int) -> None:
 def test_what_changes_all_the_time_leaves_no_part_out() -> None:
     region, place, seen = Region([ALL]), (0, 0), Region()
     for _ in range(10):
-        part, place = next_of(region, place, ALL.area // 8)
+        part, place = next_of(region, place, Room(ALL.area // 8))
         seen = seen.union(part)
     assert seen == region
 
@@ -129,8 +129,38 @@ def test_small_news_goes_before_the_rest_and_the_rest_is_not_forgotten() -> None
 
 def test_of_news_the_smallest_goes_first() -> None:
     rects = [Rect(0, 0, 30, 30), Rect(0, 100, 10, 10), Rect(0, 200, 20, 20)]
-    assert smallest_of(Region(rects), 600) == Region(rects[1:])
-    assert smallest_of(Region(rects), 99) == Region()
+    assert smallest_of(Region(rects), Room(600)) == Region(rects[1:])
+    assert smallest_of(Region(rects), Room(99)) == Region()
+
+
+def test_what_touches_is_one_patch() -> None:
+    edge = [Rect(0, 0, 90, 4), Rect(0, 4, 4, 60), Rect(2, 64, 30, 4)]
+    key, far = Rect(95, 0, 20, 20), Rect(0, 200, 3, 3)
+    found = patches(Region([*edge, key, far]).rects)
+    assert sorted(map(Region, found), key=lambda region: region.area) == [
+        Region([far]), Region([key]), Region(edge),
+    ]
+    assert smallest_of(Region([*edge, key]), Room(500)) == Region([key])
+    both = Region([key, far])
+    assert smallest_of(both, Room(500)) == both, "each has its tables, but there is room"
+    assert smallest_of(both, Room(500, rectangle=100)) == Region([far])
+
+
+def test_news_for_which_there_was_no_room_is_news_still() -> None:
+    display, key = Display(ALL.width, ALL.height), Rect(600, 440, 20, 20)
+    contents = contents_for(Capabilities(preferred=Encoding.TIGHT, last_rect=True))
+    display.noise(ALL, 1)
+    send(contents, display, contents.plan(Region([ALL]), None, 0.0, 0.0))
+    contents.everything(ALL.width, ALL.height)
+    smaller = [Rect(x, 0, 19, 19) for x in range(0, 620, 21)]
+    contents.changed(Region([key, *smaller]), (), False, 0.0)
+    planned = []
+    for _ in range(16):
+        pieces = contents.plan(contents.owed.region, 10_000, 250e3, 0.0)
+        planned.append(Region(piece.rect for piece in pieces))
+        send(contents, display, pieces)
+    first = [not Region([key]).subtract(part) for part in planned].index(True)
+    assert 1 < first < 15, "the smaller ones went first, and then it"
 
 
 def test_small_changes_go_before_a_film_that_takes_long() -> None:

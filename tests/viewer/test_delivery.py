@@ -14,7 +14,7 @@ from kasmd.screen.geometry import Rect
 from kasmd.viewer.measures import Network, Scores
 from kasmd.viewer.quality import Rules
 from tests.viewer.link import Faraway, percentile
-from tests.viewer.pressing import film_of, keys_over, photograph, text
+from tests.viewer.pressing import dragged, film_of, keys_over, photograph, text
 from tests.viewer.scene import Scene, Watcher
 
 BEST = -23
@@ -213,6 +213,15 @@ class LinkTests(TestCase):
                 self.assertGreater(len(ages), 20)
                 self.assertLessEqual(percentile(ages, 0.85), 0.7)
                 self.assertLess(max(ages), 5.0)
+
+    def test_a_key_press_does_not_wait_for_a_window_that_is_dragged(self) -> None:
+        """What it uncovers is in many small pieces, and the first picture is on its way, too."""
+        for rate, most in ((7_000, 0.6), (30_000, 0.3)):
+            ages, _ = keys_over(
+                rate, 0.1, 15, dragged(), Encoding.COPY_RECT, *TIGHT, QUALITY[6], first=4.0
+            )
+            self.assertGreater(len(ages), 12)
+            self.assertLessEqual(percentile(ages, 0.95), most)
 
     def test_one_with_a_thin_link_takes_nothing_from_the_others(self) -> None:
         play = Play(*TIGHT, QUALITY[8], size=(400, 300))

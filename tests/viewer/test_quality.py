@@ -7,7 +7,7 @@ import pytest
 from kasmd.rfb.capabilities import Capabilities, KasmSettings
 from kasmd.rfb.numbers import Encoding
 from kasmd.screen.pixels import BGRX
-from kasmd.viewer.quality import Kind, Quality, Rules
+from kasmd.viewer.quality import Kind, Quality, Room, Rules
 
 AREA, THIN, FAST = 1280 * 720, 250e3, 20e6
 NOVNC = Capabilities(preferred=Encoding.TIGHT, jpeg_level=6, last_rect=True)
@@ -94,14 +94,14 @@ def test_nothing_is_taken_for_cheap() -> None:
     quality = quality_for(NOVNC)
     for kind in Kind:
         way = quality.way(kind, AREA, 40_000, THIN)
-        assert quality.pixels(kind, way, None) is None
+        assert quality.room(kind, way, None) is None
         if kind is Kind.FILM:
-            assert quality.pixels(kind, way, 40_000) is None
+            assert quality.room(kind, way, 40_000) is None
             quality.capped = True
-        assert quality.pixels(kind, way, 40_000) == 10_000
+        assert quality.room(kind, way, 40_000) == Room(10_000)
         quality.learn(kind, way, 10_000, 100)
-        most = quality.pixels(kind, way, 40_000)
-        assert most is not None and most > 1_000_000
+        room = quality.room(kind, way, 40_000)
+        assert room is not None and room.pixels > 1_000_000
 
 
 def test_the_smallest_part_is_worth_its_tables() -> None:
@@ -109,9 +109,23 @@ def test_the_smallest_part_is_worth_its_tables() -> None:
         quality = quality_for(NOVNC)
         way = quality.way(kind, AREA, 100, THIN)
         quality.learn(kind, way, most - 1, 1)
-        assert quality.pixels(kind, way, 100) == 4096, "it told something"
+        assert quality.room(kind, way, 100) == Room(4096), "it told something"
         quality.learn(kind, way, most, 4 * most)
-        assert quality.pixels(kind, way, 100) == most
+        assert quality.room(kind, way, 100) == Room(most)
+
+
+def test_the_tables_of_a_jpeg_are_not_what_its_pixels_cost() -> None:
+    quality = quality_for(NOVNC)
+    way = quality.way(Kind.STILL, AREA, None, THIN)
+    quality.learn(Kind.STILL, way, 5_000, 1_120, lossy=1)
+    room = quality.room(Kind.STILL, way, 1_120)
+    assert room is not None and abs(room.pixels - 5_000) <= 1
+    larger = quality.room(Kind.STILL, way, 2_620)
+    assert larger is not None and abs(larger.pixels - 20_000) <= 4
+    assert abs(room.rectangle - 6_200) <= 2, "as much as 6,200 pixels"
+    quality.learn(Kind.STILL, way, 5_000, 500)
+    room = quality.room(Kind.STILL, way, 1_120)
+    assert room is not None and room.rectangle == 0, "it is text now"
 
 
 def test_webp_where_the_link_is_thin_and_nothing_moves() -> None:
