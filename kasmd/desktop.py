@@ -152,7 +152,7 @@ class Desktop:
 
     def _files(self) -> tuple[Downloads, Uploads]:
         advanced, most = self._configuration.server.advanced, self._configuration.limits
-        downloads = Downloads(advanced.downloads_directory, self._work)
+        downloads = Downloads(self._reactor, advanced.downloads_directory, self._work)
         uploads = Uploads(
             self._reactor,
             advanced.uploads_directory,

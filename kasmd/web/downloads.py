@@ -20,8 +20,8 @@ from typing import Any, Callable, Optional, Sequence
 from urllib.parse import quote, unquote_to_bytes
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.web.static import SingleRangeStaticProducer
 
 from kasmd.http.headers import byte_range
 from kasmd.http.problems import Headers, Problem
@@ -30,6 +30,7 @@ from kasmd.http.server import Request, Response
 from kasmd.interfaces import IWorker
 from kasmd.rights import Right
 from kasmd.web.kasmvnc_says import TEXT_JSON, Refusal, told
+from kasmd.web.sending import Sending
 
 PREFIX = b"/Downloads/"
 #: Names below one another, and bytes of a whole path (PATH_MAX).
@@ -55,7 +56,8 @@ _log = Logger(namespace="kasmd.downloads")
 class Downloads:
     """What is below ``folder``; it is read on ``worker``."""
 
-    def __init__(self, folder: str, worker: IWorker) -> None:
+    def __init__(self, reactor: IReactorTime, folder: str, worker: IWorker) -> None:
+        self._reactor = reactor
         self._folder = os.path.abspath(os.path.expanduser(folder))
         self._worker = worker
 
@@ -113,7 +115,7 @@ class Downloads:
         request.open(status, headers, size)
         if request.grant is not None:
             request.grant.when_changed(partial(_rights_changed, request))
-        Sending(request, content, offset, size).start()
+        Sending(self._reactor, request, content, offset, size).start()
         await over.addErrback(lambda failure: None)
         return None
 
@@ -121,19 +123,6 @@ class Downloads:
 def _rights_changed(request: Request) -> None:
     if request.grant is None or not request.grant.holds(Right.DOWNLOAD):
         request.abort()
-
-
-class Sending(SingleRangeStaticProducer):
-    """Sends a file; if it becomes shorter meanwhile, the connection ends early as well."""
-
-    request: Optional[Request]
-
-    def resumeProducing(self) -> None:
-        """Send the next part."""
-        request, before = self.request, self.bytesWritten
-        super().resumeProducing()
-        if self.request is not None and request is not None and self.bytesWritten == before:
-            request.abort()
 
 
 def listing(folder: str, path: bytes, most: int = MAX_ENTRIES,

@@ -14,11 +14,11 @@ from typing import NamedTuple, Optional, Sequence
 from urllib.parse import quote, unquote_to_bytes
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.web.static import SingleRangeStaticProducer
 
 from kasmd.http.headers import byte_range, etag_matches
 from kasmd.http.problems import Headers, Problem
 from kasmd.http.server import Request, Response
+from kasmd.web.sending import Sending
 
 #: Larger files are read as they are sent.
 MAX_KEPT_FILE = 256 * 1024
@@ -137,7 +137,7 @@ class StaticFiles:
             request.finish()
         else:
             request.notifyFinish().addBoth(lambda _: content.close())
-            SingleRangeStaticProducer(request, content, offset, size).start()
+            Sending(self._reactor, request, content, offset, size).start()
         return None
 
     # Finding.

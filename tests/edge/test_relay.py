@@ -427,6 +427,25 @@ class RelayTests(TestCase):
 
         self.assertGreater(await deferToThread(read), len(blob))
 
+    async def test_a_reader_that_takes_little_now_and_then_is_let_go(self):
+        """Drops do not count: the upstream is read again once all of a buffer was taken."""
+        self.far.answer = says(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (1 << 26)
+                               + b"x" * (1 << 26))
+        client = socket.socket()
+        self.addCleanup(client.close)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        client.connect(("127.0.0.1", self.port))
+        client.sendall(b"GET /desktop/one/ HTTP/1.1\r\nHost: a\r\n\r\n")
+        taken = len(await deferToThread(client.recv, 100))
+        while not self.far.gone:
+            self.still.advance(self.timeouts.idle / 10)
+            try:
+                taken += len(client.recv(100, socket.MSG_DONTWAIT))
+            except OSError:
+                pass  # there is nothing yet, or it was cut off
+            await _turn()
+        self.assertLess(taken, 65536)
+
     async def _kept(self):
         """Give how many bytes wait for the client, a while later."""
         await _turn(0.2)

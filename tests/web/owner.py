@@ -128,7 +128,9 @@ class Served:
             hashing=InlineWorker(),
             work=ThreadWorker(reactor),
             system=SystemStats(reactor, ThreadWorker(reactor)),  # type: ignore[arg-type]
-            downloads=Downloads(self.downloads, ThreadWorker(reactor)),
+            downloads=Downloads(
+                reactor, self.downloads, ThreadWorker(reactor)  # type: ignore[arg-type]
+            ),
         )
         self.site: Any = make_site(
             reactor,  # type: ignore[arg-type]

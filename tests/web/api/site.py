@@ -179,7 +179,9 @@ class Served:
             pages=self.pages,
             settings=[LEVEL, *(_remembered(self.settings, name) for name in self.settings)],
             uploads=self.uploads,
-            downloads=Downloads(self._file("Downloads"), ThreadWorker(reactor)),
+            downloads=Downloads(
+                reactor, self._file("Downloads"), ThreadWorker(reactor)  # type: ignore[arg-type]
+            ),
             seat_of=lambda request: Seat(self.display, request.grant, hold),
             hashing=InlineWorker(),
             work=ThreadWorker(reactor),

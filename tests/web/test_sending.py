@@ -1,0 +1,83 @@
+"""Files to clients that take them slowly, on a transport in memory and a clock of our own."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransportWithDisconnection
+from twisted.trial.unittest import SynchronousTestCase
+
+from kasmd.http.server import HttpFactory, Limits, Request
+from kasmd.web.sending import PATIENCE, PORTION, Sending
+
+CONTENT = bytes(range(256)) * (5 * PORTION // 256 + 3)
+
+
+class Transport(StringTransportWithDisconnection):
+    """Asks for more when a test says that the client took what there was."""
+
+    def loseConnection(self) -> None:
+        self.producer.stopProducing()
+        super().loseConnection()
+
+    abortConnection = loseConnection
+
+    def taken(self) -> bytes:
+        data: bytes = self.value()
+        self.clear()
+        if not self.streaming:
+            self.producer.resumeProducing()
+        return data
+
+
+class SendingTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.file = io.BytesIO(CONTENT)
+        factory = HttpFactory(self.clock, self.respond, (), Limits(head_timeout=30))
+        channel: Any = factory.buildProtocol(None)
+        self.transport = Transport()
+        self.transport.protocol = channel
+        channel.makeConnection(self.transport)
+        channel.dataReceived(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+
+    def respond(self, request: Request) -> None:
+        self.request = request
+        request.open(200, (), len(CONTENT))
+        Sending(self.clock, request, self.file, 0, len(CONTENT)).start()
+
+    def ended(self) -> bool:
+        """The answer is over, and nothing is left of it."""
+        return self.request.over and self.file.closed
+
+    def test_a_slow_client_gets_all(self) -> None:
+        answer = b""
+        while not self.ended():
+            self.clock.pump([1.0] * int(PATIENCE - 1))
+            self.assertTrue(self.transport.connected)
+            answer += self.transport.taken()
+        answer += self.transport.value()
+        self.assertEqual(answer.partition(b"\r\n\r\n")[2], CONTENT)
+        self.assertTrue(self.transport.connected)
+
+    def test_one_that_takes_too_little_is_cut_off(self) -> None:
+        self.transport.taken()
+        self.clock.pump([1.0] * int(PATIENCE - 1))
+        self.assertTrue(self.transport.connected)
+        self.clock.pump([1.0] * 2)
+        self.assertFalse(self.transport.connected)
+        self.assertTrue(self.ended() and self.request.gone)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_one_that_leaves_is_not_waited_for(self) -> None:
+        self.transport.loseConnection()
+        self.assertTrue(self.ended())
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_file_that_becomes_shorter_is_no_whole_answer(self) -> None:
+        self.file.truncate(PORTION + 9)
+        while self.transport.connected:
+            self.transport.taken()
+        self.assertTrue(self.ended() and self.request.gone)
