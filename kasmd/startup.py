@@ -13,7 +13,6 @@ from typing import Any, Sequence, Union
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from kasmd.display.upstream import UpstreamDisplay
 from kasmd.display.x11 import X11Display
@@ -80,13 +79,8 @@ class Watching(Service):
     def startService(self) -> None:
         """Connect, and keep trying."""
         super().startService()
-        self._display.connect().addErrback(self._unreachable)
-
-    def _unreachable(self, failure: Failure) -> None:
-        failure.trap(DisplayLost)
-        if not isinstance(self._display, UpstreamDisplay):  # That says so itself.
-            _log.warn("{display.where} cannot be reached, trying on: {reason}",
-                      display=self._display, reason=failure.getErrorMessage())
+        # It says itself why it is not there, and when it is.
+        self._display.connect().addErrback(lambda failure: failure.trap(DisplayLost))
 
     def stopService(self) -> Deferred[None]:
         """Leave the display alone."""

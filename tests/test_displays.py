@@ -34,4 +34,4 @@ class UpstreamTests(Case):
         await told
         await deferLater(reactor, 0)
         (line,) = [line for line in self.logged if "trying on" in line]
-        self.assertIn(f"the upstream {self.folder}/nobody is lost", line)
+        self.assertIn(f"display {self.folder}/nobody cannot be reached", line)

@@ -134,8 +134,7 @@ class DesktopService(Service):
         display.memory = self._memory.view()
         try:
             await display.connect(self._size, self._screens)
-        except DisplayLost as error:
-            self.log.warn("the X server was started in vain: {error}", error=error)
+        except DisplayLost:
             self._xvfb.end()
             return
         environment = _environment(DISPLAY=display.where, XAUTHORITY=self.authority)

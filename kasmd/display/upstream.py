@@ -38,6 +38,8 @@ class UpstreamDisplay(WatchedDisplay):
     Between `connect` and `disconnect` it keeps trying to be connected.
     """
 
+    where: Place
+
     def __init__(
         self,
         reactor: Any,
@@ -62,7 +64,6 @@ class UpstreamDisplay(WatchedDisplay):
         self._line = Line(reactor, where, terms, self._meet, self._ended)
         self._waiting: list[Deferred[None]] = []
         self._resizes: list[Deferred[int]] = []
-        self._logged = ""
         self._lost = True
         #: What is in the picture, and nobody was told of yet.
         self._taken = Region()
@@ -186,9 +187,7 @@ class UpstreamDisplay(WatchedDisplay):
             self._lost = False
             self._next_frame()
             self._tell_resized()
-        if self._logged:
-            self.log.info("the upstream {display.where} is back", display=self)
-            self._logged = ""
+        self._log_back()
         if answer:
             waiting, self._waiting = self._waiting, []
             for deferred in waiting:
@@ -235,10 +234,7 @@ class UpstreamDisplay(WatchedDisplay):
         )
 
     def _ended(self, reason: str) -> None:
-        if reason != self._logged:
-            self._logged = reason
-            self.log.warn("the upstream {display.where} is lost, trying on: {reason}",
-                          display=self, reason=reason)
+        self._log_lost(reason)
         self._forget(reason)
 
     def _forget(self, reason: str) -> None:

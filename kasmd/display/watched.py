@@ -29,6 +29,8 @@ class WatchedDisplay:
     """
 
     log = Logger()
+    #: Where the picture comes from, as the log calls it.
+    where: object = ""
 
     def __init__(self, width: int, height: int, name: str) -> None:
         self.name = name
@@ -42,6 +44,8 @@ class WatchedDisplay:
         self._observers: list[Any] = []
         self._shared: dict[Rect, Snapshot] = {}
         self._shared_bytes = 0
+        #: Why it cannot be reached, as the log was told; empty: it can.
+        self._logged = ""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -158,6 +162,19 @@ class WatchedDisplay:
         if leds != self._leds:
             self._leds = leds
             self._tell("leds_changed", leds)
+
+    def _log_lost(self, reason: str) -> None:
+        """Say in the log why there is no display, unless that was the last to be said."""
+        if reason != self._logged:
+            self._logged = reason
+            self.log.warn("display {display.where} cannot be reached, trying on: {reason}",
+                          display=self, reason=reason)
+
+    def _log_back(self) -> None:
+        """Say in the log that the display is there, if it was said to be gone."""
+        if self._logged:
+            self._logged = ""
+            self.log.info("display {display.where} is back", display=self)
 
     def _next_frame(self) -> None:
         self._frame += 1

@@ -75,6 +75,8 @@ class X11Display(WatchedDisplay):
     there is no X server, or none that answers, the last picture stays.
     """
 
+    where: str
+
     def __init__(
         self,
         reactor: Any,
@@ -205,9 +207,10 @@ class X11Display(WatchedDisplay):
     async def _connect(self, attempt: int) -> None:
         try:
             opened = await self._open(attempt)
-        except DisplayLost:
+        except DisplayLost as error:
             if attempt == self._attempt:
                 self._retry = self._reactor.callLater(RETRY_SECONDS, self._try_again)
+                self._log_lost(str(error))
             raise
         self._begin(*opened)
         await self._next_picture()
@@ -291,6 +294,7 @@ class X11Display(WatchedDisplay):
     def _captured(self, size: tuple[int, int], patches: Sequence[Patch]) -> None:
         if self._lost or size != self.size:
             self._lost = False
+            self._log_back()
             self._show_anew(*size, patches, self._found)
             waiting, self._waiting = self._waiting, []
             for deferred in waiting:
@@ -333,6 +337,7 @@ class X11Display(WatchedDisplay):
             return
         self._session.input.deafen(silent)
         if silent:
+            self._log_lost("not responding")
             self._tell_lost("not responding")
         elif self._lost:
             self._session.capture.read_all()
@@ -347,6 +352,7 @@ class X11Display(WatchedDisplay):
         session.input.close()
         session.clipboard.close()
         if session is self._session:
+            self._log_lost(reason)
             self._forget_session(reason)
             self._retry = self._reactor.callLater(RETRY_SECONDS, self._try_again)
 

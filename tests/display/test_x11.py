@@ -12,6 +12,7 @@ import numpy as np
 import xcffib.xproto
 from twisted.internet import reactor
 from twisted.internet.task import LoopingCall
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from kasmd.display.recorder import Recorder
@@ -149,8 +150,15 @@ class X11DisplayTests(Desktop):
         self.assertEqual(self.colour_at(50, 50), 0)
 
     async def test_a_foreign_display_is_tried_again(self) -> None:
-        """It is waited for, and found again when it comes back as another."""
+        """It is waited for, and found again when it comes back as another; the log says so."""
         number = 20000 + os.getpid() % 30000
+        lines: list[str] = []
+
+        def log(event: LogEvent) -> None:
+            lines.append(formatEvent(event))
+
+        globalLogPublisher.addObserver(log)
+        self.addCleanup(globalLogPublisher.removeObserver, log)
         other = X11Display(reactor, f":{number}", os.devnull)
         self.addCleanup(other.disconnect)
         recorder = Recorder()
@@ -163,6 +171,14 @@ class X11DisplayTests(Desktop):
             width, height, _ = await there
             self.assertEqual(f"{width}x{height}", size)
             end(server)
+        lost = f"display :{number} cannot be reached, trying on: "
+        back = f"display :{number} is back"
+        told = [line for line in lines if line.startswith((lost, back))]
+        first, last = told.index(back), len(told) - 1
+        self.assertEqual([told[first + 1], told[last]],
+                         [f"{lost}the X server closed the connection", back])
+        self.assertEqual(told.count(back), 2)
+        self.assertFalse([line for line, after in zip(told, told[1:]) if line == after])
 
 
 def end(server: Popen[bytes]) -> None:

@@ -138,7 +138,7 @@ def test_tigervnc_with_tls_or_any(far: FarDesktop, tmp_path: Path, more: str) ->
 
 def test_another_key_is_not_trusted(far: FarDesktop, tmp_path: Path) -> None:
     with start(tmp_path, far.socket, f"  rfb_tls:\n    pin: {'0' * 64}") as daemon:
-        daemon.wait_for(f"is lost, trying on: its key is {far.pin}")
+        daemon.wait_for(f"cannot be reached, trying on: its key is {far.pin}")
 
 
 def test_x11vnc(far: FarDesktop, tmp_path: Path) -> None:
