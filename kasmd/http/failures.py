@@ -17,7 +17,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from kasmd.http.faults import FAULTS, OF_STATUS, Fault
+from kasmd.http.faults import FAULTS, OF_STATUS, TELL, Fault
 from kasmd.http.problems import Headers, Problem
 from kasmd.log.text import quoted
 
@@ -114,5 +114,5 @@ def _fault(problem: Problem) -> Fault:
     known = FAULTS.get(problem.word or OF_STATUS.get(problem.status, ""))
     if known is not None:
         return known
-    remedy = "Load the page again."
+    remedy = f"Load the page again. {TELL}"
     return Fault("refused", problem.status, "", problem.title, problem.detail, remedy)

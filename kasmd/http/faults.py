@@ -22,7 +22,8 @@ class Fault(NamedTuple):
 
 #: What to do, where it is somebody else who can.
 ASK = "Ask whoever runs this site, and give them the request id below."
-WAIT = "Try again in a minute. If it stays so, tell whoever runs this site the request id below."
+TELL = "If it stays so, tell whoever runs this site the request id below."
+WAIT = f"Try again in a minute. {TELL}"
 
 _TABLE = (
     Fault("not-logged-in", 401, "http_request_denied", "You are not logged in",
@@ -54,6 +55,10 @@ _TABLE = (
           "The address is not right, or what it named is gone.", "Check the address."),
     Fault("no-such-method", 405, "", "This cannot be done here",
           "The address exists, but it does not take this method.", "Check what is asked for."),
+    Fault("websocket-only", 426, "http_request_error", "There is no page at this address",
+          "The desktop's picture comes this way, over a websocket.",
+          "Open the site's first page, in a current browser. Where that does not help, a proxy or a"
+          f" firewall in between lets no websockets pass. {TELL}"),
     Fault("mistake", 500, "proxy_internal_error", "This site made a mistake",
           "Something here went wrong that should not.", ASK),
     Fault("busy", 503, "", "Too much to do at the moment",
@@ -65,6 +70,6 @@ FAULTS = {fault.word: fault for fault in _TABLE}
 #: What a `Problem` of this status is, where it does not say itself.
 OF_STATUS = {
     400: "bad-request", 401: "not-logged-in", 403: "not-allowed", 404: "no-such-page",
-    405: "no-such-method", 413: "body-too-large", 414: "address-too-long", 429: "locked-out",
-    431: "header-too-large", 500: "mistake", 503: "busy",
+    405: "no-such-method", 413: "body-too-large", 414: "address-too-long", 426: "websocket-only",
+    429: "locked-out", 431: "header-too-large", 500: "mistake", 503: "busy",
 }  # fmt: skip

@@ -36,7 +36,7 @@ def test_other_problems_keep_their_words_and_headers():
     shown = page(Problem(401, "Give a password.", [(b"WWW-Authenticate", b"Basic")]))
     assert shown.status == 401 and (b"WWW-Authenticate", b"Basic") in shown.headers
     assert json.loads(shown.rendered(b"json")[1])["detail"] == "Give a password."
-    assert said(Problem(426, "Only 13."))["title"] == "Upgrade Required"
+    assert said(Problem(409, "It is there."))["title"] == "Conflict"
     assert page(shown).fault is shown.fault
     assert page(Refusal(FAULTS["busy"])).fault is FAULTS["busy"]
 
@@ -46,7 +46,8 @@ def test_other_problems_keep_their_words_and_headers():
     (Problem(403, "No."), "not-allowed"),
     (Problem(403, "Begin with https.", word="https-only"), "https-only"),
     (Problem(403, "Another site asked.", word="foreign-page"), "foreign-page"),
-    (Problem(426, "Only 13."), "refused"),
+    (Problem(426, "Only 13."), "websocket-only"),
+    (Problem(409, "It is there."), "refused"),
 ])
 def test_a_problem_says_its_word_or_its_status_does(problem, word):
     told = said(problem)
