@@ -106,7 +106,7 @@ class Place:
         """Give which stream it should follow, where an update has about ``budget`` bytes."""
         if self.follower.behind and now >= self._aside_until:
             self._aside_until = now + ASIDE
-        steps = self._coarser if budget is None else self._fitting(budget, now)
+        steps = self._fitting(inf if budget is None else budget, now)
         return self.area.kind._replace(slow=now < self._aside_until, coarser=steps)
 
     def move_to(self, follower: Follower, now: float) -> None:
@@ -126,7 +126,7 @@ class Place:
             self.size, self._images_until = self._guess, now + ASIDE
         return now < self._images_until
 
-    def _fitting(self, budget: int, now: float) -> int:
+    def _fitting(self, budget: float, now: float) -> int:
         """Give by how many steps the pictures should be coarser than the viewer asked for."""
         since, steps = now - self._changed_at, self._coarser
         if _OVER * budget < min(self.size, _OVER * THIN) and since >= COARSER_AFTER:

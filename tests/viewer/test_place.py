@@ -111,9 +111,9 @@ class QualityTests(Case):
         self.show(10, key=True)
         self.assertEqual(self.suited(SIZE // 2), 1)
 
-    def test_an_unknown_link_keeps_what_it_has(self) -> None:
+    def test_it_is_soon_finer_where_a_cap_was_lifted(self) -> None:
         self.assertEqual(self.suited(SIZE // 2), 1)
-        self.assertEqual(self.suited(None, FINER_AFTER), 1)
+        self.assertEqual(self.suited(None, FINER_SOON), 0)
 
 
 class TooThinTests(Case):
