@@ -14,6 +14,18 @@ Keyed = tuple[bytes, Field, tuple[bytes, ...]]
 
 #: Lines and lists that come again and again are read once; longer ones are not remembered.
 MEMORABLE = 1024
+#: Lines that are remembered, and the fields whose lines may be: no value of theirs is a secret.
+_LINES = 1024
+_ORDINARY = frozenset(b"""
+    accept accept-encoding accept-language accept-ranges cache-control connection content-encoding
+    content-length content-security-policy content-type cross-origin-embedder-policy
+    cross-origin-opener-policy cross-origin-resource-policy date dnt expires host keep-alive origin
+    pragma priority referrer-policy sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform sec-fetch-dest
+    sec-fetch-mode sec-fetch-site sec-fetch-user sec-gpc sec-websocket-extensions
+    sec-websocket-version server strict-transport-security
+    transfer-encoding upgrade upgrade-insecure-requests user-agent vary via x-content-type-options
+    x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-proto x-frame-options x-real-ip
+""".split())
 
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 #: What a field's value may hold: tab, visible characters, and bytes from 128 on.
@@ -109,8 +121,7 @@ def parse_fields(lines: list[bytes], most: int) -> Fields:
     if len(lines) > most:
         text = f"there are {len(lines)} header fields, and {most} may be"
         raise HttpError(431, text, "header_count")
-    read = _line if max(map(len, lines), default=0) <= MEMORABLE else _read_line
-    return Fields((), list(map(read, lines)))
+    return Fields((), list(map(_read, lines)))
 
 
 def _read_line(line: bytes) -> Keyed:
@@ -129,7 +140,19 @@ def _read_members(value: bytes) -> tuple[bytes, ...]:
     return tuple([token for member in members if (token := member.strip(b" \t"))])
 
 
-_line = lru_cache(maxsize=1024)(_read_line)
+class _Lines(dict[bytes, Keyed]):
+    """Lines that were read; a full store is emptied and fills itself again."""
+
+    def __missing__(self, line: bytes) -> Keyed:
+        keyed = _read_line(line)
+        if keyed[0] in _ORDINARY and len(line) <= MEMORABLE:
+            if len(self) >= _LINES:
+                self.clear()
+            self[line] = keyed
+        return keyed
+
+
+_read = _Lines().__getitem__
 _members = lru_cache(maxsize=256)(_read_members)
 
 

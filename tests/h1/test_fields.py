@@ -1,5 +1,7 @@
 """Header fields: found whatever their case, and never more lines than there are fields."""
 
+from sys import getrefcount
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,3 +77,25 @@ def test_what_is_sent_is_read_the_same(fields):
 ])
 def test_tokens(name, good):
     assert is_token(name) is good
+
+
+@pytest.mark.parametrize("name", [
+    b"Authorization", b"Cookie", b"Kasmd-Ticket", b"Proxy-Authorization", b"Set-Cookie",
+    b"X-Api-Key", b"Referer",
+])
+def test_nothing_that_may_be_a_secret_is_kept(name):
+    line = name + b": " + b"s" * 30
+    before = getrefcount(line)
+    assert parse_fields([line], 1).get(name.lower()) == b"s" * 30
+    assert getrefcount(line) == before
+
+
+def test_a_line_that_comes_again_is_not_read_again_while_there_is_room_for_it():
+    def read():
+        return parse_fields([b"Accept: */*"], 1).keyed[0]
+
+    first = read()
+    assert read() is first
+    for number in range(2000):
+        parse_fields([b"User-Agent: %d" % number], 1)
+    assert read() is not first
