@@ -27,6 +27,10 @@ _ORDINARY = frozenset(b"""
     x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-proto x-frame-options x-real-ip
 """.split())
 
+#: Bytes of a field's name; names are remembered, too.
+_LONGEST_NAME = 256
+#: Methods that need not be looked at twice.
+_METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 #: What a field's value may hold: tab, visible characters, and bytes from 128 on.
 TEXT = bytes([9, *range(32, 127), *range(128, 256)])
@@ -44,14 +48,15 @@ class HttpError(ProtocolError):
         self.limit = limit
 
 
-@lru_cache(maxsize=1024)
 def is_token(name: bytes) -> bool:
     """Tell whether ``name`` is a token, as methods and field names are."""
-    return _TOKEN.match(name) is not None
+    return name in _METHODS or _TOKEN.match(name) is not None
 
 
 @lru_cache(maxsize=1024)
 def _key(name: bytes) -> bytes:
+    if len(name) > _LONGEST_NAME:
+        raise HttpError(431, f"a header field's name has {len(name)} bytes", "header_bytes")
     if not is_token(name):
         raise HttpError(400, f"a header field is named {name[:40]!r}")
     return name.lower()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from kasmd.h1.fields import Fields, HttpError, is_token, parse_fields, render_lines
 
 FIELDS = Fields([(b"Accept", b"a, B"), (b"accept", b",c ,"), (b"Host", b"x")])
-NAMES = st.from_regex(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+", fullmatch=True)
+NAMES = st.from_regex(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}", fullmatch=True)
 VALUES = st.from_regex(rb"([!-~\x80-\xff]([\t -~\x80-\xff]*[!-~\x80-\xff])?)?", fullmatch=True)
 
 
@@ -77,6 +77,13 @@ def test_what_is_sent_is_read_the_same(fields):
 ])
 def test_tokens(name, good):
     assert is_token(name) is good
+
+
+def test_no_name_is_so_long_that_many_would_fill_the_memory():
+    assert parse_fields([b"A" * 256 + b": b"], 1).get(b"a" * 256) == b"b"
+    with pytest.raises(HttpError) as caught:
+        parse_fields([b"A" * 257 + b": b"], 1)
+    assert (caught.value.status, caught.value.limit) == (431, "header_bytes")
 
 
 @pytest.mark.parametrize("name", [
