@@ -10,28 +10,21 @@ import json
 from functools import partial
 from typing import Callable, Mapping, Optional
 
-from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from kasmd.http.problems import Problem
 from kasmd.http.server import Request, Response
 from kasmd.interfaces import IGrant, IRoster
 from kasmd.rights import Right
+from kasmd.web.event_stream import STREAM_HEADERS, EventStream
 from kasmd.web.pages import Page, Pages, page_name
 
 #: Streams that one account may hold open: as many tabs as anyone needs.
 MAX_STREAMS_OF_ONE = 32
 #: Seconds that several changes have to become one message.
 GATHER = 0.05
-#: Seconds between two signs of life.
-HEARTBEAT = 15.0
 _JSON = ((b"Content-Type", b"application/json"), (b"Cache-Control", b"no-store"))
-STREAM_HEADERS = (
-    (b"Content-Type", b"text/event-stream"),
-    (b"Cache-Control", b"no-store"),
-    (b"X-Accel-Buffering", b"no"),
-)
 
 
 class Session:
@@ -75,7 +68,7 @@ class Session:
         else:
             page = _page_of(request)
             document = partial(self.document, _proof_of(request), page)
-            stream = EventStream(self._reactor, request, document, self._roster)
+            stream = DocumentStream(self._reactor, request, document, self._roster)
             closed = self._pages.opened(page, stream.show)
             request.notifyFinish().addBoth(lambda _: closed())
             stream.start()
@@ -86,9 +79,8 @@ class Session:
             del self._streams[name]
 
 
-@implementer(IPushProducer)
-class EventStream:
-    """Server-sent events to one page.
+class DocumentStream(EventStream):
+    """The newest document to one page, and messages for it to show.
 
     What a slow page has not taken is never queued: the newest document follows
     when there is room again.
@@ -101,27 +93,21 @@ class EventStream:
         document: Callable[[IGrant], bytes],
         roster: IRoster,
     ) -> None:
-        self._reactor = reactor
-        self._request = request
+        super().__init__(reactor, request)
         self._grant = _grant_of(request)
         self._document = document
         self._roster = roster
         self._last = b""
-        self._paused = False
-        self._over = False
         self._push: Optional[IDelayedCall] = None
-        self._beat: Optional[IDelayedCall] = None
 
     def start(self) -> None:
         """Send the document now and after each change."""
-        self._request.notifyFinish().addBoth(self._lost)
         self._cancels = (
             self._grant.when_changed(self._changed),
             self._roster.watch(self._changed),
         )
-        self._request.registerProducer(self, True)
+        super().start()
         self._send()
-        self._beat = self._reactor.callLater(HEARTBEAT, self._heartbeat)
 
     def show(self, message: Mapping[str, object]) -> bool:
         """Send a message; False where the page does not take any more now."""
@@ -137,41 +123,23 @@ class EventStream:
 
     def _send(self) -> None:
         self._push = None
-        if self._paused or self._over:
-            return
         document = self._document(self._grant)
-        if document != self._last:
+        if not self._paused and document != self._last:
             self._last = document
             self._request.write(b"data: %s\n\n" % document)
         if not self._grant.holds(Right.ENTER):
             self._finish()
 
-    def _heartbeat(self) -> None:
-        if not self._paused:
-            self._request.write(b": here\n\n")
-        self._beat = self._reactor.callLater(HEARTBEAT, self._heartbeat)
-
-    def _finish(self) -> None:
-        self._request.unregisterProducer()
-        self._request.finish()
-
-    def _lost(self, _: Optional[Failure]) -> None:
-        self._over = True
+    def _lost(self, reason: Optional[Failure]) -> None:
+        super()._lost(reason)
         for cancel in self._cancels:
             cancel()
-        for call in (self._push, self._beat):
-            if call is not None and call.active():
-                call.cancel()
-
-    def pauseProducing(self) -> None:
-        self._paused = True
+        if self._push is not None and self._push.active():
+            self._push.cancel()
 
     def resumeProducing(self) -> None:
-        self._paused = False
+        super().resumeProducing()
         self._changed()
-
-    def stopProducing(self) -> None:
-        self._paused = True
 
 
 def _proof_of(request: Request) -> str:

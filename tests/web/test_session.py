@@ -16,7 +16,7 @@ from kasmd.permission.registry import MemoryRegistry
 from kasmd.rights import NOTHING, READ, WRITE
 from kasmd.viewer.roster import Roster
 from kasmd.web.pages import Page, Pages
-from kasmd.web.session import MAX_STREAMS_OF_ONE, EventStream, Session
+from kasmd.web.session import MAX_STREAMS_OF_ONE, DocumentStream, Session
 
 PAGE, OTHER = "a" * 32, "0123456789abcdef" * 2
 
@@ -186,27 +186,44 @@ class SlowRequest:
     def registerProducer(self, producer, streaming):
         self.producer = producer
 
+    def unregisterProducer(self):
+        self.producer = None
+
     def write(self, data):
         self.written.append(data)
 
+    def finish(self):
+        self.gone.callback(None)
+
 
 class SlowTests(TestCase):
+    def setUp(self):
+        self.clock, self.roster = Clock(), Roster()
+        self.registry = MemoryRegistry({"ann": READ})
+        self.request = SlowRequest(self.registry.admit(Principal("ann"), "desktop"))
+        session = Session(self.clock, self.roster, Pages())
+        document = partial(session.document, "login", Page("ann", PAGE))
+        self.stream = DocumentStream(self.clock, self.request, document, self.roster)
+        self.stream.start()
+        self.stream.pauseProducing()
+
+    def test_who_takes_nothing_is_let_go_with_his_rights(self):
+        self.registry.remove("ann")
+        self.clock.advance(1)
+        self.assertTrue(self.request.gone.called)
+        self.assertEqual((len(self.request.written), self.clock.getDelayedCalls()), (1, []))
+
     def test_what_is_not_taken_is_not_queued(self):
-        clock, roster = Clock(), Roster()
-        request = SlowRequest(MemoryRegistry({"ann": READ}).admit(Principal("ann"), "desktop"))
-        session, page = Session(clock, roster, Pages()), Page("ann", PAGE)
-        stream = EventStream(clock, request, partial(session.document, "login", page), roster)
-        stream.start()
-        request.producer.pauseProducing()
+        clock, roster, request, stream = self.clock, self.roster, self.request, self.stream
         self.assertFalse(stream.show({"text": "lost"}))
-        for number in range(100):
+        for number in range(50):
             roster.joined(Present(f"guest {number}", 1.0))
             clock.advance(1)
         self.assertEqual(len(request.written), 1)
         request.producer.resumeProducing()
         clock.advance(1)
         self.assertEqual(len(request.written), 2)
-        self.assertIn(b"guest 99", request.written[1])
+        self.assertIn(b"guest 49", request.written[1])
         clock.advance(20)
         self.assertTrue(request.written[2].startswith(b":"))
         request.gone.callback(None)

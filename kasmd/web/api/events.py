@@ -12,7 +12,7 @@ import json
 from collections import deque
 from typing import Mapping, Optional
 
-from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -25,7 +25,7 @@ from kasmd.rights import Right
 from kasmd.web.api.operations import Call, Operation
 from kasmd.web.api.schemas import Schema
 from kasmd.web.api.sessions import Sessions
-from kasmd.web.session import HEARTBEAT, STREAM_HEADERS
+from kasmd.web.event_stream import STREAM_HEADERS, EventStream
 
 #: Streams at one time.
 MAX_STREAMS = 64
@@ -98,26 +98,19 @@ class Events:
             stream.tell(kind, value)
 
 
-@implementer(IPushProducer)
-class Stream:
+class Stream(EventStream):
     """Events to one client, in order and none left out; else it ends."""
 
     def __init__(self, reactor: IReactorTime, request: Request, grant: IGrant) -> None:
-        self._reactor = reactor
-        self._request = request
+        super().__init__(reactor, request)
         self._grant = grant
         self._waiting: deque[bytes] = deque()
-        self._paused = False
-        self._over = False
-        self._beat: Optional[IDelayedCall] = None
 
     def start(self) -> None:
         """Open it; it ends with the right to manage."""
-        self._request.notifyFinish().addBoth(self._lost)
         self._cancel = self._grant.when_changed(self._rights_changed)
         self._request.open(200, STREAM_HEADERS, None)
-        self._request.registerProducer(self, True)
-        self._heartbeat()
+        super().start()
 
     def tell(self, kind: str, value: Mapping[str, object]) -> None:
         """Send one event, after those that wait."""
@@ -134,32 +127,18 @@ class Stream:
         while self._waiting and not (self._paused or self._over):
             self._request.write(self._waiting.popleft())
 
-    def _heartbeat(self) -> None:
-        if not self._paused:
-            self._request.write(b": here\n\n")
-        self._beat = self._reactor.callLater(HEARTBEAT, self._heartbeat)
-
     def _rights_changed(self) -> None:
         if not self._grant.holds(Right.MANAGE) and not self._over:
             self._finish()
 
     def _finish(self) -> None:
         self._waiting.clear()
-        self._request.unregisterProducer()
-        self._request.finish()
+        super()._finish()
 
-    def _lost(self, _: Optional[Failure]) -> None:
-        self._over = True
+    def _lost(self, reason: Optional[Failure]) -> None:
+        super()._lost(reason)
         self._cancel()
-        if self._beat is not None and self._beat.active():
-            self._beat.cancel()
-
-    def pauseProducing(self) -> None:
-        self._paused = True
 
     def resumeProducing(self) -> None:
-        self._paused = False
+        super().resumeProducing()
         self._flush()
-
-    def stopProducing(self) -> None:
-        self._paused = True
