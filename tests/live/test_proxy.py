@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from http.client import HTTPResponse, HTTPSConnection
 from pathlib import Path
-from typing import Iterator
+from typing import Iterator, Optional
 
 import pytest
 
@@ -46,7 +46,7 @@ def proxy(request: pytest.FixtureRequest, daemon: Daemon, tmp_path: Path) -> Ite
 
 
 def ask(port: int, path: str, client: str, password: str = "password",
-        forwarded: str = "") -> HTTPResponse:
+        forwarded: str = "", content: Optional[bytes] = None) -> HTTPResponse:
     """Ask as the owner from one of this machine's addresses, perhaps lying about it."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -55,7 +55,7 @@ def ask(port: int, path: str, client: str, password: str = "password",
     headers = {"Authorization": basic("owner", password)}
     if forwarded:
         headers["X-Forwarded-For"] = forwarded
-    connection.request("GET", path, headers=headers)
+    connection.request("GET" if content is None else "PUT", path, content, headers)
     answer = connection.getresponse()
     answer.read()
     connection.close()
@@ -70,6 +70,12 @@ def test_the_page_works_behind_it_under_a_prefix(
     assert chromium.eval("location.pathname") == "/desk/"
     chromium.wait_text("#here", "writer")
     assert chromium.do("console") == []
+
+
+def test_a_large_file_is_brought(proxy: int, daemon: Daemon) -> None:
+    name, content = f"{proxy}.bin", bytes(4 << 20)
+    assert ask(proxy, f"/desk/api/v1/files/{name}", CLIENT, content=content).status == 201
+    assert (daemon.folder / "Uploads" / name).read_bytes() == content
 
 
 @pytest.mark.parametrize("forged", ["", "203.0.113.9", "127.0.0.1", "203.0.113.9, 127.0.0.1", "x"])
