@@ -8,7 +8,7 @@ from typing import Iterator
 ROOT = Path(__file__).parents[1]
 #: Modules in which nothing runs: names, numbers, shapes.
 WORDS = {
-    "client/errors", "client/values", "errors", "interfaces", "rfb/limits",
+    "client/errors", "errors", "interfaces", "rfb/limits",
     "rfb/messages", "rfb/numbers", "rfb/said", "screen/cursor", "web/api/schemas",
 }
 #: Parts that are met only together: the tests of the whole, and what they test.

@@ -27,6 +27,7 @@ from kasmd.client.values import (
     Statistics,
     Token,
     User,
+    read,
 )
 
 #: A name and a password, or a token's secret.
@@ -62,7 +63,7 @@ class Client:
             self._headers["Authorization"] = f"Bearer {proof}"
 
     async def list_users(self) -> list[User]:
-        return [User(**each) for each in (await self._ask("GET", "/users")).value]
+        return [read(User, each) for each in (await self._ask("GET", "/users")).value]
 
     async def get_user(self, name: str) -> User:
         return _user(await self._ask("GET", _at("users", name)))
@@ -85,14 +86,14 @@ class Client:
         await self._ask("DELETE", _at("users", name), None, _force(force), etag)
 
     async def list_sessions(self) -> list[Session]:
-        return [Session(**each) for each in (await self._ask("GET", "/sessions")).value]
+        return [read(Session, each) for each in (await self._ask("GET", "/sessions")).value]
 
     async def get_session(self, id: str) -> Session:
-        return Session(**(await self._ask("GET", _at("sessions", id))).value)
+        return read(Session, (await self._ask("GET", _at("sessions", id))).value)
 
     async def patch_session(self, id: str, max_bandwidth: Optional[int]) -> Session:
         body = {"max_bandwidth": max_bandwidth}
-        return Session(**(await self._ask("PATCH", _at("sessions", id), body)).value)
+        return read(Session, (await self._ask("PATCH", _at("sessions", id), body)).value)
 
     async def message_session(self, id: str, text: str) -> bool:
         """Tell whether it was shown."""
@@ -104,34 +105,34 @@ class Client:
         await self._ask("DELETE", _at("sessions", id), None, query)
 
     async def get_statistics(self) -> list[Statistics]:
-        return [Statistics(**each) for each in (await self._ask("GET", "/statistics")).value]
+        return [read(Statistics, each) for each in (await self._ask("GET", "/statistics")).value]
 
     async def list_invitations(self) -> list[Invitation]:
-        return [Invitation(**each) for each in (await self._ask("GET", "/invitations")).value]
+        return [read(Invitation, each) for each in (await self._ask("GET", "/invitations")).value]
 
     async def create_invitation(self, label: str, rights: Rights, expires: float,
                                 guests: int = 1, uses: Optional[int] = None) -> Invitation:
         body = {"label": label, "rights": dict(rights), "expires": expires, "guests": guests,
                 "uses": uses}
-        return Invitation(**(await self._ask("POST", "/invitations", body)).value)
+        return read(Invitation, (await self._ask("POST", "/invitations", body)).value)
 
     async def delete_invitation(self, id: str) -> None:
         await self._ask("DELETE", _at("invitations", id))
 
     async def list_tokens(self) -> list[Token]:
-        return [Token(**each) for each in (await self._ask("GET", "/tokens")).value]
+        return [read(Token, each) for each in (await self._ask("GET", "/tokens")).value]
 
     async def create_token(self, label: str, scope: Rights, expires: float,
                            account: Optional[str] = None) -> MadeToken:
         body = _given(label=label, scope=dict(scope), expires=expires, account=account)
         made = (await self._ask("POST", "/tokens", body)).value
-        return MadeToken(Token(**made["token"]), made["secret"])
+        return MadeToken(read(Token, made["token"]), made["secret"])
 
     async def delete_token(self, id: str) -> None:
         await self._ask("DELETE", _at("tokens", id))
 
     async def list_logins(self) -> list[Login]:
-        return [Login(**each) for each in (await self._ask("GET", "/logins")).value]
+        return [read(Login, each) for each in (await self._ask("GET", "/logins")).value]
 
     async def delete_login(self, id: str) -> None:
         await self._ask("DELETE", _at("logins", id))
@@ -143,7 +144,7 @@ class Client:
 
     async def get_screens(self) -> Layout:
         layout = (await self._ask("GET", "/screens")).value
-        screens = tuple(Screen(**each) for each in layout["screens"])
+        screens = tuple(read(Screen, each) for each in layout["screens"])
         return Layout(layout["width"], layout["height"], screens)
 
     async def get_clipboard(self) -> str:
@@ -162,12 +163,12 @@ class Client:
         response = await self._begin(
             "PUT", _at("files", name), query=query, patience=None, data=content
         )
-        return File(**json.loads(await self._content(response)))
+        return read(File, json.loads(await self._content(response)))
 
     async def list_downloads(self, path: str = "") -> list[Download]:
         query = {"path": path} if path else {}
         found = (await self._ask("GET", "/downloads", None, query)).value
-        return [Download(**each) for each in found]
+        return [read(Download, each) for each in found]
 
     async def get_settings(self) -> Settings:
         return _settings(await self._ask("GET", "/settings"))
@@ -223,11 +224,11 @@ def _value(content: bytes) -> object:
 
 
 def _settings(answer: _Answer) -> Settings:
-    return Settings(**answer.value, etag=answer.etag)
+    return read(Settings, answer.value, etag=answer.etag)
 
 
 def _user(answer: _Answer) -> User:
-    return User(**answer.value, etag=answer.etag)
+    return read(User, answer.value, etag=answer.etag)
 
 
 def _at(what: str, ident: str) -> str:

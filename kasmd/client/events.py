@@ -26,7 +26,7 @@ from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
 from twisted.web.http import PotentialDataLoss
 
-from kasmd.client.values import Change, Session
+from kasmd.client.values import Change, Session, read
 from kasmd.errors import KasmdError
 
 #: Bytes of one line; a change names nothing that is longer than a name.
@@ -67,10 +67,10 @@ class Changed(NamedTuple):
 
 Event = Union[Present, Joined, Left, Changed]
 _EVENTS: Mapping[str, Callable[[dict[str, Any]], Event]] = {
-    "present": lambda value: Present(Session(**value)),
-    "joined": lambda value: Joined(Session(**value)),
-    "left": lambda value: Left(Session(**value)),
-    "changed": lambda value: Changed(Change(**value)),
+    "present": lambda value: Present(read(Session, value)),
+    "joined": lambda value: Joined(read(Session, value)),
+    "left": lambda value: Left(read(Session, value)),
+    "changed": lambda value: Changed(read(Change, value)),
 }
 
 

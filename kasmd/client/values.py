@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Mapping, NamedTuple, Optional
+from typing import Any, Callable, Mapping, NamedTuple, Optional, TypeVar
 
+T = TypeVar("T", bound=NamedTuple)
 #: Features by name (`kasmd.rights.FEATURES`), and whether each is held.
 Rights = Mapping[str, bool]
 
@@ -144,3 +145,9 @@ class Login(NamedTuple):
     name: str
     started: float
     used: float
+
+
+def read(kind: type[T], value: Mapping[str, Any], **more: str) -> T:
+    """Give what a server said as a value; what a newer one says besides is left out."""
+    make: Callable[..., T] = kind
+    return make(**{name: value[name] for name in kind._fields if name in value}, **more)
