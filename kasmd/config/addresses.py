@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Optional
 from urllib.parse import urlsplit
 
-from kasmd.config.kinds import Raw, boolean, optional, path, text
+from kasmd.config.kinds import Raw, boolean, is_host, optional, path, text
 from kasmd.config.schema import option
 from kasmd.edge.asking import Upstream
 from kasmd.trust import Trust
@@ -18,7 +18,6 @@ from kasmd.trust import Trust
 REQUEST_HOST = "$request_host$"
 _PORTS = {"http": 80, "https": 443}
 _SEGMENTS = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
-_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}")
 #: A unix socket's address has 108 bytes, one of them a NUL (unix(7)).
 _UNIX = 107
 
@@ -64,17 +63,12 @@ def _url(value: str) -> Optional[Address]:
     except ValueError:
         return None
     host, prefix = parts.hostname or "", parts.path.rstrip("/")
-    known = parts.scheme in _PORTS and _HOST.fullmatch(host) and port != 0
+    known = parts.scheme in _PORTS and is_host(host) and port != 0
     rest = parts.query or parts.fragment or "@" in parts.netloc
     if not known or rest or not is_prefix(prefix) or not value.isprintable():
         return None
     tls = Trust() if parts.scheme == "https" else None
     return Address(Upstream(host, port or _PORTS[parts.scheme], "", tls), prefix)
-
-
-def is_host(value: str) -> bool:
-    """Tell whether ``value`` can be the name or the address of a host."""
-    return _HOST.fullmatch(value) is not None
 
 
 def is_prefix(value: str) -> bool:

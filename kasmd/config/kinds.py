@@ -31,7 +31,13 @@ SECRET_LIMIT = 4096
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 _BOOLEANS = {"true": True, "false": False}
 _ALMOST_BOOLEANS = {"yes", "no", "on", "off", "y", "n"}
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+def _items(raw: Raw) -> list[str]:
+    """Give the items of a list, which may be written without one where it is one only."""
+    return [raw] if isinstance(raw, str) else raw
 
 
 def text(raw: Raw) -> str:
@@ -139,7 +145,7 @@ def timezone(raw: Raw) -> str:
 
 def mime_types(raw: Raw) -> tuple[str, ...]:
     """``type/subtype``, or a list of them."""
-    items = [raw] if isinstance(raw, str) else raw
+    items = _items(raw)
     for item in items:
         if not re.fullmatch(rf"{_TOKEN.pattern}/{_TOKEN.pattern}", item):
             raise ValueError(f"must be a list of MIME types, which {item!a} is not")
@@ -163,7 +169,7 @@ def address(raw: Raw) -> str:
 
 def networks(raw: Raw) -> tuple[str, ...]:
     """An IP address or a network with its prefix length, or a list of them."""
-    items = [raw] if isinstance(raw, str) else raw
+    items = _items(raw)
     for item in items:
         try:
             ip_network(item)
@@ -220,7 +226,7 @@ def program(raw: Raw) -> tuple[str, ...]:
 
 def headers(raw: Raw) -> tuple[tuple[str, str], ...]:
     """``Name=value``, or a list of them (RFC 9110); the value may hold ``=``."""
-    return tuple(_header(item) for item in ([raw] if isinstance(raw, str) else raw))
+    return tuple(_header(item) for item in _items(raw))
 
 
 def _header(item: str) -> tuple[str, str]:
@@ -233,25 +239,30 @@ def _header(item: str) -> tuple[str, str]:
 
 def origins(raw: Raw) -> tuple[str, ...]:
     """``https://host[:port]``, or a list of them (RFC 6454)."""
-    items = [raw] if isinstance(raw, str) else raw
+    items = _items(raw)
     for item in items:
         if not _is_origin(item):
             raise ValueError(f"must be a list of https://host[:port], which {item!a} is not")
     return tuple(item.lower() for item in items)
 
 
+def is_host(value: str) -> bool:
+    """Tell whether ``value`` can be the name or the address of a host."""
+    return _HOST.fullmatch(value) is not None
+
+
 def hosts(raw: Raw) -> tuple[str, ...]:
     """A host's name or address, or a list of them."""
-    items = [raw] if isinstance(raw, str) else raw
+    items = _items(raw)
     for item in items:
-        if not re.fullmatch(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}", item):
+        if not is_host(item):
             raise ValueError(f"must be a list of hosts, which {item!a} is none")
     return tuple(item.lower() for item in items)
 
 
 def framers(raw: Raw) -> tuple[str, ...]:
     """Whose pages may frame ours: ``self`` and origins, or ``none`` alone (CSP 3)."""
-    items = [raw] if isinstance(raw, str) else raw
+    items = _items(raw)
     if items == ["none"]:
         return ("none",)
     others = [item for item in items if item != "self"]

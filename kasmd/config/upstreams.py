@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Optional
 
-from kasmd.config.addresses import Trusting, is_host
-from kasmd.config.kinds import Raw, integer, path
+from kasmd.config.addresses import Trusting
+from kasmd.config.kinds import Raw, integer, is_host, path
 from kasmd.display.upstream_line import Place, Terms
 from kasmd.rfb.client_handshake import Credentials
 from kasmd.rfb.numbers import SecurityType, VeNCryptSubtype
