@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Optional, Union
 
-from kasmd.config.values import Encoding
+from kasmd.config.values import SCALINGS, Encoding
 from kasmd.display.upstream import UpstreamDisplay
 from kasmd.display.x11 import X11Display
 from kasmd.identity import Identity
@@ -15,9 +15,6 @@ from kasmd.rights import NOTHING, Right
 from kasmd.viewer.quality import Rules
 from kasmd.viewer.surroundings import Surroundings
 from kasmd.web.api.settings import Setting
-
-#: As Kasm's clients number them.
-_SCALINGS = "nearest", "bilinear", "progressive_bilinear"
 
 
 def compose_settings(
@@ -80,7 +77,7 @@ def rules_of(encoding: Encoding) -> Rules:
         video_time=video.enter_video_encoding_mode.time_threshold,
         video_out_time=video.exit_video_encoding_mode.time_threshold,
         max_resolution=(video.max_resolution.width, video.max_resolution.height),
-        scaling=_SCALINGS.index(video.scaling_algorithm),
+        scaling=SCALINGS.index(video.scaling_algorithm),
         max_bandwidth=_bytes(encoding.max_bandwidth),
     )
 

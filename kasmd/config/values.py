@@ -54,10 +54,11 @@ from kasmd.ranges import (
 
 #: Stands for a default that depends on something else; `load` puts it there.
 AUTO = "auto"
+#: As Kasm's clients number them.
+SCALINGS = "nearest", "bilinear", "progressive_bilinear"
 
 _side = integer(16, 16384)
 _level = integer(0, 9)
-_scaling = choice("nearest", "bilinear", "progressive_bilinear")
 _port = integer(0, 65535)
 _interface = either({"all": "all"}, address)
 _auto_path = either({AUTO: AUTO}, path)
@@ -206,7 +207,7 @@ class VideoEncodingMode:
     max_resolution: VideoResolution = section(VideoResolution)
     enter_video_encoding_mode: EnterVideoEncodingMode = section(EnterVideoEncodingMode)
     exit_video_encoding_mode: ExitVideoEncodingMode = section(ExitVideoEncodingMode)
-    scaling_algorithm: str = option("progressive_bilinear", _scaling)
+    scaling_algorithm: str = option("progressive_bilinear", choice(*SCALINGS))
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from kasmd.http.server import Request, Response
 from kasmd.permission.registry import INVITATION
 from kasmd.rights import Right
 
-#: Bytes of a form: a name and a password of 127 bytes, each written as %XX, and room.
+#: Bytes of a form: a name of 127 and a password of 256, each written as %XX, and room.
 MAX_FORM = 2048
 _HTML = (b"Content-Type", b"text/html; charset=utf-8")
 _JSON = (b"Content-Type", b"application/json")
