@@ -20,6 +20,7 @@ from math import inf
 from typing import NamedTuple, Optional
 
 from kasmd.viewer.cap import Cap
+from kasmd.viewer.service import Service
 
 #: Bytes that may be under way before anything is known of the link.
 INITIAL = 16 * 1024
@@ -38,12 +39,6 @@ _TOO_LONG = 3
 NEAR = 0.05
 #: Seconds of the queue that nobody wants, which the window allows beyond the round trip.
 QUEUE = 0.06
-#: An update tells the rate if it has so many bytes, or takes so many seconds.
-TELLING_BYTES = 8192
-TELLING_TIME = 0.05
-#: The share of a new measurement in the rate, where it is higher than was thought, and
-#: lower: what disturbs a measurement makes it lower.
-_HIGHER, _LOWER = 0.35, 0.2
 #: The least round trip is that of this span of seconds and the one before.
 SPAN = 15.0
 #: After so many seconds without a light update, a fence alone is sent to tell the trip,
@@ -79,13 +74,10 @@ class Pacing:
         #: as RFC 3550 section 6.4.1 has it.
         self.jitter = 0.0
         self._flights: deque[_Flight] = deque()
-        self._seconds_a_byte: Optional[float] = None
+        self._service = Service()
         self._least = self._least_before = inf
         self._span_begins = -inf
         self._light_at = self._asked_at = -inf
-        #: Of small updates that do not tell the rate one by one: their bytes, and the
-        #: seconds that they took.
-        self._small, self._small_took = 0, 0.0
         self._unasked = 0
         self._last_trip = 0.0
         self._echoed_at = -inf
@@ -107,7 +99,8 @@ class Pacing:
     @property
     def _carried(self) -> float:
         """Bytes a second that the link carries; 0 while that is not known."""
-        return 1 / self._seconds_a_byte if self._seconds_a_byte else 0.0
+        seconds = self._service.seconds_a_byte
+        return 1 / seconds if seconds else 0.0
 
     @property
     def budget(self) -> Optional[int]:
@@ -135,7 +128,7 @@ class Pacing:
     @property
     def window(self) -> int:
         """Bytes that may be under way."""
-        if not self._seconds_a_byte:
+        if not self._carried:
             return INITIAL
         return max(FLOOR, int(self._carried * (self.round_trip + QUEUE)))
 
@@ -167,8 +160,7 @@ class Pacing:
     def sent(self, size: int, begun_at: float, now: float, echoing: bool = True) -> None:
         """``size`` bytes left, and if ``echoing`` a fence behind them."""
         self._drained_at = max(begun_at, self._drained_at)
-        if self._seconds_a_byte:
-            self._drained_at += size * self._seconds_a_byte
+        self._drained_at += size * (self._service.seconds_a_byte or 0.0)
         if size <= LIGHT or not echoing:
             self._light_at = now
         if not echoing:
@@ -213,29 +205,8 @@ class Pacing:
         self._least = min(self._least, trip)
 
     def _note_service(self, flight: _Flight, now: float) -> None:
-        if not self.round_trip:
+        if not self.round_trip or not flight.size:
             return
         begun = max(self._echoed_at, flight.begun_at + self.round_trip)
         seconds = max(now - begun, _INSTANT)
-        if flight.size < TELLING_BYTES and (seconds < TELLING_TIME or flight.size < LIGHT):
-            self._note_small(flight.size, seconds)
-        else:
-            self._note_rate(seconds / flight.size)
-
-    def _note_small(self, size: int, seconds: float) -> None:
-        """Small updates tell together, but only that the link does more than was thought.
-
-        They are all there is where a link is thought to be thin, and what disturbs
-        them makes them take longer, never shorter.
-        """
-        self._small += size
-        self._small_took += seconds
-        if self._small < TELLING_BYTES:
-            return
-        found, self._small, self._small_took = self._small_took / self._small, 0, 0.0
-        if self._seconds_a_byte is not None and found < self._seconds_a_byte:
-            self._note_rate(found)
-
-    def _note_rate(self, found: float) -> None:
-        known = self._seconds_a_byte or found
-        self._seconds_a_byte = known + (_HIGHER if found < known else _LOWER) * (found - known)
+        self._service.took(flight.size, seconds)

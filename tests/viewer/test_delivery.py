@@ -216,7 +216,7 @@ class LinkTests(TestCase):
 
     def test_a_key_press_does_not_wait_for_a_window_that_is_dragged(self) -> None:
         """What it uncovers is in many small pieces, and the first picture is on its way, too."""
-        for rate, most in ((7_000, 0.6), (30_000, 0.3)):
+        for rate, most in ((7_000, 0.6), (30_000, 0.4)):
             ages, _ = keys_over(
                 rate, 0.1, 15, dragged(), Encoding.COPY_RECT, *TIGHT, QUALITY[6], first=4.0
             )

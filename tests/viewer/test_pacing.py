@@ -111,7 +111,7 @@ def test_a_link_that_becomes_thin_is_known_for_that() -> None:
 
     film = Film(2_500_000, 0.1, 30, change)
     assert film.age(5, 10) < 0.12
-    assert film.age(12.5, 20) < 0.22
+    assert film.age(12.5, 20) < 0.24
     assert film.carried(23, 30) > 0.9 * RATE * FRAME
 
 
