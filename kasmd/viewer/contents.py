@@ -137,8 +137,12 @@ class Contents:
         playing = self._playing(now)
         film = owed.intersect(Region([playing])) if playing else EMPTY
         still = owed.subtract(film)
-        if film and still and not self._film_waits and self._is_long(film, budget, rate):
-            self._film_waits, film = True, EMPTY
+        if film and still and self._is_long(film, budget, rate):
+            self._film_waits = not self._film_waits
+            if self._film_waits:
+                film = EMPTY
+            else:
+                still = smallest_of(self._news.intersect(still), Room(_SMALL))
         else:
             self._film_waits = False
         pieces = self._pieces(Kind.STILL, still, budget, rate) if still else []
@@ -183,10 +187,12 @@ class Contents:
         return now - self._stirred_at < _QUIET
 
     def _is_long(self, film: Region, budget: Optional[int], rate: float) -> bool:
-        """Tell whether a picture of a film keeps the link busy for a good while."""
+        """Tell whether a picture of a film may keep the link busy for a good while."""
+        if budget is None:
+            return False
         way = self.quality.way(Kind.FILM, film.area, budget, rate)
         room = self.quality.room(Kind.FILM, way, budget)
-        return room is not None and film.area * 2 > room.pixels
+        return room is None or film.area * 2 > room.pixels
 
     def _ripe(self, now: float) -> Region:
         if not self.refinement.ripened or self._stirs(now):
@@ -203,9 +209,7 @@ class Contents:
         room = self.quality.room(kind, way, budget)
         if room is not None and _pixels_of(region.rects, room) > _TOO_MUCH * room.pixels:
             region = self._part(kind, region, room)
-            self._news = self._news.subtract(region)
-        else:
-            self._news = EMPTY
+        self._news = EMPTY if room is None else self._news.subtract(region)
         return self._cut(kind, way, region, budget)
 
     def _part(self, kind: Kind, region: Region, room: Room) -> Region:

@@ -182,3 +182,20 @@ def test_small_changes_go_before_a_film_that_takes_long() -> None:
         send(contents, display, pieces)
     assert {key} in planned, "a key waited for the film"
     assert any(key not in rects or len(rects) > 1 for rects in planned[-2:]), "no film any more"
+
+
+def test_beside_a_film_it_is_learned_what_each_costs() -> None:
+    motion = Motion(Clock())
+    motion.film = Rect(0, 0, 640, 240)
+    display = Display(ALL.width, ALL.height)
+    contents = Contents(Rules(), motion, ALL.width, ALL.height)
+    contents.serve(Capabilities(preferred=Encoding.TIGHT, jpeg_level=6, last_rect=True), BGRX,
+                   scales=False)
+    display.noise(motion.film, 0)
+    updates, still = 0, Region([ALL]).subtract(Region([motion.film]))
+    while contents.owed.region.intersect(still):
+        updates += 1
+        contents.changed(Region([motion.film]), (), False, updates / 30)
+        pieces = contents.plan(contents.owed.region, 10_000, 250e3, updates / 30)
+        send(contents, display, pieces)
+        assert updates < 12, "what stands is of one colour, and costs nothing"
