@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import html
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from statistics import median
-from typing import Callable
+from typing import Callable, Iterator
 
 import numpy
 import simplejpeg
@@ -61,8 +61,9 @@ def first(stack: Stack, scale: Scale) -> Numbers:
     }  # fmt: skip
 
 
-def browser(stack: Stack, scale: Scale) -> Numbers:
-    """A page with pictures, scrolled by Chromium twenty times a second; its CPU is not counted."""
+@contextmanager
+def scrolling(stack: Stack, scale: Scale) -> Iterator[Child]:
+    """Give a viewer of a page with pictures, which Chromium scrolls twenty times a second."""
     page = scale.folder / "page.html"
     if not page.exists():
         page.write_text(_page())
@@ -74,6 +75,12 @@ def browser(stack: Stack, scale: Scale) -> Numbers:
         command = ("chromium", *_FLAGS.split(), *where)
         ending.callback(stop, start(command, scale.folder / "chromium.log", environment))
         _until_busy(viewer)
+        yield viewer
+
+
+def browser(stack: Stack, scale: Scale) -> Numbers:
+    """A page that is scrolled; the CPU of Chromium is not counted."""
+    with scrolling(stack, scale) as viewer:
         time.sleep(WARM_UP)
         before, began = {**viewer.ask("count"), "cpu": stack.cpu_seconds()}, time.monotonic()
         time.sleep(2 * scale.seconds)

@@ -12,6 +12,7 @@ import numpy
 
 from bench.child import Numbers
 from bench.client import ENCODINGS, OPEN_H264
+from bench.desk import scrolling
 from bench.link import LINKS
 from bench.pictures import likeness
 from bench.shown import part
@@ -46,6 +47,21 @@ def _paint(link: str, painter: str, rate: float,
     def workload(stack: Stack, scale: Scale) -> Numbers:
         files = () if reel is None else (str(reel(scale)),)
         with _pressing(stack, link, ENCODINGS, painter, rate, *files) as keys:
+            return _measure(keys, 2 * scale.seconds)
+
+    return workload
+
+
+def _page(link: str) -> Workload:
+    """A page with pictures that a browser scrolls twenty times a second."""
+
+    def workload(stack: Stack, scale: Scale) -> Numbers:
+        with ExitStack() as ending:
+            ending.enter_context(scrolling(stack, scale))
+            far = ending.enter_context(LINKS[link].to(stack))
+            # The square is above the page, and has the keyboard.
+            keys = ending.enter_context(Keys(far, ENCODINGS))
+            keys.watch(_PACE)
             return _measure(keys, 2 * scale.seconds)
 
     return workload
@@ -91,6 +107,8 @@ WORKLOADS: dict[str, Workload] = {
     "drag20m": _paint("20m", "drag", 30),
     "drag2m": _paint("2m", "drag", 30),
     "drag56k": _paint("56k", "drag", 30),
+    "browser20m": _page("20m"),
+    "browser2m": _page("2m"),
     "full2m": _paint("2m", "full", 30, attrgetter("reel")),
     "stream2m": _film("2m", attrgetter("film"), _H264),
     "movie2m": _film("2m", attrgetter("movie")),

@@ -40,7 +40,10 @@ SHOWN = {
     "movie2m": _FAR,
     "moviestream2m": _FAR,
     "link56k": _FAR,
-    **dict.fromkeys(("scroll20m", "scroll2m", "drag20m", "drag2m", "drag56k", "full2m"), _AWAY),
+    **dict.fromkeys((
+        "scroll20m", "scroll2m", "drag20m", "drag2m", "drag56k", "full2m", "browser20m",
+        "browser2m",
+    ), _AWAY),
     "idle": ("cpu",),
     "memory": ("pss_mib", "viewer_kib"),
     "static": ("requests_per_s", "requests_per_cpu_s", "cpu"),
@@ -172,9 +175,10 @@ PLOTS = {
     "links": Plot(
         "Milliseconds from key to shown, p95",
         [("20 Mbit/s + 20 ms, video", "link20m", "p95_ms"),
-         ("... drag", "drag20m", "p95_ms"),
+         ("... drag", "drag20m", "p95_ms"), ("... browser", "browser20m", "p95_ms"),
          ("2 Mbit/s + 100 ms, video", "link2m", "p95_ms"),
          ("... 1080p video", "full2m", "p95_ms"), ("... drag", "drag2m", "p95_ms"),
+         ("... browser", "browser2m", "p95_ms"),
          ("56 kbit/s + 100 ms, scrolled text", "link56k", "p95_ms"),
          ("... drag", "drag56k", "p95_ms")],
     ),
