@@ -95,6 +95,10 @@ def test_nothing_that_may_be_a_secret_is_kept(name):
     before = getrefcount(line)
     assert parse_fields([line], 1).get(name.lower()) == b"s" * 30
     assert getrefcount(line) == before
+    field = name, b"s" * 30
+    before = getrefcount(field)
+    assert render_lines([field]) == line + b"\r\n"
+    assert getrefcount(field) == before
 
 
 def test_a_line_that_comes_again_is_not_read_again_while_there_is_room_for_it():

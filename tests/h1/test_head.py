@@ -80,6 +80,16 @@ def test_malformed_headers(rest):
     assert caught.value.status == 400
 
 
+@pytest.mark.parametrize("line, kept", [
+    (b"GET /app.js HTTP/1.1", True), (b"GET /app.js?token=secret HTTP/1.1", False),
+    (b"GET /" + b"x" * 1024 + b" HTTP/1.1", False),
+])
+def test_a_request_line_is_remembered_unless_it_may_hold_a_credential(line, kept):
+    first, second = request(line), request(line)
+    assert first.target == second.target
+    assert (first.target is second.target) == kept
+
+
 def test_http_1_0_needs_no_host():
     assert request(b"GET / HTTP/1.0", b"").fields.raw == ()
 
