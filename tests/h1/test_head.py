@@ -103,7 +103,8 @@ def test_answers():
 @pytest.mark.parametrize("line", [
     b"", b"HTTP/1.1", b"HTTP/1.1 20", b"HTTP/1.1 2000 x", b"HTTP/1.1 600 x", b"HTTP/2 200",
     b"200 OK",
-    b"HTTP/1.1  200 OK", b"HTTP/1.1 +20 x", b"HTTP/1.1 099 x",
+    b"HTTP/1.1  200 OK", b"HTTP/1.1 +20 x", b"HTTP/1.1 099 x", b"HTTP/1.1 200 O\x00K",
+    b"HTTP/1.1 200 O\rK", b"HTTP/1.1 200 O\nK",
 ])
 def test_what_is_no_answer(line):
     with pytest.raises(HttpError) as caught:
