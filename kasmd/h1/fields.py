@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Iterable, Iterator, Optional
 
 from kasmd.errors import ProtocolError
@@ -23,7 +22,8 @@ _ORDINARY = frozenset(b"""
     sec-fetch-mode sec-fetch-site sec-fetch-user sec-gpc sec-websocket-extensions
     sec-websocket-version server strict-transport-security
     transfer-encoding upgrade upgrade-insecure-requests user-agent vary via x-content-type-options
-    x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-proto x-frame-options x-real-ip
+    x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-proto x-frame-options x-kasm-id
+    x-real-ip
 """.split())
 
 #: Bytes of a field's name; names are remembered, too.
@@ -52,13 +52,15 @@ def is_token(name: bytes) -> bool:
     return name in _METHODS or _TOKEN.match(name) is not None
 
 
-@lru_cache(maxsize=1024)
-def _key(name: bytes) -> bytes:
+def _read_name(name: bytes) -> bytes:
     if len(name) > _LONGEST_NAME:
         raise HttpError(431, f"a header field's name has {len(name)} bytes", "header_bytes")
     if not is_token(name):
         raise HttpError(400, f"a header field is named {name[:40]!r}")
     return name.lower()
+
+
+_KEYS = Memo(_read_name, is_short)
 
 
 class Fields:
@@ -69,7 +71,7 @@ class Fields:
     def __init__(self, raw: Iterable[Field] = (), keyed: Optional[list[Keyed]] = None) -> None:
         """Take fields, or those that were read already."""
         if keyed is None:
-            keyed = [_keyed(field) for field in raw]
+            keyed = [(_KEYS[name], (name, value), (value,)) for name, value in raw]
         #: The fields in order, for those who look at every one.
         self.keyed = keyed
         #: The values by name, for those who ask often.
@@ -134,11 +136,8 @@ def _read_line(line: bytes) -> Keyed:
     name, colon, value = line.partition(b":")
     if not colon:
         raise HttpError(400, f"a header line has no colon: {line[:40]!r}")
-    return _keyed((name, value.strip(b" \t")))
-
-
-def _keyed(field: Field) -> Keyed:
-    return _key(field[0]), field, (field[1],)
+    value = value.strip(b" \t")
+    return _KEYS[name], (name, value), (value,)
 
 
 def _read_members(value: bytes) -> tuple[bytes, ...]:
