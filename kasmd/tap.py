@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import gc
 import os
 import sys
 from pathlib import Path
@@ -23,6 +22,7 @@ from kasmd.listening import interface_of
 from kasmd.log.daemon import LoggedService
 from kasmd.log.output import set_level
 from kasmd.metrics import Metrics
+from kasmd.reactor import settle, take_reactor
 from kasmd.samples import of_lockout
 from kasmd.startup import (
     Ending,
@@ -47,15 +47,13 @@ class Options(usage.Options):
 
 def makeService(options: Options) -> IService:
     """Give the daemon; a wrong value ends the process with a line that says which."""
-    from twisted.internet import reactor
-
+    reactor = take_reactor()
     sys.setswitchinterval(SWITCH_INTERVAL)
     try:
         configuration = load(options["config"], os.environ)
         daemon = _logged(configuration.logging, options, reactor)
         compose(configuration, reactor).setServiceParent(daemon)
-        # To look through all that is loaded by now for garbage takes 50 ms each time.
-        gc.freeze()
+        settle()
         return daemon
     except KasmdError as error:
         raise SystemExit(f"kasmd: {error}") from None

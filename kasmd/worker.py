@@ -6,7 +6,6 @@ socket to accept on as descriptor 4.  When the daemon is gone it ends at once.
 
 from __future__ import annotations
 
-import gc
 import socket
 from typing import Any, Optional
 
@@ -33,6 +32,7 @@ from kasmd.http.acceptor import Acceptor
 from kasmd.http.tls import CertificateFiles
 from kasmd.log.output import Observer, set_level
 from kasmd.log.retold import as_message
+from kasmd.reactor import settle, take_reactor
 
 #: Descriptors.
 WIRE, LISTENING = 3, 4
@@ -87,7 +87,7 @@ class Worker:
         acceptor = Acceptor(reactor, self._listening, face)
         acceptor.startReading()
         self.wire.send(Begun())
-        gc.freeze()
+        settle()
         LoopingCall(self._look, delegate, carriage).start(BEAT, now=False)
         reactor.addSystemEventTrigger("before", "shutdown", acceptor.stopListening)
         reactor.addSystemEventTrigger("before", "shutdown", carriage.sockets.stopService)
@@ -143,8 +143,7 @@ def adopt(reactor: Any, pair: socket.socket, wire: Wire) -> None:
 
 def main() -> None:
     """Run until the daemon says, or is gone."""
-    from twisted.internet import reactor
-
+    reactor = take_reactor()
     worker = Worker(reactor, socket.socket(fileno=LISTENING))
     adopt(reactor, socket.socket(fileno=WIRE), worker.wire)
     reactor.run()

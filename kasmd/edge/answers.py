@@ -15,10 +15,11 @@ from urllib.parse import quote_from_bytes, urlsplit
 from kasmd.edge.asking import Allowed
 from kasmd.edge.onward import HOP_BY_HOP, Hop, is_own_cookie, via
 from kasmd.h1.fields import Field, Fields
+from kasmd.h1.memo import Memo, is_short
 
 #: What would speak for the whole origin, order a proxy in front about, tell of a
 #: credential, or is said by the face itself.
-_WITHHELD = HOP_BY_HOP | frozenset((
+_NOT_FROM_DESKTOPS = HOP_BY_HOP | frozenset((
     b"accept-ch", b"alt-svc", b"authentication-info", b"clear-site-data", b"content-length",
     b"date", b"expect-ct", b"nel", b"origin-agent-cluster", b"public-key-pins",
     b"referrer-policy", b"report-to", b"reporting-endpoints", b"server",
@@ -26,7 +27,7 @@ _WITHHELD = HOP_BY_HOP | frozenset((
     b"www-authenticate", b"x-content-type-options", b"x-lighttpd-send-file", b"x-reproxy-url",
     b"x-request-id", b"x-sendfile",
 ))  # fmt: skip
-_WITHHELD_PREFIXES = (b"x-kasm-", b"kasmd-", b"proxy-", b"x-accel-", b"access-control-")
+_THEIR_PREFIXES = (b"x-kasm-", b"kasmd-", b"proxy-", b"x-accel-", b"access-control-")
 #: Which proxy before us failed (RFC 9209) is for the client to know.
 PROXY_STATUS = b"proxy-status"
 #: Fields that name a place.
@@ -103,7 +104,7 @@ def answer_fields(
     """
     named = fields.tokens(b"connection")
     onward = [
-        field for key, field, _ in fields.keyed if not (_withheld(key) or key in named)
+        field for key, field, _ in fields.keyed if not (_WITHHELD[key] or key in named)
     ]
     if fields.has_any(_PLACED):
         paths = find_paths()
@@ -119,10 +120,12 @@ def answer_fields(
     return onward
 
 
-@lru_cache(maxsize=1024)
-def _withheld(key: bytes) -> bool:
+def _is_withheld(key: bytes) -> bool:
     key = key.replace(b"_", b"-")
-    return key != PROXY_STATUS and (key in _WITHHELD or key.startswith(_WITHHELD_PREFIXES))
+    return key != PROXY_STATUS and (key in _NOT_FROM_DESKTOPS or key.startswith(_THEIR_PREFIXES))
+
+
+_WITHHELD = Memo(_is_withheld, is_short)
 
 
 @lru_cache(maxsize=256)

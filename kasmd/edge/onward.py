@@ -15,6 +15,7 @@ from urllib.parse import unquote_to_bytes
 from kasmd.edge.cookies import KASM_COOKIES
 from kasmd.h1.body import Framing
 from kasmd.h1.fields import Field, Fields
+from kasmd.h1.memo import Memo, is_short
 from kasmd.http.cookies import PLAIN_NAME
 
 #: Proxies that a request may have come through; with more of them it goes in a circle.
@@ -89,7 +90,7 @@ def request_fields(
     onward += [
         field
         for key, field, _ in fields.keyed
-        if not _withheld_from_upstream(key) and key not in named
+        if not _WITHHELD[key] and key not in named
     ]
     said = fields.values
     if hop.cookies and b"cookie" in said and b"cookie" not in named:
@@ -119,10 +120,12 @@ def hops(fields: Fields) -> int:
     return len(fields.tokens(b"via"))
 
 
-@lru_cache(maxsize=1024)
-def _withheld_from_upstream(key: bytes) -> bool:
+def _is_withheld(key: bytes) -> bool:
     key = key.replace(b"_", b"-")
     return key in _NOT_FROM_CLIENTS or key.startswith(_CLIENTS_PREFIXES)
+
+
+_WITHHELD = Memo(_is_withheld, is_short)
 
 
 def _cookies(fields: Fields) -> list[Field]:

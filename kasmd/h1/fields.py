@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Iterable, Iterator, Optional
 
 from kasmd.errors import ProtocolError
+from kasmd.h1.memo import LONGEST, Memo, is_short
 
 Field = tuple[bytes, bytes]
 #: A field's name in lower case, the field, and its value.
 Keyed = tuple[bytes, Field, tuple[bytes, ...]]
 
-#: Lines and lists that come again and again are read once; longer ones are not remembered.
-MEMORABLE = 1024
-#: Lines that are remembered, and the fields whose lines may be: no value of theirs is a secret.
-_LINES = 1024
+#: The fields whose lines are remembered: no value of theirs is a secret.
 _ORDINARY = frozenset(b"""
     accept accept-encoding accept-language accept-ranges cache-control connection content-encoding
     content-length content-security-policy content-type cross-origin-embedder-policy
-    cross-origin-opener-policy cross-origin-resource-policy date dnt expires host keep-alive origin
+    cross-origin-opener-policy cross-origin-resource-policy date dnt etag expires forwarded host
+    if-modified-since if-none-match keep-alive last-modified origin
     pragma priority referrer-policy sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform sec-fetch-dest
     sec-fetch-mode sec-fetch-site sec-fetch-user sec-gpc sec-websocket-extensions
     sec-websocket-version server strict-transport-security
     transfer-encoding upgrade upgrade-insecure-requests user-agent vary via x-content-type-options
-    x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-proto x-frame-options x-real-ip
+    x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-proto x-frame-options x-kasm-id
+    x-real-ip
 """.split())
 
 #: Bytes of a field's name; names are remembered, too.
@@ -53,13 +52,15 @@ def is_token(name: bytes) -> bool:
     return name in _METHODS or _TOKEN.match(name) is not None
 
 
-@lru_cache(maxsize=1024)
-def _key(name: bytes) -> bytes:
+def _read_name(name: bytes) -> bytes:
     if len(name) > _LONGEST_NAME:
         raise HttpError(431, f"a header field's name has {len(name)} bytes", "header_bytes")
     if not is_token(name):
         raise HttpError(400, f"a header field is named {name[:40]!r}")
     return name.lower()
+
+
+_KEYS = Memo(_read_name, is_short)
 
 
 class Fields:
@@ -70,7 +71,7 @@ class Fields:
     def __init__(self, raw: Iterable[Field] = (), keyed: Optional[list[Keyed]] = None) -> None:
         """Take fields, or those that were read already."""
         if keyed is None:
-            keyed = [_keyed(field) for field in raw]
+            keyed = [(_KEYS[name], (name, value), (value,)) for name, value in raw]
         #: The fields in order, for those who look at every one.
         self.keyed = keyed
         #: The values by name, for those who ask often.
@@ -113,7 +114,7 @@ class Fields:
         if values is None:
             return []
         value = b",".join(values)
-        return list(_members(value) if len(value) <= MEMORABLE else _read_members(value))
+        return list(_MEMBERS[value])
 
     def without(self, names: Iterable[bytes]) -> list[Field]:
         """Give the fields whose names, in lower case, are not among ``names``."""
@@ -122,22 +123,21 @@ class Fields:
 
 
 def parse_fields(lines: list[bytes], most: int) -> Fields:
-    """Read field lines; none may be folded, and no name may end with a space."""
+    """Read field lines; none may be folded, and no name may end with a space (HttpError)."""
     if len(lines) > most:
         text = f"there are {len(lines)} header fields, and {most} may be"
         raise HttpError(431, text, "header_count")
-    return Fields((), list(map(_read, lines)))
+    return Fields((), list(map(_LINES.__getitem__, lines)))
 
 
 def _read_line(line: bytes) -> Keyed:
+    if line.translate(None, TEXT):
+        raise HttpError(400, "a header field holds a control character")
     name, colon, value = line.partition(b":")
     if not colon:
         raise HttpError(400, f"a header line has no colon: {line[:40]!r}")
-    return _keyed((name, value.strip(b" \t")))
-
-
-def _keyed(field: Field) -> Keyed:
-    return _key(field[0]), field, (field[1],)
+    value = value.strip(b" \t")
+    return _KEYS[name], (name, value), (value,)
 
 
 def _read_members(value: bytes) -> tuple[bytes, ...]:
@@ -145,27 +145,28 @@ def _read_members(value: bytes) -> tuple[bytes, ...]:
     return tuple([token for member in members if (token := member.strip(b" \t"))])
 
 
-class _Lines(dict[bytes, Keyed]):
-    """Lines that were read; a full store is emptied and fills itself again."""
-
-    def __missing__(self, line: bytes) -> Keyed:
-        keyed = _read_line(line)
-        if keyed[0] in _ORDINARY and len(line) <= MEMORABLE:
-            if len(self) >= _LINES:
-                self.clear()
-            self[line] = keyed
-        return keyed
+def _is_ordinary(line: bytes, keyed: Keyed) -> bool:
+    return keyed[0] in _ORDINARY and len(line) <= LONGEST
 
 
-_read = _Lines().__getitem__
-_members = lru_cache(maxsize=256)(_read_members)
+_LINES = Memo(_read_line, _is_ordinary)
+_MEMBERS = Memo(_read_members, is_short)
 
 
 def render_lines(fields: Iterable[Field]) -> bytes:
     """Give the lines of ``fields``; ValueError where a value would begin a line of its own."""
-    # An empty one for the last line's end.
-    lines = [*map(b": ".join, fields), b""]
-    block = b"\r\n".join(lines)
-    if len(block.translate(None, TEXT)) != 2 * (len(lines) - 1):
+    return b"".join(map(_RENDERED.__getitem__, fields))
+
+
+def _render_line(field: Field) -> bytes:
+    line = b": ".join(field)
+    if line.translate(None, TEXT):
         raise ValueError("a header field holds a control character")
-    return block
+    return line + b"\r\n"
+
+
+def _renders_ordinary(field: Field, line: bytes) -> bool:
+    return field[0].lower() in _ORDINARY and len(line) <= LONGEST
+
+
+_RENDERED = Memo(_render_line, _renders_ordinary)

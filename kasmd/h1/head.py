@@ -10,6 +10,7 @@ import re
 from typing import NamedTuple, Optional, Sequence
 
 from kasmd.h1.fields import TEXT, Field, Fields, HttpError, is_token, parse_fields, render_lines
+from kasmd.h1.memo import LONGEST, Memo, is_short
 
 HTTP_1_0, HTTP_1_1 = b"HTTP/1.0", b"HTTP/1.1"
 _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]\Z")
@@ -51,27 +52,13 @@ class ResponseHead(NamedTuple):
     fields: Fields
 
 
-def _lines(block: bytes) -> list[bytes]:
-    """Split a head, without its last empty line, and see that nothing else breaks lines."""
-    lines = block.split(b"\r\n")
-    if len(block.translate(None, TEXT)) != 2 * (len(lines) - 1):
-        raise HttpError(400, "a header holds a control character, or a line ends without CR LF")
-    return lines
-
-
 def parse_request(block: bytes, limits: Limits) -> RequestHead:
     """Read a request's head, without the empty line that ends it (HttpError)."""
-    line, *rest = _lines(block)
+    line, *rest = block.split(b"\r\n")
     if len(line) > limits.request_line:
         text = f"the request line has more than {limits.request_line} bytes"
         raise HttpError(414, text, "request_line")
-    parts = line.split(b" ")
-    if len(parts) != 3 or not is_token(parts[0]) or not _is_visible(parts[1]):
-        raise HttpError(400, "the request line is not method, target and version")
-    method, target, version = parts
-    if version not in (HTTP_1_1, HTTP_1_0):
-        known = _VERSION.match(version) is not None
-        raise HttpError(505 if known else 400, f"the version is {version[:20]!r}")
+    method, target, version = _REQUEST_LINES[line]
     fields = parse_fields(rest, limits.fields)
     hosts = fields.values.get(b"host", ())
     if len(hosts) > 1 or (not hosts and version == HTTP_1_1):
@@ -79,6 +66,25 @@ def parse_request(block: bytes, limits: Limits) -> RequestHead:
     if not target.startswith(b"/") or b"#" in target:
         target = _path_of(method, target, hosts)
     return RequestHead(method, target, version, fields)
+
+
+def _read_request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
+    parts = line.split(b" ")
+    if len(parts) != 3 or not is_token(parts[0]) or not _is_visible(parts[1]):
+        raise HttpError(400, "the request line is not method, target and version")
+    method, target, version = parts
+    if version not in (HTTP_1_1, HTTP_1_0):
+        known = _VERSION.match(version) is not None
+        raise HttpError(505 if known else 400, f"the version is {version[:20]!r}")
+    return method, target, version
+
+
+def _is_plain(line: bytes, read: tuple[bytes, bytes, bytes]) -> bool:
+    """Tell whether a request line may be remembered: a query may hold a credential."""
+    return b"?" not in line and len(line) <= LONGEST
+
+
+_REQUEST_LINES = Memo(_read_request_line, _is_plain)
 
 
 def _is_visible(target: bytes) -> bool:
@@ -100,13 +106,21 @@ def _path_of(method: bytes, target: bytes, hosts: Sequence[bytes]) -> bytes:
 
 def parse_response(block: bytes, limits: Limits) -> ResponseHead:
     """Read an answer's head, without the empty line that ends it (HttpError)."""
-    line, *rest = _lines(block)
+    line, *rest = block.split(b"\r\n")
+    status, reason, version = _STATUS_LINES[line]
+    return ResponseHead(status, reason, version, parse_fields(rest, limits.fields))
+
+
+def _read_status_line(line: bytes) -> tuple[int, bytes, bytes]:
     version, _, after = line.partition(b" ")
     digits, _, reason = after.partition(b" ")
     status = _STATUSES.get(digits)
-    if version not in (HTTP_1_1, HTTP_1_0) or status is None:
+    if version not in (HTTP_1_1, HTTP_1_0) or status is None or reason.translate(None, TEXT):
         raise HttpError(502, f"the status line is {line[:60]!r}")
-    return ResponseHead(status, reason, version, parse_fields(rest, limits.fields))
+    return status, reason, version
+
+
+_STATUS_LINES = Memo(_read_status_line, is_short)
 
 
 def render_request(method: bytes, target: bytes, fields: list[Field]) -> bytes:

@@ -105,7 +105,7 @@ class _Session:
                     block = self._head_block()
                     if block is None:
                         break
-                    self._head(block)
+                    self._read_head(block)
                 elif self.state is _BODY:
                     self._read_body()
                 else:
@@ -130,6 +130,14 @@ class _Session:
         self._buffer = data[end + 4 :]
         self._searched = 0
         return data[:end]
+
+    def _read_head(self, block: bytes) -> None:
+        try:
+            self._head(block)
+        except HttpError:
+            # What would have been refused early is refused alike, however the bytes were cut.
+            _Session._check_start(self, block, 0)
+            raise
 
     def _check_start(self, data: bytes, seen: int) -> None:
         """Refuse early what can become no head; ``seen`` bytes of it were looked at."""

@@ -150,10 +150,10 @@ class Request(Asked):
         self, status: int, headers: Headers, length: Optional[int], reason: Optional[bytes] = None
     ) -> bytes:
         """Make the head: the face's own fields, then those of the answer."""
-        fields = [*headers, (b"X-Request-Id", self.request_id.encode("ascii"))]
-        if self.cookies:
-            fields += [(b"Set-Cookie", cookie) for cookie in self.cookies]
-        lines = self.channel.factory.lines
+        fields = [*headers, *[(b"Set-Cookie", cookie) for cookie in self.cookies]]
+        # An id is a decent one, ours or by `accepted_request_id`.
+        ident = b"X-Request-Id: %b\r\n" % self.request_id.encode("ascii")
+        lines = self.channel.factory.lines + ident
         return self._outgoing.head(status, reason, fields, length, self._persists(), lines)
 
     def _persists(self) -> bool:

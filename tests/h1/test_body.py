@@ -123,6 +123,13 @@ def test_what_is_no_chunk(data):
     assert caught.value.status == 400
 
 
+@pytest.mark.parametrize("line", [b"X: \x00", b"X: y\nY: z", b"X: y\rY: z", b"X", b"X : y"])
+def test_a_trailer_is_a_field(line):
+    with pytest.raises(HttpError) as caught:
+        read(CHUNKED, b"0\r\n" + line + b"\r\n\r\n")
+    assert caught.value.status == 400
+
+
 def test_trailers_have_a_ceiling():
     with pytest.raises(HttpError) as caught:
         read(CHUNKED, b"0\r\n", *[b"X: " + b"y" * 1000 + b"\r\n"] * 9)

@@ -24,6 +24,7 @@ def test_values_come_in_order_and_whatever_the_case():
 @pytest.mark.parametrize("line", [
     b"", b"no colon", b": empty name", b"A : space before the colon", b" A: folded", b"\tA: folded",
     b"A B: two words", b"A\x00: nul", b"\xc3\xa9: not ASCII", b"(A): a delimiter",
+    b"A: \x00", b"A: b\x0bc", b"A: b\nB: c", b"A: b\rB: c", b"A: b\x7f",
 ])
 def test_what_is_no_field(line):
     with pytest.raises(HttpError) as caught:
@@ -95,6 +96,10 @@ def test_nothing_that_may_be_a_secret_is_kept(name):
     before = getrefcount(line)
     assert parse_fields([line], 1).get(name.lower()) == b"s" * 30
     assert getrefcount(line) == before
+    field = name, b"s" * 30
+    before = getrefcount(field)
+    assert render_lines([field]) == line + b"\r\n"
+    assert getrefcount(field) == before
 
 
 def test_a_line_that_comes_again_is_not_read_again_while_there_is_room_for_it():

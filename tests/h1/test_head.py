@@ -80,6 +80,16 @@ def test_malformed_headers(rest):
     assert caught.value.status == 400
 
 
+@pytest.mark.parametrize("line, kept", [
+    (b"GET /app.js HTTP/1.1", True), (b"GET /app.js?token=secret HTTP/1.1", False),
+    (b"GET /" + b"x" * 1024 + b" HTTP/1.1", False),
+])
+def test_a_request_line_is_remembered_unless_it_may_hold_a_credential(line, kept):
+    first, second = request(line), request(line)
+    assert first.target == second.target
+    assert (first.target is second.target) == kept
+
+
 def test_http_1_0_needs_no_host():
     assert request(b"GET / HTTP/1.0", b"").fields.raw == ()
 
@@ -93,7 +103,8 @@ def test_answers():
 @pytest.mark.parametrize("line", [
     b"", b"HTTP/1.1", b"HTTP/1.1 20", b"HTTP/1.1 2000 x", b"HTTP/1.1 600 x", b"HTTP/2 200",
     b"200 OK",
-    b"HTTP/1.1  200 OK", b"HTTP/1.1 +20 x", b"HTTP/1.1 099 x",
+    b"HTTP/1.1  200 OK", b"HTTP/1.1 +20 x", b"HTTP/1.1 099 x", b"HTTP/1.1 200 O\x00K",
+    b"HTTP/1.1 200 O\rK", b"HTTP/1.1 200 O\nK",
 ])
 def test_what_is_no_answer(line):
     with pytest.raises(HttpError) as caught:
