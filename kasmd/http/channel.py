@@ -32,6 +32,7 @@ from kasmd.http.log import next_connection, note
 from kasmd.http.problems import CLOSE, Problem
 from kasmd.http.prompt import PromptWriter
 from kasmd.http.request import Request
+from kasmd.http.sending import PATIENCE
 
 if TYPE_CHECKING:
     from kasmd.http.server import HttpFactory
@@ -279,7 +280,7 @@ class Channel(Protocol):
         self.transport.unregisterProducer()
         if self.is_read and not self._session.unread:
             self.transport.loseConnection()
-            self._deadline.move(self.factory.limits.head_timeout, self.abort)
+            self._deadline.move(PATIENCE, self.abort)
             return
         if not self.secure:
             self.transport.loseWriteConnection()

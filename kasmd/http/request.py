@@ -7,6 +7,7 @@ A `Respond` is called with each request and gives a `Response`, raises a
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Union
 
 from twisted.internet.defer import Deferred, fail
@@ -18,11 +19,12 @@ from twisted.python.failure import Failure
 from kasmd.errors import PermissionDenied
 from kasmd.h1.body import EMPTY, Framing
 from kasmd.h1.head import HTTP_1_1, RequestHead
-from kasmd.http.answer import SWITCHING_PROTOCOLS, Outgoing
+from kasmd.http.answer import SWITCHING_PROTOCOLS, Outgoing, has_body
 from kasmd.http.asked import Asked
 from kasmd.http.body import BodyReader, KeptBody, StreamedBody
 from kasmd.http.log import Access, log_access
 from kasmd.http.problems import CLOSE, Headers, Problem
+from kasmd.http.sending import PORTION, Sending
 from kasmd.interfaces import IGrant
 from kasmd.log.asking import asked_by
 
@@ -119,6 +121,10 @@ class Request(Asked):
         if response is None or self.over:
             return
         status, headers, body = response
+        if len(body) > PORTION and has_body(self.method, status):
+            self.open(status, headers, len(body), more=True)
+            Sending(self.channel.factory.reactor, self, BytesIO(body), 0, len(body)).start()
+            return
         head = self._head(status, headers, len(body))
         self.channel.write(head + self._outgoing.piece(body))
         self._end()

@@ -30,7 +30,7 @@ from kasmd.http.server import Request, Response
 from kasmd.interfaces import IWorker
 from kasmd.rights import Right
 from kasmd.web.kasmvnc_says import TEXT_JSON, Refusal, told
-from kasmd.web.sending import Sending
+from kasmd.http.sending import Sending
 
 PREFIX = b"/Downloads/"
 #: Names below one another, and bytes of a whole path (PATH_MAX).

@@ -1,14 +1,16 @@
-"""A part of a file, sent as fast as its client takes it, and no slower than it must."""
+"""What is large, sent as fast as its client takes it, and no slower than it must."""
 
 from __future__ import annotations
 
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from twisted.internet.interfaces import IPullProducer, IReactorTime
 from zope.interface import implementer
 
 from kasmd.http.deadline import Deadline
-from kasmd.http.server import Request
+
+if TYPE_CHECKING:
+    from kasmd.http.request import Request
 
 #: Bytes that are read and given to the transport at a time.
 PORTION = 1 << 16

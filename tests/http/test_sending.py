@@ -9,8 +9,8 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.trial.unittest import SynchronousTestCase
 
-from kasmd.http.server import HttpFactory, Limits, Request
-from kasmd.web.sending import PATIENCE, PORTION, Sending
+from kasmd.http.server import HttpFactory, Limits, Request, Response
+from kasmd.http.sending import PATIENCE, PORTION, Sending
 
 CONTENT = bytes(range(256)) * (5 * PORTION // 256 + 3)
 
@@ -19,7 +19,8 @@ class Transport(StringTransportWithDisconnection):
     """Asks for more when a test says that the client took what there was."""
 
     def loseConnection(self) -> None:
-        self.producer.stopProducing()
+        if self.producer is not None:
+            self.producer.stopProducing()
         super().loseConnection()
 
     abortConnection = loseConnection
@@ -81,3 +82,26 @@ class SendingTests(SynchronousTestCase):
         while self.transport.connected:
             self.transport.taken()
         self.assertTrue(self.ended() and self.request.gone)
+
+
+class AnswerTests(SynchronousTestCase):
+    def test_a_large_answer_is_sent_so_too(self) -> None:
+        clock = Clock()
+        factory = HttpFactory(
+            clock, lambda request: Response(200, (), CONTENT), (),
+            Limits(head_timeout=10, idle_timeout=75),
+        )
+        channel: Any = factory.buildProtocol(None)
+        transport = Transport()
+        transport.protocol = channel
+        channel.makeConnection(transport)
+        channel.dataReceived(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        answer = b""
+        while len(answer) < len(CONTENT):
+            clock.pump([1.0] * int(PATIENCE - 1))
+            self.assertTrue(transport.connected)
+            self.assertLess(len(transport.value()), 2 * PORTION)
+            answer += transport.taken()
+        self.assertEqual(answer.partition(b"\r\n\r\n")[2], CONTENT)
+        clock.pump([1.0] * 80)
+        self.assertFalse(transport.connected, "it is idle now")
