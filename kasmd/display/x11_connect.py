@@ -42,6 +42,10 @@ class Xcb(xcffib.Connection):
             return 0
         return int(_lib.xcb_send_request(self._conn, flags, parts, request))
 
+    def first_event(self, key: xcffib.ExtensionKey) -> int:
+        """Give the number of an extension's first event."""
+        return int(_lib.xcb_get_extension_data(self._conn, key.c_key).first_event)
+
 
 def parse_name(where: str) -> tuple[str, int]:
     """Split ``host:number.screen`` (an empty host is this machine; ValueError)."""
