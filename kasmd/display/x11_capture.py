@@ -229,9 +229,9 @@ class Capture:
         extents = Rect(*_EXTENTS.unpack_from(reply, 8))
         if extents.area <= SMALL:
             return Region([extents])
-        drawn = Region(Rect(*fields) for fields in _EXTENTS.iter_unpack(reply[32:]))
-        if drawn.area * 8 < extents.area * 7:
-            return drawn
+        drawn = [Rect(*fields) for fields in _EXTENTS.iter_unpack(reply[32:])]
+        if sum(rect.area for rect in drawn) * 8 < extents.area * 7:
+            return Region(drawn)
         if extents == box:
             self._full, self._trusted = box, TRUSTED
         return Region([extents])
