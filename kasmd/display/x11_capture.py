@@ -15,6 +15,8 @@ from __future__ import annotations
 from struct import Struct
 from typing import Any, Callable, Optional, Sequence
 
+import xcffib.damage
+import xcffib.xfixes
 from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
@@ -22,6 +24,7 @@ from twisted.python.failure import Failure
 from xcffib.xproto import RECTANGLE
 
 from kasmd.display.watched import Patch
+from kasmd.display.x11_connect import Repeated
 from kasmd.display.x11_connection import XConnection, XError
 from kasmd.display.x11_events import DamageNotify
 from kasmd.display.x11_images import Images
@@ -41,6 +44,8 @@ TRUSTED = 16
 RETRY_SECONDS = 0.25
 
 _EXTENTS = Struct("=hhHH")
+#: Requests of DAMAGE and XFIXES.
+_SUBTRACT, _FETCH_REGION = 3, 19
 
 
 class Capture:
@@ -66,6 +71,9 @@ class Capture:
         self._connection = connection
         self._server = server
         self._images = Images(connection, server)
+        ids = server.damage_id, 0, server.region_id
+        self._subtract = Repeated(connection.xcb, xcffib.damage.key, _SUBTRACT, ids)
+        self._fetch = Repeated(connection.xcb, xcffib.xfixes.key, _FETCH_REGION, ids[2:], True)
         self._memory = memory
         self.interval = interval
         self._deliver = deliver
@@ -219,10 +227,8 @@ class Capture:
         return succeed(Region([box]))
 
     def _ask_damage(self, box: Rect) -> Deferred[Region]:
-        server = self._server
-        self._taken_by = server.damage.Subtract(server.damage_id, 0, server.region_id).sequence
-        drawn = self._connection.request_raw(server.xfixes.FetchRegion(server.region_id))
-        return drawn.addCallback(self._drawn, box)
+        self._taken_by = self._subtract().sequence
+        return self._connection.request_raw(self._fetch()).addCallback(self._drawn, box)
 
     def _drawn(self, reply: bytes, box: Rect) -> Region:
         """Give what was drawn, by the reply to FetchRegion, or the box around most of it."""

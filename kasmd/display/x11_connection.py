@@ -145,7 +145,8 @@ class XConnection:
                 if self._unflushed:
                     self._unflushed = False
                     _lib.xcb_flush(self.xcb._conn)
-                if not (self._take_events() | self._take_replies()):
+                taken = self._take_events()
+                if not self._unflushed and not (self._take_replies() or taken):
                     break
         except xcffib.ConnectionException:
             self.close("the X server closed the connection")
