@@ -195,8 +195,7 @@ class Capture:
         if self._memory is None:
             return None
         height, width, _ = self._memory.shape
-        seen = Rect(0, 0, width, height).contains(Rect(0, 0, *self.size))
-        return self._memory if seen else None
+        return self._memory if width >= self.size[0] and height >= self.size[1] else None
 
     def _caught_up(self, count: int) -> None:
         """Tell the first ``count`` who await what was drawn before they asked."""
