@@ -39,7 +39,7 @@ Encoded = Iterator[tuple[Rect, bytes]]
 STREAMED = frozenset({ZLIB, ZRLE})
 
 #: Up to so many pixels it does not pay to look for areas.
-_SMALL = TILE * TILE
+_SMALL = 2 * TILE * TILE
 
 #: A photograph of fewer pixels is smaller without loss than a JPEG's tables are.
 _LEAST_JPEG = 320

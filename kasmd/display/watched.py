@@ -70,7 +70,7 @@ class WatchedDisplay:
 
     def snapshot(self, rect: Rect) -> Snapshot:
         """Copy ``rect``; whoever wants the same of one frame gets the same copy."""
-        if rect.area <= 0 or not Rect(0, 0, *self.size).contains(rect):
+        if rect.area <= 0 or not self._framebuffer.bounds.contains(rect):
             raise ValueError(f"{rect} is not inside a display of {self.size}")
         snapshot = self._shared.get(rect)
         if snapshot is None:

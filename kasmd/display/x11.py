@@ -6,7 +6,6 @@ import struct
 from typing import Any, Callable, NamedTuple, Optional, Sequence
 
 import xcffib
-import xcffib.damage
 import xcffib.xfixes
 import xcffib.xkb
 import xcffib.xproto
@@ -30,6 +29,7 @@ from kasmd.display.x11_clipboard import Clipboard
 from kasmd.display.x11_connect import open_connection
 from kasmd.display.x11_connection import XConnection, XError
 from kasmd.display.x11_cursor import CursorShape
+from kasmd.display.x11_events import ConfigureNotify, DamageNotify
 from kasmd.display.x11_input import Input
 from kasmd.display.x11_monitors import Monitors
 from kasmd.display.x11_resize import resize_screen
@@ -271,9 +271,9 @@ class X11Display(WatchedDisplay):
         )
         self._session = session
         handlers: dict[type, Callable[[Any], None]] = {
-            xcffib.damage.NotifyEvent: capture.notified,
+            DamageNotify: capture.notified,
             xcffib.xfixes.CursorNotifyEvent: lambda event: cursor.changed(),
-            xcffib.xproto.ConfigureNotifyEvent: self._configured,
+            ConfigureNotify: self._configured,
             xcffib.xproto.MappingNotifyEvent: lambda event: keys.keymap_changed(),
             xcffib.xkb.NewKeyboardNotifyEvent: self._xkb_event,
             **clipboard.handlers(),
@@ -302,7 +302,7 @@ class X11Display(WatchedDisplay):
         else:
             self._show(patches, self._session.windows.take() if self._session else ())
 
-    def _configured(self, event: Any) -> None:
+    def _configured(self, event: ConfigureNotify) -> None:
         if self._session is None:
             return
         if event.window != self._session.server.root:

@@ -12,16 +12,21 @@ we read are damaged again, and read again.
 
 from __future__ import annotations
 
-import struct
+from struct import Struct
 from typing import Any, Callable, Optional, Sequence
 
+import xcffib.damage
+import xcffib.xfixes
 from twisted.internet.base import DelayedCall
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from xcffib.xproto import RECTANGLE
 
 from kasmd.display.watched import Patch
+from kasmd.display.x11_connect import Repeated
 from kasmd.display.x11_connection import XConnection, XError
+from kasmd.display.x11_events import DamageNotify
 from kasmd.display.x11_images import Images
 from kasmd.display.x11_server import Server
 from kasmd.errors import DisplayLost
@@ -37,6 +42,10 @@ SMALL = 1 << 14
 TRUSTED = 16
 #: Rest after a refused request, for instance while the size changes.
 RETRY_SECONDS = 0.25
+
+_EXTENTS = Struct("=hhHH")
+#: Requests of DAMAGE and XFIXES.
+_SUBTRACT, _FETCH_REGION = 3, 19
 
 
 class Capture:
@@ -62,6 +71,9 @@ class Capture:
         self._connection = connection
         self._server = server
         self._images = Images(connection, server)
+        ids = server.damage_id, 0, server.region_id
+        self._subtract = Repeated(connection.xcb, xcffib.damage.key, _SUBTRACT, ids)
+        self._fetch = Repeated(connection.xcb, xcffib.xfixes.key, _FETCH_REGION, ids[2:], True)
         self._memory = memory
         self.interval = interval
         self._deliver = deliver
@@ -78,15 +90,14 @@ class Capture:
         self._timer: Optional[DelayedCall] = None
         self.read_all()
 
-    def notified(self, event: Any) -> None:
-        """Hear a DamageNotify.
+    def notified(self, event: DamageNotify) -> None:
+        """Hear that something was drawn.
 
-        One from before the damage was taken last tells nothing new: its pixels are read.
+        An event from before the damage was taken last tells nothing new: its pixels are read.
         """
-        ago = self._taken_by - event.unpacker.cdata.full_sequence
+        ago = self._taken_by - event.sequence
         if not 0 < ago < 1 << 31:
-            area = event.area
-            self.damaged(Rect(area.x, area.y, area.width, area.height))
+            self.damaged(event.area)
 
     def damaged(self, box: Rect) -> None:
         """Hear that pixels were drawn in ``box``; `consider` when all was heard."""
@@ -138,52 +149,53 @@ class Capture:
         else:
             box, self._box = self._box, None
             self._busy = True
-            Deferred.fromCoroutine(self._capture(box))
+            self._capture(box)
 
     def _rested(self) -> None:
         self._timer = None
         self.consider()
 
-    async def _capture(self, box: Rect) -> None:
+    def _capture(self, box: Rect) -> None:
+        """Take the damage, read what it says, and look whether there is more."""
         self._next_at = self._reactor.seconds() + self.interval
-        size, stale, memory = self.size, self._stale, self._seen_memory()
-        self._stale = False
-        awaited = len(self._awaiting)
-        try:
-            screen = Rect(0, 0, *size)
-            region = Region([screen])
-            if stale:
-                await self._ask_damage(screen)
-            elif box.intersection(screen) is None:
-                # An event of no pixels comes when windows are arranged.  To take its
-                # damage would make older events look read, and nothing is read here.
-                region = EMPTY
-            else:
-                taken = self._take_damage(box) if memory is None else self._ask_damage(box)
-                region = region.intersect(await taken)
-            rects = region.coarsened(MAX_RECTS).rects
-            if rects and memory is not None:
-                self._deliver(size, [(rect, memory[rect.slices]) for rect in rects])
-            elif rects:
-                self._deliver(size, await self._images.read(rects))
-            self._caught_up(awaited)
-        except XError as error:
-            self.log.info("reading the screen failed, trying again: {error}", error=error)
-            self._box, self._stale = Rect(0, 0, *self.size), True
-            self._next_at += RETRY_SECONDS
-        except DisplayLost:
-            return
-        finally:
-            self._busy = False
+        size, memory, awaited = self.size, self._seen_memory(), len(self._awaiting)
+        taking = self._take_damage(box, memory is not None)
+        taking.addCallback(self._read, size, memory)
+        taking.addCallback(lambda _: self._caught_up(awaited))
+        taking.addErrback(self._refused)
+        taking.addCallbacks(self._captured, self._lost)
+
+    def _read(self, drawn: Region, size: tuple[int, int], memory: Optional[Pixels]
+              ) -> Optional[Deferred[None]]:
+        region = drawn.intersect(Region([Rect(0, 0, *size)]))
+        rects = region.coarsened(MAX_RECTS).rects
+        if rects and memory is not None:
+            self._deliver(size, [(rect, memory[rect.slices]) for rect in rects])
+        elif rects:
+            reading = Deferred.fromCoroutine(self._images.read(rects))
+            return reading.addCallback(lambda patches: self._deliver(size, patches))
+        return None
+
+    def _refused(self, failure: Failure) -> None:
+        failure.trap(XError)
+        self.log.info("reading the screen failed, trying again: {error}", error=failure.value)
+        self._box, self._stale = Rect(0, 0, *self.size), True
+        self._next_at += RETRY_SECONDS
+
+    def _captured(self, _: None) -> None:
+        self._busy = False
         self.consider()
+
+    def _lost(self, failure: Failure) -> None:
+        self._busy = False
+        failure.trap(DisplayLost)
 
     def _seen_memory(self) -> Optional[Pixels]:
         """Give the X server's memory if we see all of the screen in it."""
         if self._memory is None:
             return None
         height, width, _ = self._memory.shape
-        seen = Rect(0, 0, width, height).contains(Rect(0, 0, *self.size))
-        return self._memory if seen else None
+        return self._memory if width >= self.size[0] and height >= self.size[1] else None
 
     def _caught_up(self, count: int) -> None:
         """Tell the first ``count`` who await what was drawn before they asked."""
@@ -191,25 +203,40 @@ class Capture:
         for each in done:
             each.callback(None)
 
-    async def _take_damage(self, box: Rect) -> Region:
-        """Give where to read: ``box``, or what was drawn since the last time."""
+    def _take_damage(self, box: Rect, waiting: bool) -> Deferred[Region]:
+        """Give where to read: ``box``, or what was drawn since the last time.
+
+        ``waiting`` says not to read before the X server has taken the damage.
+        """
+        stale, self._stale = self._stale, False
+        screen = Rect(0, 0, *self.size)
+        if stale:
+            return self._ask_damage(screen).addCallback(lambda _: Region([screen]))
+        if box.intersection(screen) is None:
+            # An event of no pixels comes when windows are arranged.  To take its
+            # damage would make older events look read, and nothing is read here.
+            return succeed(EMPTY)
+        if waiting:
+            return self._ask_damage(box)
         if box == self._full and self._trusted:
             self._trusted -= 1
         elif box.area > SMALL:
-            return await self._ask_damage(box)
+            return self._ask_damage(box)
         self._forget_damage(box)
-        return Region([box])
+        return succeed(Region([box]))
 
-    async def _ask_damage(self, box: Rect) -> Region:
-        server = self._server
-        self._taken_by = server.damage.Subtract(server.damage_id, 0, server.region_id).sequence
-        reply = await self._connection.request_raw(server.xfixes.FetchRegion(server.region_id))
-        extents = Rect(*struct.unpack_from("=hhHH", reply, 8))
+    def _ask_damage(self, box: Rect) -> Deferred[Region]:
+        self._taken_by = self._subtract().sequence
+        return self._connection.request_raw(self._fetch()).addCallback(self._drawn, box)
+
+    def _drawn(self, reply: bytes, box: Rect) -> Region:
+        """Give what was drawn, by the reply to FetchRegion, or the box around most of it."""
+        extents = Rect(*_EXTENTS.unpack_from(reply, 8))
         if extents.area <= SMALL:
             return Region([extents])
-        drawn = Region(Rect(*fields) for fields in struct.iter_unpack("=hhHH", reply[32:]))
-        if drawn.area * 8 < extents.area * 7:
-            return drawn
+        drawn = [Rect(*fields) for fields in _EXTENTS.iter_unpack(reply[32:])]
+        if sum(rect.area for rect in drawn) * 8 < extents.area * 7:
+            return Region(drawn)
         if extents == box:
             self._full, self._trusted = box, TRUSTED
         return Region([extents])

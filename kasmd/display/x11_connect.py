@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import socket
-from typing import Any, Callable, Optional
+import struct
+from typing import Any, Callable, Optional, Sequence
 
 import xcffib
 import xcffib.xproto
@@ -41,6 +42,36 @@ class Xcb(xcffib.Connection):
         if self._conn is None:
             return 0
         return int(_lib.xcb_send_request(self._conn, flags, parts, request))
+
+    def first_event(self, key: xcffib.ExtensionKey) -> int:
+        """Give the number of an extension's first event."""
+        return int(_lib.xcb_get_extension_data(self._conn, key.c_key).first_event)
+
+
+class Repeated:
+    """A request of an extension that is made again and again, and built once.
+
+    ``fields`` are what follows its head, each of 32 bits; ``key`` is the extension's.
+    """
+
+    def __init__(self, xcb: Xcb, key: xcffib.ExtensionKey, opcode: int, fields: Sequence[int],
+                 replies: bool = False) -> None:
+        self._xcb = xcb
+        self._flags = _lib.XCB_REQUEST_CHECKED if replies else 0
+        data = struct.pack(f"=4x{len(fields)}I", *fields)
+        self._data, self._size = _ffi.new("char[]", data), len(data)
+        # xcb writes before the parts that it is given, and into them.
+        self._parts = _ffi.new("struct iovec[3]")
+        self._request = _ffi.new("xcb_protocol_request_t *")
+        self._request.count, self._request.ext = 1, key.c_key
+        self._request.opcode, self._request.isvoid = opcode, not replies
+
+    def __call__(self) -> xcffib.Cookie:
+        """Put it into the buffer."""
+        part = self._parts[2]
+        part.iov_base, part.iov_len = self._data, self._size
+        sequence = self._xcb.send_request(self._flags, self._parts + 2, self._request)
+        return xcffib.Cookie(self._xcb, sequence, bool(self._flags))
 
 
 def parse_name(where: str) -> tuple[str, int]:

@@ -24,6 +24,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from kasmd.display.x11_connect import Xcb
+from kasmd.display.x11_events import EVENT_BYTES, readers
 from kasmd.errors import DisplayLost
 
 #: A reply that takes longer means that the server does not respond.
@@ -48,9 +49,10 @@ class _Awaited(NamedTuple):
 class XConnection:
     """An open connection: `request` asks, ``on_event`` hears.
 
-    ``on_event`` gets every event, and ``on_events_taken`` is called when those that were
-    there are through; ``on_silence`` True when a reply is overdue
-    and False when it has come after all; ``on_lost`` the reason, once.
+    ``on_event`` gets every event, as of `x11_events` or else xcffib's, and
+    ``on_events_taken`` is called when those that were there are through; ``on_silence``
+    True when a reply is overdue and False when it has come after all; ``on_lost`` the
+    reason, once.
     """
 
     log = Logger()
@@ -64,6 +66,7 @@ class XConnection:
         self.on_lost: Callable[[str], None] = lambda reason: None
         self.silent = False
         self._reactor = reactor
+        self._readers = readers(xcb)
         self._awaited: deque[_Awaited] = deque()
         self._pump_call: Optional[DelayedCall] = None
         self._watch_call: Optional[DelayedCall] = None
@@ -142,7 +145,8 @@ class XConnection:
                 if self._unflushed:
                     self._unflushed = False
                     _lib.xcb_flush(self.xcb._conn)
-                if not (self._take_events() | self._take_replies()):
+                taken = self._take_events()
+                if not self._unflushed and not (self._take_replies() or taken):
                     break
         except xcffib.ConnectionException:
             self.close("the X server closed the connection")
@@ -170,10 +174,14 @@ class XConnection:
 
     def _next_event(self) -> Optional[Any]:
         event = _lib.xcb_poll_for_event(self.xcb._conn)
-        if event == _ffi.NULL:
+        if not event:
             self.xcb.invalid()
             return None
-        return self.xcb.hoist_event(_ffi.gc(event, xcffib.c_free))
+        event = _ffi.gc(event, xcffib.c_free)
+        read = self._readers.get(event.response_type & 0x7F)
+        if read is None:
+            return self.xcb.hoist_event(event)
+        return read(_ffi.buffer(event, EVENT_BYTES))
 
     def _take_replies(self) -> bool:
         taken = False

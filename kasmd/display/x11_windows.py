@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from kasmd.display.x11_events import ConfigureNotify
 from kasmd.screen.geometry import Move, Rect
 
 #: Windows whose places are known; of more, those that have not changed for longest are not.
@@ -17,8 +16,8 @@ class Windows:
         self._places: dict[int, Rect] = {}
         self._before: dict[int, Rect] = {}
 
-    def configured(self, event: Any) -> None:
-        """Hear a ConfigureNotify."""
+    def configured(self, event: ConfigureNotify) -> None:
+        """Hear where a window is now."""
         borders = 2 * event.border_width
         place = Rect(event.x, event.y, event.width + borders, event.height + borders)
         before = self._places.pop(event.window, place)

@@ -7,17 +7,17 @@ two calls of the system.  A short answer needs neither.
 from __future__ import annotations
 
 import socket
-from typing import Optional
+from typing import Any, Optional
 
 from twisted.internet.interfaces import ITransport
 from twisted.internet.tcp import Connection
 
 
 class PromptWriter:
-    """Writes to ``transport``; alone, from its first byte on, for nothing may overtake another.
+    """Writes to ``transport``, in order with all else that is written to it.
 
-    The first time that a socket does not take all, the transport gets the rest
-    and everything after it.
+    What a socket does not take waits in the transport, and so does what comes
+    before that is gone.
     """
 
     __slots__ = ("_transport", "_socket")
@@ -30,7 +30,8 @@ class PromptWriter:
 
     def write(self, data: bytes) -> None:
         """Write."""
-        if self._socket is not None:
+        transport: Any = self._transport
+        if self._socket is not None and not (transport.dataBuffer or transport._tempDataLen):
             try:
                 sent = self._socket.send(data)
             except OSError:
@@ -38,6 +39,5 @@ class PromptWriter:
                 sent = 0
             if sent == len(data):
                 return
-            self._socket = None
             data = data[sent:]
-        self._transport.write(data)
+        transport.write(data)

@@ -31,7 +31,7 @@ _FEW = 8
 #: A picture that is unlike what was there so far is all new.
 ALL_NEW = 15 / 16
 #: A picture of so few is not searched: all of it changed, if anything did.
-_SMALL = 1 << 12
+_SMALL = 1 << 13
 
 #: Both sides of a scrolled area must be at least this long.
 LEAST_SCROLL = 48

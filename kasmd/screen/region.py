@@ -141,9 +141,14 @@ class Region:
 
     @classmethod
     def _from_bands(cls, bands: Bands) -> Region:
-        region = cls()
-        region._bands = bands
+        region = cls.__new__(cls)
+        region._bands, region._rects = bands, None
         return region
+
+    @classmethod
+    def of_rows(cls, rows: Iterable[tuple[int, int, Edges]]) -> Region:
+        """Unite rows, from the top down, each of a top, a bottom and edges."""
+        return cls._from_bands(_combine_rows(tuple(_Band(*row) for row in rows), (), _either))
 
     @property
     def rects(self) -> tuple[Rect, ...]:
@@ -216,6 +221,8 @@ class Region:
         there are few enough rectangles lose the gaps that are narrower than
         they are tall.
         """
+        if len(self.rects) <= limit:
+            return self
         bounds, coarse, height = self.bounds, self, 8
         while bounds is not None and len(coarse.rects) > limit:
             height *= 2
@@ -227,11 +234,10 @@ class Region:
         for rect in self.rects:
             for row in range(rect.y // height, (rect.bottom - 1) // height + 1):
                 rows[row].append((rect.x, rect.right))
-        bands = tuple(
-            _Band(row * height, (row + 1) * height, _without_gaps(spans, height))
+        return self.of_rows(
+            (row * height, (row + 1) * height, _without_gaps(spans, height))
             for row, spans in sorted(rows.items())
         )
-        return self._from_bands(_combine_rows(bands, (), _either))
 
     def _covers(self, other: Region) -> bool:
         """Tell whether this is one rectangle around all of the other; neither is empty."""

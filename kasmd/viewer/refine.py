@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from functools import reduce
 from itertools import chain
 from typing import Iterator, NamedTuple, Optional, Sequence
@@ -10,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kasmd.codec.base import JPEG, TIGHT, Rectangle
-from kasmd.screen.damage import runs
 from kasmd.screen.geometry import Move, Rect, bounding
 from kasmd.screen.region import EMPTY, Region
 
@@ -200,12 +200,12 @@ class _Ages:
 
     def rects(self, blocks: NDArray[np.bool_]) -> Sequence[Rect]:
         """Give where these blocks are, put together."""
-        rects = Region(
-            Rect(self._left + left * _BLOCK, self._top + row * _BLOCK, (right - left) * _BLOCK,
-                 _BLOCK)
-            for row, flags in enumerate(blocks) for left, right in runs(flags)
-        )
-        return rects.intersect(Region([self._bounds])).coarsened(_MAX_RECTANGLES).rects
+        edges: dict[int, list[int]] = defaultdict(list)
+        changes = np.nonzero(np.diff(blocks, axis=1, prepend=False, append=False))
+        for row, column in np.transpose(changes).tolist():
+            edges[self._top + row * _BLOCK].append(self._left + column * _BLOCK)
+        region = Region.of_rows((top, top + _BLOCK, tuple(row)) for top, row in edges.items())
+        return region.intersect(Region([self._bounds])).coarsened(_MAX_RECTANGLES).rects
 
     def _find(self, rect: Rect) -> None:
         """Nothing is lost in ``rect`` any more."""

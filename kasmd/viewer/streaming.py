@@ -222,7 +222,7 @@ def areas_of(can: Capabilities, jpeg_quality: Optional[int], screens: Sequence[S
     ``film`` that plays, for one who reads H.264 and bears losses.
     """
     mode = can.kasm.stream_mode
-    if mode in streams.modes:
+    if mode is not None and mode in streams.modes:
         asked = can.kasm.stream_quality
         quality = kasmvideo.quality_of(mode, streams.quality if asked is None else asked)
         gop = streams.gop if can.kasm.gop is None else can.kasm.gop

@@ -68,7 +68,8 @@ class Owed:
 
     def sent(self, rects: Sequence[Rect]) -> None:
         """The viewer gets ``rects`` as they are now."""
-        self.region = self.region.subtract(Region(rects))
+        if rects:
+            self.region = self.region.subtract(Region(rects))
 
 
 class Wish:

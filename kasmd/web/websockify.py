@@ -21,6 +21,7 @@ from kasmd.errors import KasmdError
 from kasmd.http.headers import Origin
 from kasmd.http.log import note
 from kasmd.http.problems import Problem
+from kasmd.http.prompt import PromptWriter
 from kasmd.http.same_site import check_same_site
 from kasmd.http.server import Request
 from kasmd.interfaces import IViewer, IViewerTransport, MakeViewer, Principal
@@ -85,7 +86,7 @@ class Websocket(WebSocketServerProtocol):
 
     def send(self, data: bytes) -> None:
         if self.state == self.STATE_OPEN:
-            self.transport.writeSequence((frame_header(len(data)), data))
+            self._write(frame_header(len(data)) + data)
 
     def register_producer(self, producer: IPushProducer) -> None:
         self.transport.unregisterProducer()
@@ -112,6 +113,7 @@ class Websocket(WebSocketServerProtocol):
         return subprotocol, {"X-Request-Id": self._request_id}
 
     def onOpen(self) -> None:
+        self._write = PromptWriter(self.transport).write
         self.peer = self._peer
         self._heard = self.factory.reactor.seconds()
         self._rewatch(self.factory.timing.ping, self._look)

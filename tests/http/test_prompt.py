@@ -55,6 +55,24 @@ class PromptTests(TestCase):
         expected = b"first" + MUCH + b"then" + MUCH + b"last"
         self.assertTrue(await deferToThread(take, peer) == expected)
 
+    async def test_nothing_overtakes_what_others_wrote(self):
+        transport, peer = await self.connect()
+        transport.write(b"first")
+        PromptWriter(transport).write(b"then")
+        transport.loseConnection()
+        self.assertEqual(await deferToThread(take, peer), b"firstthen")
+
+    async def test_what_comes_once_all_is_taken_is_there_at_once_again(self):
+        transport, peer = await self.connect()
+        write = PromptWriter(transport).write
+        write(MUCH)
+        with peer.makefile("rb") as taken:
+            self.assertTrue(await deferToThread(taken.read, len(MUCH)) == MUCH)
+            write(b"at once")
+            self.assertEqual(taken.read(7), b"at once")
+        transport.loseConnection()
+        self.assertEqual(await deferToThread(take, peer), b"")
+
     async def test_a_peer_that_is_gone_ends_the_connection(self):
         transport, peer = await self.connect()
         lost = Deferred()

@@ -40,6 +40,13 @@ def test_operations_are_those_of_sets(one, other):
     assert (bitmap(a.subtract(b).rects) == bitmap(one) & ~bitmap(other)).all()
 
 
+@given(rect_lists)
+def test_rows_are_put_together(rects):
+    edges = np.diff(bitmap(rects), axis=1, prepend=False, append=False)
+    rows = [(y, y + 1, tuple(np.flatnonzero(row).tolist())) for y, row in enumerate(edges)]
+    assert Region.of_rows(rows) == Region(rects)
+
+
 @given(rect_lists, st.randoms())
 def test_equal_pixels_are_equal_regions(rects, random):
     region = Region(rects)
