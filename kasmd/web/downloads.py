@@ -26,11 +26,11 @@ from twisted.logger import Logger
 from kasmd.http.headers import byte_range
 from kasmd.http.problems import Headers, Problem
 from kasmd.http.query import Query
+from kasmd.http.sending import Sending
 from kasmd.http.server import Request, Response
 from kasmd.interfaces import IWorker
 from kasmd.rights import Right
 from kasmd.web.kasmvnc_says import TEXT_JSON, Refusal, told
-from kasmd.http.sending import Sending
 
 PREFIX = b"/Downloads/"
 #: Names below one another, and bytes of a whole path (PATH_MAX).

@@ -17,8 +17,8 @@ from twisted.internet.interfaces import IReactorTime
 
 from kasmd.http.headers import byte_range, etag_matches
 from kasmd.http.problems import Headers, Problem
-from kasmd.http.server import Request, Response
 from kasmd.http.sending import Sending
+from kasmd.http.server import Request, Response
 
 #: Larger files are read as they are sent.
 MAX_KEPT_FILE = 256 * 1024

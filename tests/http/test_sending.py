@@ -9,8 +9,8 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.trial.unittest import SynchronousTestCase
 
-from kasmd.http.server import HttpFactory, Limits, Request, Response
 from kasmd.http.sending import PATIENCE, PORTION, Sending
+from kasmd.http.server import HttpFactory, Limits, Request, Response
 
 CONTENT = bytes(range(256)) * (5 * PORTION // 256 + 3)
 
