@@ -14,9 +14,6 @@ from typing import Any, Mapping, Optional, Self
 ROOT = Path(__file__).parents[2]
 #: How long anything may take on a busy machine, in seconds.
 PATIENCE = 60.0
-#: By when what is told has come; what is looked for now and then would take longer.  The
-#: second that the issues allow is for a machine that has nothing else to do.
-SOON = 10.0
 
 
 class Program:

@@ -86,7 +86,7 @@ def network(
             api = KasmApi("0.0.0.0")
         with agent.inside():
             desktop = RawUpstream()
-        soon = "{connect: 3, answer: 30}"
+        soon = "{connect: 10, answer: 60}"
         key = folder / "tickets"
         webapp = edge("webapp", "webapp", auth=f"{{address: 'http://127.0.0.1:{api.port}'}}",
                       upstream="{unchecked: true}", timeouts=soon, ticket_key=key,
