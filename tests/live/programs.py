@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Mapping, Optional, Self
 
@@ -84,12 +85,9 @@ class Program:
     def end(self) -> None:
         """TERM, then KILL, to it and to all that it started in its session."""
         for number in (signal.SIGTERM, signal.SIGKILL):
-            if self.process.poll() is None:
-                try:
-                    os.killpg(self.process.pid, number)
-                    self.process.wait(PATIENCE)
-                except (ProcessLookupError, subprocess.TimeoutExpired):
-                    continue
+            with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(self.process.pid, number)
+                self.process.wait(PATIENCE)
         self._reader.join(PATIENCE)
         for stream in (self.process.stdin, self.process.stdout):
             if stream is not None:

@@ -125,7 +125,7 @@ def test_what_the_agent_cannot_ask(network: Network, name: str) -> None:
     expected = AGENTS[name][1]
     answer = ask(network, SESSIONS[name])
     if expected is None:
-        assert (answer.status, answer.body) == (200, "ok\n")
+        assert (answer.status, answer.body) == (200, "ok\n"), answer.body
         return
     problem = answer.json
     assert (answer.status, problem["code"], problem["hop"]) == (500, "auth-service-down", name)

@@ -200,7 +200,7 @@ class TestBrowser:
         daemon.set_accounts({name: PEOPLE[name] for name in PEOPLE if name != "dora"})
         chromium.wait_text("#curtain-text", "This account may not be here any more.")
         chromium.wait_text("#curtain-title", "Disconnected")
-        assert chromium.eval("document.querySelector('#here').children.length") == 0
+        chromium.wait_true("document.querySelector('#here').children.length === 0")
         daemon.set_accounts(PEOPLE)
         chromium.do("click", selector="#curtain-retry")
         chromium.wait_connected()
