@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import time
 from http.client import HTTPConnection
-from typing import Callable, Iterator
+from typing import Iterator
 
 import numpy as np
 import pytest
@@ -48,6 +48,8 @@ SCREEN, VISIBLE = Rect(0, 0, 800, 600), Rect(80, 60, 560, 480)
 #: Where the text lies, and most of what it is not.
 MARK = (slice(70, 120), slice(90, 400))
 LEFT, X_LEFT = 1, 256
+#: Seconds between two looks, and whose pictures are looked for.
+PAUSE, SECONDS = 0.5, 9
 
 
 @pytest.fixture(scope="module")
@@ -86,18 +88,37 @@ def covered(pixels: Pixels, second: float) -> Pixels:
     return mask.cover(Snapshot(Identity(1, 1), SCREEN, pixels)).pixels
 
 
-def is_allowed(screen: Pixels, painted: Pixels, since: float) -> bool:
-    """Tell whether each pixel is as it may be seen, at some second since then.
+class Looks:
+    """What may be seen of ``painted``; looked at now and then, or the viewer would be slow."""
 
-    Not all come in one update, so the last may be of a later second than the first.
-    """
-    seconds = range(int(since) - 9, int(time.time()) + 1)
-    right = np.zeros(screen.shape[:2], bool)
-    for second in reversed(seconds):
-        right |= (screen[..., :3] == covered(painted, second)[..., :3]).all(axis=2)
-        if right.all():
-            return True
-    return False
+    def __init__(self, painted: Pixels) -> None:
+        self._painted = painted
+        self._covers: dict[int, np.ndarray] = {}
+        self._due = 0.0
+
+    def allow(self, screen: Pixels) -> bool:
+        """Tell whether each pixel is as it may be seen, at some second of the last few.
+
+        Not all come in one update, so the last may be of a later second than the first.
+        """
+        if time.monotonic() < self._due:
+            return False
+        seen, now = _colours(screen), int(time.time())
+        wrong = np.logical_and.reduce(
+            [seen != self._cover(second) for second in range(now - SECONDS, now + 1)]
+        )
+        self._due = time.monotonic() + PAUSE
+        return not wrong.any()
+
+    def _cover(self, second: int) -> np.ndarray:
+        if second not in self._covers:
+            self._covers[second] = _colours(covered(self._painted, second))
+        return self._covers[second]
+
+
+def _colours(pixels: Pixels) -> np.ndarray:
+    colours: np.ndarray = np.ascontiguousarray(pixels).view(np.uint32)[..., 0] & 0xFFFFFF
+    return colours
 
 
 def concealed(picture: np.ndarray) -> np.ndarray:
@@ -128,16 +149,15 @@ def is_covered(picture: np.ndarray, painted: Pixels) -> bool:
 def test_a_viewer_sees_what_it_may_and_the_time_in_every_pixel(
     writer: RawViewer, painted: Pixels
 ) -> None:
-    since = time.time()
+    looks = Looks(painted)
 
-    def wait(true: Callable[[], object], what: str) -> None:
-        # One who was held up is sent little at a time for a while.
-        writer.wait_until(true, what, 3 * PATIENCE)
+    def wait_allowed() -> None:
+        writer.wait_until(lambda: looks.allow(writer.screen), "what may be seen, and no more")
 
-    wait(lambda: is_allowed(writer.screen, painted, since), "what may be seen is")
+    wait_allowed()
     first = writer.screen.copy()
-    wait(lambda: (writer.screen != first).any(), "time goes by on a still screen")
-    wait(lambda: is_allowed(writer.screen, painted, since), "and that is all")
+    writer.wait_until(lambda: (writer.screen != first).any(), "time goes by on a still screen")
+    wait_allowed()
     assert not concealed(writer.screen).any()
 
 
