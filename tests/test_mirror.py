@@ -14,7 +14,7 @@ WORDS = {
 #: Parts that are met only together: the tests of the whole, and what they test.
 TOGETHER = {
     "display/test_x11": {
-        "display/x11_connect", "display/x11_connection", "display/x11_cursor",
+        "display/x11_connect", "display/x11_cursor",
         "display/x11_resize", "display/watched",
     },
     "display/test_x11_capture": {"display/x11_images", "display/x11_shm"},

@@ -29,6 +29,8 @@ from kasmd.errors import DisplayLost
 
 #: A reply that takes longer means that the server does not respond.
 PATIENCE_SECONDS = 2.0
+#: Who looks so much too late for it stood still, as the server perhaps did.
+LATE_SECONDS = 0.5
 #: Events taken in one go, so that a flood cannot hold the reactor.
 EVENTS_AT_ONCE = 256
 
@@ -126,7 +128,7 @@ class XConnection:
         self._awaited.append(_Awaited(cookie.sequence, parse, deferred, now))
         self.flush()
         if self._watch_call is None:
-            self._watch_call = self._reactor.callLater(PATIENCE_SECONDS, self._watch)
+            self._watch_in(PATIENCE_SECONDS)
         return deferred
 
     def _pump_soon(self) -> None:
@@ -197,19 +199,23 @@ class XConnection:
             deferred.callback(outcome[0])
         return taken
 
-    def _watch(self) -> None:
+    def _watch(self, due: float) -> None:
         """Look whether the oldest reply is overdue, while there is one."""
         self._watch_call = None
         if not self._awaited:
             return
-        age = self._reactor.seconds() - self._awaited[0].since
-        if age >= PATIENCE_SECONDS and not self.silent:
-            self.silent = True
-            self.on_silence(True)
-        left = PATIENCE_SECONDS - age
-        self._watch_call = self._reactor.callLater(
-            left if left > 0 else PATIENCE_SECONDS, self._watch
-        )
+        now = self._reactor.seconds()
+        left = self._awaited[0].since + PATIENCE_SECONDS - now
+        if left <= 0:
+            left = PATIENCE_SECONDS
+            if now - due < LATE_SECONDS and not self.silent:
+                self.silent = True
+                self.on_silence(True)
+        self._watch_in(left)
+
+    def _watch_in(self, seconds: float) -> None:
+        due = self._reactor.seconds() + seconds
+        self._watch_call = self._reactor.callLater(seconds, self._watch, due)
 
 
 @implementer(IReadDescriptor)

@@ -293,6 +293,9 @@ class FileTests(TestCase):
         changed: Deferred[None] = Deferred()
         grants[0].when_changed(lambda: changed.callback(None))
         held: list[float] = []
+        # What other tests left is nothing that the reactor should look through now.
+        gc.freeze()
+        self.addCleanup(gc.unfreeze)
         probe = LoopingCall(lambda: held.append(time.thread_time()))
         probe.start(0.001)
         directory.look()

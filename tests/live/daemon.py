@@ -25,6 +25,8 @@ network:
 server:
   advanced:
     kasm_password_file: {folder}/kasmpasswd
+limits:
+  handshake_seconds: 600
 desktop:
   resolution:
     width: 800
@@ -58,8 +60,14 @@ class Daemon(Program):
     def set_accounts(self, accounts: dict[str, str]) -> None:
         """Edit the password file as an operator would."""
         lines = [f"{name}:{SECRET}:{letters}\n" for name, letters in accounts.items()]
-        self.passwords.write_text("".join(lines))
-        self.passwords.chmod(0o600)
+        self.write_passwords("".join(lines))
+
+    def write_passwords(self, text: str) -> None:
+        """Rename it into place: what is cut and written again may be read in between."""
+        edited = self.folder / "edited"
+        edited.write_text(text)
+        edited.chmod(0o600)
+        edited.replace(self.passwords)
 
     @property
     def port(self) -> int:

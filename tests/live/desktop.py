@@ -10,8 +10,11 @@ from typing import Iterator
 from tests.live.daemon import Daemon
 from tests.live.programs import Program, eventually, processes_with, run
 
-#: The background of the terminal, and a place in it.
-BLUE, IN_TERMINAL = (0x12, 0x34, 0x56), (190, 420)
+#: The background of the terminal, a place in it, and its title.
+BLUE, IN_TERMINAL, TITLE = (0x12, 0x34, 0x56), (190, 420), "a blue terminal"
+
+
+_XVFB = re.compile(r"(\d+): \S*Xvfb ")
 
 
 @contextmanager
@@ -21,9 +24,21 @@ def terminal(daemon: Daemon) -> Iterator[Path]:
     path.write_text("")
     environment = {**daemon.x_environment, "LC_ALL": "C.UTF-8"}
     wait_managed(environment)
-    with Program("xterm", "-u8", "-bg", "#123456", "-geometry", "40x12+60+360",
+    with Program("xterm", "-u8", "-bg", "#123456", "-geometry", "40x12+60+360", "-T", TITLE,
                  "-e", "sh", "-c", f"cat > {path}", env=environment):
+        eventually(lambda: has_keys(environment), "the terminal has the keys")
         yield path
+
+
+def has_keys(environment: dict[str, str]) -> bool:
+    """Give the terminal the keys; tell whether it has them.
+
+    The window manager gives them to who is clicked on, but later than a key may come.
+    """
+    run("xdotool", "search", "--onlyvisible", "--name", TITLE, "windowactivate",
+        env=environment, check=False)
+    said = run("xdotool", "getwindowfocus", "getwindowname", env=environment, check=False).stdout
+    return said.strip() == TITLE
 
 
 def wait_managed(environment: dict[str, str]) -> None:
@@ -55,8 +70,9 @@ def pasted(daemon: Daemon) -> str:
 
 
 def x_server(daemon: Daemon) -> int:
-    """Give the process id of the daemon's X server."""
-    for line in processes_with(str(daemon.folder)):
-        if found := re.match(r"(\d+): \S*Xvfb ", line):
-            return int(found[1])
-    raise AssertionError("no X server runs")
+    """Give the process id of the daemon's X server; waits until there is one."""
+    def look() -> int:
+        matches = map(_XVFB.match, processes_with(str(daemon.folder)))
+        return next((int(found[1]) for found in matches if found), 0)
+
+    return int(eventually(look, "an X server runs"))

@@ -34,6 +34,8 @@ _SESSION = """\
 
 def edge(name: str, role: str = "direct", listen: str = "{port: 0}", **keys: object) -> str:
     """Give an entry of the configuration's list; values are YAML."""
+    # A client that a test does not look at for a while is not dead.
+    keys = {"timeouts": "{connect: 30, dead: 600}", **keys}
     lines = (f"    {key}: {value}\n" for key, value in keys.items())
     return _ENTRY.format(name=name, role=role, listen=listen) + "".join(lines)
 

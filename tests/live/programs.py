@@ -8,15 +8,13 @@ import signal
 import subprocess
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Mapping, Optional, Self
 
 ROOT = Path(__file__).parents[2]
 #: How long anything may take on a busy machine, in seconds.
 PATIENCE = 60.0
-#: By when what is told has come; what is looked for now and then would take longer.  The
-#: second that the issues allow is for a machine that has nothing else to do.
-SOON = 10.0
 
 
 class Program:
@@ -87,12 +85,9 @@ class Program:
     def end(self) -> None:
         """TERM, then KILL, to it and to all that it started in its session."""
         for number in (signal.SIGTERM, signal.SIGKILL):
-            if self.process.poll() is None:
-                try:
-                    os.killpg(self.process.pid, number)
-                    self.process.wait(PATIENCE)
-                except (ProcessLookupError, subprocess.TimeoutExpired):
-                    continue
+            with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(self.process.pid, number)
+                self.process.wait(PATIENCE)
         self._reader.join(PATIENCE)
         for stream in (self.process.stdin, self.process.stdout):
             if stream is not None:

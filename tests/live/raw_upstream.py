@@ -99,14 +99,14 @@ class RawUpstream:
         self.end()
 
 
-def exchange(port: int, data: bytes, least: int = 1, timeout: float = PATIENCE) -> bytes:
+def exchange(port: int, data: bytes, least: int = 1) -> bytes:
     """Send raw bytes, and give all that comes.
 
     That is until the other side closes, or is silent: for long where there are
     fewer answers than ``least``, else for a moment.
     """
     received = b""
-    with socket.create_connection(("127.0.0.1", port), timeout) as connection:
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as connection:
         try:
             connection.sendall(data)
             while piece := connection.recv(65536):

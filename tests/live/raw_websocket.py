@@ -77,7 +77,12 @@ class RawWebsocket:
             self.socket.sendall(piece)
 
     def receive(self) -> Frame:
-        """Give the next frame (Lost, TimeoutError)."""
+        """Give the next frame but for pings, which are answered (Lost, TimeoutError)."""
+        while (got := self._receive()).opcode == PING:
+            self.send(frame(PONG, got.payload))
+        return got
+
+    def _receive(self) -> Frame:
         first, second = self._take(2)
         assert not second & 128, "a server does not mask"
         length = second & 127

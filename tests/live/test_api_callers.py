@@ -106,7 +106,7 @@ def with_curl(url: str, wanted: list[Call]) -> list[str]:
         lines.append("next")
     done = subprocess.run(
         ["curl", "--config", "-"], input="\n".join(lines[:-1]), text=True, check=True,
-        capture_output=True, timeout=240,
+        capture_output=True, timeout=500,
     )
     return [f"{line[-3:]} {line[:-4]}" for line in done.stdout.splitlines()]
 
@@ -127,7 +127,7 @@ def with_fetch(url: str, wanted: list[Call]) -> list[str]:
     """
     done = subprocess.run(
         ["node", "-e", script], input=json.dumps([url, BASIC, wanted]), text=True, check=True,
-        capture_output=True, timeout=240,
+        capture_output=True, timeout=500,
         env={"NODE_TLS_REJECT_UNAUTHORIZED": "0", "PATH": os.environ["PATH"]},
     )
     answers: list[str] = json.loads(done.stdout)
@@ -139,7 +139,7 @@ def with_treq(url: str, wanted: list[Call]) -> list[str]:
     plain = url.replace("https", "http")
     done = subprocess.run(
         [sys.executable, __file__], input=json.dumps([plain, wanted]), text=True, check=True,
-        capture_output=True, timeout=240,
+        capture_output=True, timeout=500,
     )
     answers: list[str] = json.loads(done.stdout)
     return answers

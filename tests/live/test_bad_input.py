@@ -39,7 +39,7 @@ def refusal(folder: Path, text: str, env: Optional[Mapping[str, str]] = None,
     )
     assert done.returncode == 1, done
     assert all(line.startswith(NOISE) for line in done.stdout.splitlines()), done.stdout
-    assert processes_with(f"HOME={folder}") == []
+    eventually(lambda: processes_with(f"HOME={folder}") == [], "nothing is left")
     head, _, said = done.stderr.rstrip("\n").partition("kasmd: ")
     assert not head and "\n" not in said, done.stderr
     return said.replace(str(folder), "~")
@@ -144,7 +144,7 @@ def test_bad_lines_in_the_password_file(tmp_path: Path) -> None:
     """They are named in the log; the others' accounts work, now and after an edit."""
     with Daemon(tmp_path, require_ssl=False) as daemon:
         port = daemon.port
-        daemon.passwords.write_text(
+        daemon.write_passwords(
             f"writer:{SECRET}:rw\nnonsense\na:b:c:d\n:{SECRET}:r\nowner:{SECRET}:o\n"
         )
         for line in (2, 3, 4):

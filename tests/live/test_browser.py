@@ -158,7 +158,7 @@ class TestPanel:
         page.do("fill", selector="#quality", text="9")
         page.do("reload")
         page.wait_connected()
-        assert page.eval("document.querySelector('output[for=quality]').value") == "9"
+        page.wait_true("document.querySelector('output[for=quality]').value === '9'")
 
     def test_who_else_is_here(self, page: Chromium, daemon: Daemon) -> None:
         page.wait_text("#here", "writer (you)")
@@ -177,9 +177,10 @@ class TestPanel:
     def test_a_message_is_shown_until_it_is_put_away(self, page: Chromium, daemon: Daemon) -> None:
         text = "The machine is updated at six.\n<b>Save</b> your work."
         with RawViewer(websocket(daemon.port, "writer")):
-            page.wait_true("document.querySelector('#here').children.length === 2")
-            mine, raw = [each["id"] for each in
-                         get(daemon.port, "/api/v1/sessions", "owner").json]
+            # Of those who were here before, some may leave still.
+            mine, raw = eventually(
+                lambda: len(found := get(daemon.port, "/api/v1/sessions", "owner").json) == 2
+                and [each["id"] for each in found], "the two of us")
             for ident, shown in ((mine, True), (raw, False)):
                 answer = post(daemon.port, f"/api/v1/sessions/{ident}/messages", {"text": text},
                               "owner", Content_Type="application/json")
@@ -187,7 +188,7 @@ class TestPanel:
         page.wait_text("#messages .name", "owner")
         assert page.eval("document.querySelector('#messages .text').innerText") == text
         page.do("click", selector="#messages button")
-        assert page.eval("document.querySelector('#messages').children.length") == 0
+        page.wait_true("document.querySelector('#messages').children.length === 0")
         wait_focus(page, CANVAS)
 
     def test_on_a_phone(self, chromium: Chromium, daemon: Daemon) -> None:
@@ -196,7 +197,8 @@ class TestPanel:
             chromium.wait_pixel(*IN_TERMINAL, BLUE)
             chromium.do("tap", selector=CANVAS)
             chromium.do("tap", selector="#handle")
-            chromium.wait_true("document.querySelector('#panel').getAnimations().length === 0")
+            chromium.wait_true("!document.querySelector('#panel').inert"
+                               " && document.querySelector('#panel').getAnimations().length === 0")
             box = chromium.eval("document.querySelector('#panel').getBoundingClientRect()")
             assert (box["left"], box["right"], box["bottom"]) == (0, 390, 844)
             assert chromium.eval("document.documentElement.scrollWidth") == 390

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from tests.live.contract_hooks import GUEST, NOTES, PORT, USER
 from tests.live.daemon import SECRET, Daemon
 from tests.live.programs import ROOT, run
-from tests.live.rawviewer import RawViewer, websocket
+from tests.live.rawviewer import RawViewer, unix_socket
 from tests.live.web import post
 
 #: No lock-out: schemathesis tries wrong passwords too, and would be refused for nothing else.
@@ -21,6 +21,9 @@ MORE = """\
 display:
   window_manager: []
   terminal: []
+native:
+  unix_socket: {folder}/viewers
+  unix_account: {guest}
 security:
   brute_force_protection:
     blacklist_threshold: 0
@@ -68,15 +71,18 @@ def contract(daemon: Daemon, folder: Path) -> list[Note]:
     environment = {"PYTHONPATH": str(ROOT), PORT: str(daemon.port), NOTES: str(notes)}
     url = f"http://127.0.0.1:{daemon.port}/api/v1/openapi.json"
     run(program, "--config-file", str(configuration), "--no-color", "run", url,
-        env=environment, cwd=folder, timeout=240)
+        env=environment, cwd=folder, timeout=500)
     return [Note(*json.loads(line)) for line in notes.read_text().splitlines()]
 
 
 def test_what_is_served_is_what_is_documented(tmp_path: Path) -> None:
-    running = Daemon(tmp_path, MORE, require_ssl=False, accounts=PEOPLE)
+    more = MORE.format(folder=tmp_path, guest=GUEST)
+    running = Daemon(tmp_path, more, require_ssl=False, accounts=PEOPLE)
     with running as daemon, ExitStack() as guests:
+        daemon.wait_for(f"native viewers, as {GUEST}")
         for _ in range(EACH):
-            carrier = websocket(daemon.port, GUEST, tls=False)
+            # They answer no pings, so it is no websocket.
+            carrier = unix_socket(f"{tmp_path}/viewers")
             guests.enter_context(RawViewer(carrier, follows=False))
             form = {"name": GUEST, "password": "password"}
             assert post(daemon.port, "/login", form, **JSON).status == 204

@@ -21,8 +21,8 @@ from tests.live.raw_websocket import TEXT, Frame, RawWebsocket, frame
 from tests.live.web import Answer, get
 
 GOING_AWAY, POLICY, BAD_GATEWAY = 1001, 1008, 1014
-#: For upstreams that never answer, and for one that may take its time.
-HASTY, TIMEOUTS = "{connect: 1, answer: 1, body_idle: 1}", "{answer: 4}"
+#: For an upstream that never answers.
+HASTY = "{answer: 1}"
 IDENT = "01234567-89ab-cdef-0123-456789abcdef"
 VIEWERS = 200
 
@@ -68,12 +68,14 @@ class Fault(NamedTuple):
     #: None: nothing listens there.
     said: Optional[bytes] = None
     listens: bool = True
+    #: The edge that is asked.
+    at: str = "front"
 
 
 _PIN = f"    pin: {'0' * 64}\n"
 FAULTS = (
     Fault("upstream-refused", 502, listens=False),
-    Fault("upstream-silent", 504),
+    Fault("upstream-silent", 504, at="hasty"),
     Fault("upstream-nonsense", 502, said=b"SSH-2.0-OpenSSH_9.2\r\n\r\n"),
     Fault("upstream-closed", 502, said=b""),
     Fault("upstream-tls", 502, _PIN, lambda port: f"https://127.0.0.1:{port}", b"no TLS\r\n"),
@@ -108,7 +110,7 @@ def sessions(echo_port: int) -> Iterator[str]:
 def daemon(tmp_path_factory: pytest.TempPathFactory, sessions: str) -> Iterator[EdgeDaemon]:
     folder = tmp_path_factory.mktemp("edge")
     directory = folder / "sessions.yaml"
-    edges = edge("front", directory=directory, timeouts=TIMEOUTS)
+    edges = edge("front", directory=directory)
     edges += edge("hasty", directory=directory, timeouts=HASTY)
     with EdgeDaemon(folder, edges, sessions) as daemon:
         daemon.port_of("front")
@@ -146,21 +148,21 @@ def last_code(websocket: RawWebsocket) -> int:
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.ident)
 def test_each_failure_has_its_page(daemon: EdgeDaemon, fault: Fault) -> None:
     """With its own word, the request's id and the hop's name, for people and for programs."""
-    answer = ask(daemon, fault.ident, at="hasty")
+    answer = ask(daemon, fault.ident, at=fault.at)
     assert code(answer) == (fault.status, fault.ident)
     ident = answer.headers["X-Request-Id"]
-    assert (answer.json["request_id"], answer.json["hop"]) == (ident, "hasty")
+    assert (answer.json["request_id"], answer.json["hop"]) == (ident, fault.at)
     daemon.wait_for(rf" {fault.status} .*id={ident}$")
-    page = ask(daemon, fault.ident, "text/html", "hasty")
+    page = ask(daemon, fault.ident, "text/html", fault.at)
     assert (page.status, page.headers["Content-Type"]) == (fault.status, "text/html; charset=utf-8")
-    for said in (fault.ident, page.headers["X-Request-Id"], "hasty"):
+    for said in (fault.ident, page.headers["X-Request-Id"], fault.at):
         assert said in page.body
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.ident)
 def test_a_websocket_hears_the_same(daemon: EdgeDaemon, fault: Fault) -> None:
     handshake = websocket_request(f"/desktop/{fault.ident}/x", b"Accept: application/json")
-    answer = exchange(daemon.port_of("hasty"), handshake)
+    answer = exchange(daemon.port_of(fault.at), handshake)
     assert statuses(answer) == [fault.status]
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == fault.ident
 
@@ -186,7 +188,7 @@ def test_an_upstream_that_is_stopped_and_goes_on(daemon: EdgeDaemon, echo_port: 
             echo.signal(signal.SIGSTOP)
             try:
                 websocket.send(frame(TEXT, b"waits"))
-                assert code(ask(daemon, "echo")) == (504, "upstream-silent")
+                assert code(ask(daemon, "echo", at="hasty")) == (504, "upstream-silent")
             finally:
                 echo.signal(signal.SIGCONT)
             assert websocket.message() == Frame(TEXT, b"waits")
@@ -251,16 +253,17 @@ class Plane(NamedTuple):
 
 @pytest.fixture
 def plane(tmp_path: Path) -> Iterator[Plane]:
-    def hop(name: str, api: KasmApi, grace: int) -> str:
+    def hop(name: str, api: KasmApi, grace: int, answer: int = 60) -> str:
         auth = f'{{address: "{api.url}", grace_seconds: {grace}}}'
-        return edge(name, "webapp", auth=auth, lease_seconds=1, timeouts=TIMEOUTS,
+        timeouts = f"{{connect: 30, answer: {answer}}}"
+        return edge(name, "webapp", auth=auth, lease_seconds=1, timeouts=timeouts,
                     upstream="{unchecked: true}")
 
     with KasmApi() as lost, KasmApi() as other, EchoUpstream() as echo:
         for api in (lost, other):
             api.logins["ann"] = "token"
             api.desks[IDENT] = Desk("ann", "127.0.0.1", echo.port, "Bearer x", "http")
-        edges = hop("patient", lost, 600) + hop("strict", lost, 0) + hop("asking", other, 600)
+        edges = hop("patient", lost, 600) + hop("strict", lost, 0, 10) + hop("asking", other, 600)
         with EdgeDaemon(tmp_path, edges) as daemon:
             yield Plane(daemon, lost, other)
             assert "Traceback" not in daemon.output

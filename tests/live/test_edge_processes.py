@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 import signal
-import time
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Callable, Iterator
 
@@ -14,29 +14,32 @@ import pytest
 
 from tests.live.echo import EchoUpstream
 from tests.live.edge import EdgeDaemon, edge, session
-from tests.live.programs import SOON, eventually
-from tests.live.raw_websocket import CLOSE, Lost, RawWebsocket
+from tests.live.programs import eventually
+from tests.live.raw_websocket import RawWebsocket
 from tests.live.web import Answer, get, post
 from tests.live.workers import (
     ACCOUNTS,
     ADA,
     BEA,
     JSON,
+    LEASE,
     POLICY,
     PROCESSES,
     SOCKETS,
+    all_told,
     carriers,
     children,
-    closed,
     connect,
     crowd,
     is_gone,
     is_open,
+    last_code,
     sessions,
     use,
 )
 
 GOING_AWAY = 1001
+by_bea = partial(connect, authorization=BEA)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +50,7 @@ def echo() -> Iterator[EchoUpstream]:
 
 def start(folder: Path, echo: EchoUpstream) -> EdgeDaemon:
     """Start a direct edge of several processes, in which Ada and Bea share a desktop."""
-    keys = {"directory": folder / "sessions.yaml", "processes": PROCESSES}
+    keys = {"directory": folder / "sessions.yaml", "processes": PROCESSES, "lease_seconds": LEASE}
     front = edge("front", **keys)
     return EdgeDaemon(folder, front, sessions(echo), "logging: {format: json}\n", ACCOUNTS)
 
@@ -120,11 +123,10 @@ def test_a_change_closes_the_sockets_of_every_process(
     edges: EdgeDaemon, echo: EchoUpstream, change: Callable[[EdgeDaemon, EchoUpstream], None]
 ) -> None:
     with ExitStack() as stack:
-        sockets = crowd(stack, edges, BEA)
+        sockets = crowd(stack, edges, by_bea)
         stays = stack.enter_context(connect(edges.port_of("front"), ADA))
-        began = time.monotonic()
         change(edges, echo)
-        assert closed(sockets, began) == {POLICY}
+        assert all_told(edges, sockets)
         status = get(edges.port_of("front"), "/desktop/desk/", "bea").status
         assert status == (401 if change is remove_account else 404)
         if change is not remove_session:
@@ -140,17 +142,18 @@ def log_in(port: int, name: str) -> str:
     return answer.headers["Set-Cookie"].partition(";")[0]
 
 
+def with_cookie(cookie: str, port: int) -> RawWebsocket:
+    return connect(port, b"", "/desktop/desk/", f"Cookie: {cookie}".encode())
+
+
 def test_log_out_closes_the_sockets_of_every_process(edges: EdgeDaemon) -> None:
     port = edges.port_of("front")
     cookie, other = log_in(port, "ada"), log_in(port, "ada")
     with ExitStack() as stack:
-        sockets = crowd(stack, edges, b"", "/desktop/desk/", f"Cookie: {cookie}".encode())
-        stays = stack.enter_context(
-            connect(port, b"", "/desktop/desk/", f"Cookie: {other}".encode())
-        )
-        began = time.monotonic()
+        sockets = crowd(stack, edges, partial(with_cookie, cookie))
+        stays = stack.enter_context(with_cookie(other, port))
         assert post(port, "/logout", {}, Cookie=cookie, **JSON).status == 204
-        assert closed(sockets, began) == {POLICY}
+        assert all_told(edges, sockets)
         assert get(port, "/desktop/desk/", Cookie=cookie).status == 401
         use(stays)
 
@@ -173,21 +176,12 @@ def test_one_that_is_killed_is_replaced(edges: EdgeDaemon) -> None:
 
 def test_one_that_hangs_keeps_nobody_in(edges: EdgeDaemon, echo: EchoUpstream) -> None:
     with ExitStack() as stack:
-        sockets = crowd(stack, edges, BEA)
+        sockets = crowd(stack, edges, by_bea)
         victim = min(children(edges.pid))
         os.kill(victim, signal.SIGSTOP)
         change_directory(edges, echo)
         eventually(lambda: is_gone(victim), "the process that hangs is killed")
-        for client in sockets:
-            assert ends(client)
-
-
-def ends(client: RawWebsocket) -> bool:
-    """Wait for the end, in order or not."""
-    try:
-        return client.until_close()[-1].opcode == CLOSE
-    except (Lost, OSError):
-        return True
+        assert all_told(edges, sockets)
 
 
 def test_a_daemon_that_stops_takes_them_along(own: EdgeDaemon) -> None:
@@ -195,7 +189,7 @@ def test_a_daemon_that_stops_takes_them_along(own: EdgeDaemon) -> None:
         sockets = crowd(stack, own)
         workers = children(own.pid)
         own.signal(signal.SIGTERM)
-        assert {client.until_close()[-1].code for client in sockets} == {GOING_AWAY}
+        assert {last_code(client) for client in sockets} == {GOING_AWAY}
         assert own.wait() == 0
         assert all(is_gone(pid) for pid in workers)
 
@@ -204,10 +198,8 @@ def test_a_daemon_that_is_killed_leaves_nobody_in(own: EdgeDaemon) -> None:
     with ExitStack() as stack:
         sockets = crowd(stack, own)
         port, workers = own.port_of("front"), children(own.pid)
-        began = time.monotonic()
         own.signal(signal.SIGKILL)
-        assert all(ends(client) for client in sockets)
-        assert time.monotonic() - began < SOON
+        assert {last_code(client) for client in sockets} <= {GOING_AWAY, POLICY, None}
         eventually(lambda: all(is_gone(pid) for pid in workers), "no process is left")
         with pytest.raises(OSError):
             asked: Answer = get(port, "/desktop/desk/", "ada")

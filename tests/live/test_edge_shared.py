@@ -23,12 +23,14 @@ from tests.live.workers import (
     ACCOUNTS,
     ADA,
     JSON,
-    POLICY,
+    LEASE,
     PROCESSES,
     SOCKETS,
+    all_told,
+    all_workers,
     carriers,
     children,
-    closed,
+    connect,
     crowd,
     is_gone,
     is_open,
@@ -60,19 +62,18 @@ def test_a_push_closes_the_sockets_of_every_process(
     api.logins["ada"] = "ada-s"
     api.desks[IDENT] = Desk("ada", "127.0.0.1", echo.port, "Basic c2VjcmV0", "http")
     hop = edge("hop", "webapp", auth=f"{{address: 'http://127.0.0.1:{api.port}'}}",
-               lease_seconds=60, upstream="{unchecked: true}", processes=PROCESSES)
+               lease_seconds=LEASE, upstream="{unchecked: true}", processes=PROCESSES)
     with EdgeDaemon(tmp_path, hop) as edges, ExitStack() as stack:
         port = edges.port_of("hop")
         path = f"/desktop/{IDENT}/vnc/"
-        fields = f"Cookie: {KASM['Cookie']}".encode()
-        sockets = crowd(stack, edges, b"", path, fields, name="hop")
+        field = f"Cookie: {KASM['Cookie']}".encode()
+        sockets = crowd(stack, edges, lambda port: connect(port, b"", path, field), "hop")
         asked = len(api.asked)
         # One question of the control plane for all of them, whichever process they came to.
         assert asked == 1
-        began = time.monotonic()
         answer = post(port, "/__edge/revocations", {"user": "ada"}, "owner", **JSON)
         assert answer.json == {"ended": 1}
-        assert closed(sockets, began) == {POLICY}
+        assert all_told(edges, sockets)
         assert get(port, path, **KASM).status == 200
         assert len(api.asked) == 2
 
@@ -88,21 +89,25 @@ def test_a_key_that_is_taken_away_is_no_key_in_any_process(
     place = tmp_path / "key"
     place.write_text(f"{key.hex()}\n")
     place.chmod(0o600)
-    # By the lease, and by the ticket's life, it would be one for longer than is waited here.
     hop = edge("hop", "agent", auth="{address: 'http://127.0.0.1:9'}", ticket_key=place,
-               directory=tmp_path / "sessions.yaml", lease_seconds=60, processes=PROCESSES)
+               directory=tmp_path / "sessions.yaml", lease_seconds=LEASE, processes=PROCESSES)
     with EdgeDaemon(tmp_path, hop, session(IDENT, echo.port)) as edges, ExitStack() as stack:
         port, path = edges.port_of("hop"), f"/desktop/{IDENT}/vnc/"
         eventually(lambda: edges.output.count("accepts connections") == PROCESSES, "processes")
-        ticket = sign(key)
-        field = f"Kasmd-Ticket: {ticket}".encode()
-        sockets = crowd(stack, edges, b"", path, field, name="hop")
-        place.write_text(f"{other.hex()}\n")
 
-        def statuses() -> set[int]:
+        def opened(port: int) -> RawWebsocket:
+            return connect(port, b"", path, f"Kasmd-Ticket: {sign(key)}".encode())
+
+        def statuses(ticket: str) -> set[int]:
             return {get(port, path, Kasmd_Ticket=ticket).status for _ in range(SOCKETS)}
 
-        eventually(lambda: statuses() == {403}, "nobody believes the ticket", 15.0)
+        sockets = crowd(stack, edges, opened, "hop")
+        ticket = sign(key)
+        assert statuses(ticket) == {200}
+        place.write_text(f"{other.hex()}\n")
+        eventually(lambda: statuses(sign(key)) == {403}, "nobody believes the key's tickets")
+        # Nor one that was believed before.
+        assert statuses(ticket) == {403}
         assert get(port, path, Kasmd_Ticket=sign(other)).status == 200
         # What was opened before stays, as in one process.
         for client in sockets:
@@ -117,7 +122,7 @@ def test_a_limit_is_one_number_for_all(
     front = edge("front", limits=f"{{{limit}: {MOST}}}", **keys)
     with EdgeDaemon(tmp_path, front, sessions(echo), accounts=ACCOUNTS) as edges, \
             ExitStack() as stack:
-        port, workers = edges.port_of("front"), children(edges.pid)
+        port, workers = edges.port_of("front"), all_workers(edges)
         # Each process has room for all of it by itself.
         sockets = fill(stack, port)
         first = sorted(carriers(port))[0]

@@ -108,6 +108,7 @@ def test_listed_pages_show_the_desktop(chromium: Chromium, site: Site, tmp_path:
         chromium.wait_connected()
         chromium.wait_text("#who", "Connected as writer")
         chromium.wait_pixel(*IN_TERMINAL, BLUE)
+        daemon.wait_for("/websockify")
         # Cookies that are not partitioned are out of the frame's reach.
         assert chromium.eval("document.hasStorageAccess()") is False
         show(chromium, site.origin(UNLISTED), daemon)
@@ -123,4 +124,4 @@ def test_without_embedding_the_page_says_why_not(
         log_in(chromium)
         chromium.wait_text("#message", "Your browser did not keep the log-in")
         assert chromium.eval("document.querySelector('canvas')") is None
-        assert "101" not in daemon.output
+        assert "/websockify" not in daemon.output

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import sys
-import time
 from pathlib import Path
 from typing import Iterator
 
@@ -14,7 +13,7 @@ from kasmd.rfb.client import UpdateReceived
 from tests.live.daemon import Daemon
 from tests.live.painter import Painter
 from tests.live.pictures import known_picture
-from tests.live.programs import ROOT, SOON, run
+from tests.live.programs import ROOT, run
 from tests.live.rawviewer import RawViewer, websocket
 
 BARE = "display:\n  window_manager: []\n  terminal: []\n"
@@ -27,12 +26,11 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         yield daemon
 
 
-def kasmvncpasswd(daemon: Daemon, *arguments: str) -> float:
-    """Run the command; give when it had ended."""
+def kasmvncpasswd(daemon: Daemon, *arguments: str) -> None:
+    """Run the command."""
     done = run(sys.executable, "-m", "kasmd.cli.kasmvncpasswd", *arguments, str(daemon.passwords),
                cwd=ROOT)
     assert done.stdout == ""
-    return time.monotonic()
 
 
 def test_read_taken_and_given_back(daemon: Daemon, tmp_path: Path) -> None:
@@ -52,16 +50,14 @@ def test_read_taken_and_given_back(daemon: Daemon, tmp_path: Path) -> None:
         witness.wait_until(lambda: len(witness.updates) > pictures, "the picture")
         eve.settle()
         assert len(eve.updates) == seen
-        changed = kasmvncpasswd(daemon, "-n", "-u", "eve", "-r")
+        kasmvncpasswd(daemon, "-n", "-u", "eve", "-r")
         eve.wait_until(lambda: len(eve.updates) > seen, "a picture again")
-        assert eve.chunks[-1].at - changed < SOON
         daemon.wait_for(audit.format("none -> r", getpass.getuser()))
 
 
 def test_the_deleted_are_closed(daemon: Daemon) -> None:
     with RawViewer(websocket(daemon.port, "bob")) as bob:
         bob.wait_for(UpdateReceived)
-        deleted = kasmvncpasswd(daemon, "-d", "-u", "bob")
+        kasmvncpasswd(daemon, "-d", "-u", "bob")
         bob.wait_for_end()
-        assert time.monotonic() - deleted < SOON
     daemon.wait_for(r'audit: account "bob": removed r -> -, by ".*" from - through kasmvncpasswd$')

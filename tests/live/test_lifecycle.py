@@ -167,7 +167,7 @@ def test_stopped_in_order(tmp_path: Path) -> None:
         assert (end.code, end.reason) == (1001, "the server is stopping")
         assert daemon.wait() == 0
         assert "Traceback" not in daemon.output
-        assert nobody_left(tmp_path)
+        eventually(lambda: nobody_left(tmp_path), "all are gone")
     eventually(lambda: not x_files(environment), "no X socket, no lock")
     assert not (tmp_path / "viewers").exists()
     assert {path.name for path in (tmp_path / "state").iterdir()} == KEPT
@@ -179,7 +179,7 @@ def test_a_hung_x_server_does_not_keep_the_daemon(tmp_path: Path) -> None:
         os.kill(process(tmp_path, "Xvfb"), signal.SIGSTOP)
         daemon.signal(signal.SIGTERM)
         assert daemon.wait() == 0
-        assert nobody_left(tmp_path)
+        eventually(lambda: nobody_left(tmp_path), "all are gone")
     eventually(lambda: not x_files(environment), "no X socket, no lock")
 
 

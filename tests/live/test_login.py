@@ -91,7 +91,7 @@ def test_a_new_password_ends_the_log_in(chromium: Chromium, daemon: Daemon) -> N
     log_in(chromium, daemon, "bea")
     wait_for_desktop(chromium)
     text = daemon.passwords.read_text()
-    daemon.passwords.write_text(text.replace(f"bea:{SECRET}", f"bea:{SECRET[:-1]}A"))
+    daemon.write_passwords(text.replace(f"bea:{SECRET}", f"bea:{SECRET[:-1]}A"))
     chromium.wait_text("#curtain-text", "This session is over.")
     chromium.do("click", selector="#curtain-retry")
     chromium.wait_text("#curtain-text", "Your session has ended; log in again.")
@@ -107,7 +107,7 @@ def test_an_invitation(chromium: Chromium, daemon: Daemon, code: str) -> None:
     ]
     assert code not in daemon.output
     # The owner's demotion is the guest's end.
-    daemon.passwords.write_text(daemon.passwords.read_text().replace(":o\n", ":r\n"))
+    daemon.write_passwords(daemon.passwords.read_text().replace(":o\n", ":r\n"))
     chromium.wait_text("#curtain-text", "This session is over.")
 
 

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.live.daemon import CONFIGURATION, SECRET, Daemon, twistd
-from tests.live.programs import ROOT, Program, eventually
+from tests.live.programs import PATIENCE, ROOT, Program, eventually
 from tests.live.rawviewer import RawViewer, websocket
 
 #: The desktop needs no programs here.
@@ -41,7 +41,7 @@ def ask(port: int, target: str, headers: dict[str, str], body: str = "") -> HTTP
     """Make one request on a connection of its own."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    connection = HTTPSConnection("127.0.0.1", port, timeout=30, context=context)
+    connection = HTTPSConnection("127.0.0.1", port, timeout=PATIENCE, context=context)
     connection.request("POST" if body else "GET", target, body or None, headers)
     answer = connection.getresponse()
     answer.read()
@@ -168,6 +168,7 @@ def test_json_into_a_file_that_is_moved_away(tmp_path: Path) -> None:
     with Program(*command, env={"HOME": str(tmp_path)}, cwd=ROOT) as program:
         port = int(program.wait_for(r"^kasmd: https://127\.0\.0\.1:(\d+)/")[1])
         ident = ask(port, "/style.css", basic("writer")).headers["X-Request-Id"]
+        eventually(lambda: ident in log.read_text(), "the line of the request")
         log.rename(moved)
         program.signal(signal.SIGUSR1)
         eventually(log.exists, "a new log")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from kasmd.rfb.client import FenceSent, UpdateReceived
-from tests.live.daemon import SECRET, Daemon
+from tests.live.daemon import Daemon
 from tests.live.painter import Painter
 from tests.live.programs import eventually
 from tests.live.rawviewer import RawViewer, websocket
@@ -199,12 +199,8 @@ class Life(RuleBasedStateMachine):
     # How it is done.
 
     def _edit(self, users: dict[str, Rights]) -> None:
-        # Renamed into place: a file that is cut and written again may be read in between.
-        lines = [f"{name}:{SECRET}:{rights.letters}\n" for name, rights in users.items()]
-        edited = self.daemon.folder / "edited"
-        edited.write_text("".join([f"owner:{SECRET}:rwo\n", *lines]))
-        edited.chmod(0o600)
-        edited.replace(self.daemon.passwords)
+        letters = {name: rights.letters for name, rights in users.items()}
+        self.daemon.set_accounts({"owner": "rwo", **letters})
         self.users = users
         eventually(lambda: self._listed() == users, "the file is read")
 

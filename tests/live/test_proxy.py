@@ -17,12 +17,13 @@ from tests.live.web import basic
 
 #: A client's address, which is not the proxies', and wrong passwords that lock one out.
 CLIENT, THRESHOLD = "127.0.0.2", 5
+LONG = "security:\n  brute_force_protection:\n    blacklist_timeout: 600\n"
 
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     network = "  trusted_proxies: [127.0.0.1]\n"
-    with Daemon(tmp_path_factory.mktemp("daemon"), network=network) as running:
+    with Daemon(tmp_path_factory.mktemp("daemon"), LONG, network=network) as running:
         assert running.x_environment
         yield running
 

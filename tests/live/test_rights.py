@@ -19,7 +19,7 @@ from tests.live.daemon import ACCOUNTS, Daemon
 from tests.live.desktop import BLUE, IN_TERMINAL, copying, pasted, terminal, wait_typed
 from tests.live.painter import Painter
 from tests.live.pictures import TILE, difference, known_picture
-from tests.live.programs import SOON, eventually
+from tests.live.programs import eventually
 from tests.live.rawviewer import RawViewer, websocket
 
 #: One account for each test that edits it, so that no edit disturbs another test.
@@ -104,10 +104,8 @@ class TestWire:
             ada.session.send_key(True, A)
             ada.point(700, 500, LEFT)
             eventually(lambda: painter.do("held") == f"1 {X_LEFT}", "key and button are down")
-            edited = time.monotonic()
             daemon.set_accounts({**PEOPLE, "ada": "r"})
             eventually(lambda: painter.do("held") == "0 0", "key and button are up")
-            assert time.monotonic() - edited < SOON
             ada.session.send_key(True, A)
             ada.settle()
             assert painter.do("held") == "0 0"
@@ -143,10 +141,8 @@ class TestWire:
 
     def test_an_account_is_removed(self, daemon: Daemon) -> None:
         with viewer(daemon, "cleo") as cleo:
-            edited = time.monotonic()
             daemon.set_accounts({name: PEOPLE[name] for name in PEOPLE if name != "cleo"})
             end = cleo.wait_for_end()
-            assert time.monotonic() - edited < SOON
             assert (end.code, end.reason) == (1008, "this account may not be here any more")
         with pytest.raises(AssertionError, match="401"):
             viewer(daemon, "cleo")
@@ -204,7 +200,7 @@ class TestBrowser:
         daemon.set_accounts({name: PEOPLE[name] for name in PEOPLE if name != "dora"})
         chromium.wait_text("#curtain-text", "This account may not be here any more.")
         chromium.wait_text("#curtain-title", "Disconnected")
-        assert chromium.eval("document.querySelector('#here').children.length") == 0
+        chromium.wait_true("document.querySelector('#here').children.length === 0")
         daemon.set_accounts(PEOPLE)
         chromium.do("click", selector="#curtain-retry")
         chromium.wait_connected()

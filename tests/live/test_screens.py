@@ -199,9 +199,11 @@ def test_they_outlive_the_x_server(
     one, other = viewers
     arrange(one, 1440, 600, *TWO)
     hear(other, OTHERS, TWO)
+    desktops = daemon.output.count("desktop :")
     os.kill(x_server(daemon), signal.SIGKILL)
     for viewer in (one, other):
         assert hear(viewer, SERVER, TWO)[-1] == (SERVER, DONE, 1440, 600, TWO)
+    eventually(lambda: daemon.output.count("desktop :") > desktops, "the new one is there")
     eventually(lambda: listed(daemon.x_environment) == [screen.rect for screen in TWO],
                "the new X server has them")
 

@@ -23,6 +23,8 @@ from tests.live.web import get, patch
 BARE = "display:\n  window_manager: []\n  terminal: []\n"
 #: RFC 6455 section 7.4.1.
 TRY_AGAIN_LATER = 1013
+#: Where wrong passwords come from, and what else is asked does not.
+GUESSER = "127.0.0.9"
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +123,7 @@ def test_max_bandwidth(daemon: Daemon, writer: RawViewer, tmp_path: Path) -> Non
     noise = random.integers(0, 256, (4, 300, 400, 4), np.uint8)
     with Painter(daemon.x_environment) as painter:
         painter.play(noise, tmp_path / "noise.npy")
-        eventually(lambda: carried(writer, 1) > 1_000_000, "as much as there is")
+        eventually(lambda: carried(writer, 1) > 500_000, "as much as there is")
         change(daemon, max_bandwidth=1600)
         writer.settle()
         assert carried(writer, 3) < 2 * 200_000
@@ -160,11 +162,10 @@ def test_clipboard_bytes(daemon: Daemon, writer: RawViewer) -> None:
     for text in ("short", "long " * 100):
         writer.session.send_cut_text(text)
     writer.settle()
-    assert pasted(daemon) == "short"
+    eventually(lambda: pasted(daemon) == "short", "what is short is pasted")
     with copying(daemon, "y" * 101):
-        eventually(lambda: pasted(daemon) == "y" * 101, "it is copied")
-        writer.settle()
-        assert get(daemon.port, "/api/v1/clipboard", "owner").json == {"text": ""}
+        eventually(lambda: get(daemon.port, "/api/v1/clipboard", "owner").json == {"text": ""},
+                   "what was there is nobody's, and what is copied is too long")
     with copying(daemon, "y" * 100):
         eventually(
             lambda: get(daemon.port, "/api/v1/clipboard", "writer").json == {"text": "y" * 100},
@@ -174,9 +175,11 @@ def test_clipboard_bytes(daemon: Daemon, writer: RawViewer) -> None:
 
 
 def test_blacklist(daemon: Daemon) -> None:
-    change(daemon, blacklist_threshold=1, blacklist_timeout=5)
-    assert get(daemon.port, "/", "reader", "wrong").status == 401
-    refused = get(daemon.port, "/", "reader")
+    change(daemon, blacklist_threshold=1, blacklist_timeout=600)
+    assert get(daemon.port, "/", "reader", "wrong", source=GUESSER).status == 401
+    refused = get(daemon.port, "/", "reader", source=GUESSER)
     assert refused.status == 429
-    assert int(refused.headers["Retry-After"]) <= 5
-    eventually(lambda: get(daemon.port, "/", "reader").status == 200, "five seconds are over")
+    assert 5 < int(refused.headers["Retry-After"]) <= 600
+    change(daemon, blacklist_timeout=1)
+    eventually(lambda: get(daemon.port, "/", "reader", source=GUESSER).status == 200,
+               "the second is over")

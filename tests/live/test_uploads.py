@@ -21,6 +21,15 @@ LEFTOVER = ".kasmd-upload-0123"
 #: What a browser says of a request that the server ended early.
 ENDED = re.compile(r"net::ERR_|status of 403|status of 422")
 _CARDS = "[...document.querySelectorAll('.transfer .state')].map((each) => each.textContent)"
+#: Keeps what each card says, for one that is done goes by itself.
+_WATCH = """(() => {
+    const list = document.querySelector("#transfers");
+    const text = (card, part) => card.querySelector(part).textContent;
+    window.said = new Set();
+    new MutationObserver(() => list.querySelectorAll(".transfer").forEach(
+        (card) => said.add(`${text(card, ".name")}: ${text(card, ".state")}`),
+    )).observe(list, { subtree: true, childList: true, characterData: true });
+})()"""
 _DROP = """(() => {
     const data = new DataTransfer();
     data.items.add(new File(["dropped\\n"], "dröpped.txt"));
@@ -46,12 +55,18 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 def page(chromium: Chromium, daemon: Daemon) -> Chromium:
     """The page, connected as writer."""
     chromium.enter(daemon.url, "writer")
+    chromium.eval(_WATCH)
     return chromium
 
 
 def brought(daemon: Daemon) -> Path:
     """Give the folder that files are brought to."""
     return daemon.folder / "Uploads"
+
+
+def wait_said(page: Chromium, name: str, state: str) -> None:
+    """Wait until a file's card has said this."""
+    page.wait_true(f"said.has({f'{name}: {state}'!r})")
 
 
 def allow(daemon: Daemon, upload: bool) -> None:
@@ -61,7 +76,8 @@ def allow(daemon: Daemon, upload: bool) -> None:
 
 
 def test_what_a_killed_daemon_left_is_removed(daemon: Daemon) -> None:
-    assert daemon.port and not (brought(daemon) / LEFTOVER).exists()
+    assert daemon.port
+    eventually(lambda: not (brought(daemon) / LEFTOVER).exists(), "it is removed")
 
 
 def test_chosen_files_arrive_byte_for_byte(page: Chromium, daemon: Daemon, tmp_path: Path) -> None:
@@ -70,18 +86,18 @@ def test_chosen_files_arrive_byte_for_byte(page: Chromium, daemon: Daemon, tmp_p
     two.write_bytes(b"")
     page.do("click", selector="#handle")
     page.do("choose", selector="#upload-files", paths=[str(one), str(two)])
-    page.wait_true("document.querySelectorAll('.transfer.done').length === 2")
     for path in (one, two):
+        wait_said(page, path.name, "Is there")
         assert (brought(daemon) / path.name).read_bytes() == path.read_bytes()
     page.do("choose", selector="#upload-files", paths=[str(one)])
-    page.wait_true(f"{_CARDS}.includes('Is there as ä picture (1) (2).bin')")
+    wait_said(page, one.name, "Is there as ä picture (1) (2).bin")
     page.wait_true("document.querySelectorAll('.transfer').length === 0")
     assert page.errors() == []
 
 
 def test_dropped_files_arrive(page: Chromium, daemon: Daemon) -> None:
     page.eval(_DROP)
-    page.wait_true(f"{_CARDS}.includes('Is there')")
+    wait_said(page, "dröpped.txt", "Is there")
     assert (brought(daemon) / "dröpped.txt").read_text() == "dropped\n"
     assert page.eval("overlay") == [True, False]
     assert page.errors() == []
@@ -93,6 +109,8 @@ def test_a_right_taken_on_the_way_is_shown(page: Chromium, daemon: Daemon, tmp_p
         file.truncate(512 * MIB)
     name.write_bytes(b"")
     before = set(brought(daemon).iterdir())
+    # So that it is on its way for as long as is waited for anything.
+    page.do("throttle", upload=MIB)
     page.do("choose", selector="#upload-files", paths=[str(large), str(name)])
     page.wait_true(f"{_CARDS}.includes('The name is the name of a device on Windows.')")
     eventually(lambda: any(path.stat().st_size for path in set(brought(daemon).iterdir()) - before),

@@ -53,10 +53,10 @@ def post(port: int, path: str, value: object, user: str = "", password: str = "p
     return _ask(connection, "POST", path, json.dumps(value), user, password, headers)
 
 
-def patch(port: int, path: str, value: object, user: str) -> Answer:
+def patch(port: int, path: str, value: object, user: str, secure: bool = False) -> Answer:
     """Change what ``value`` names, as ``user``."""
     kind = {"Content-Type": "application/json"}
-    return _ask(_connection(port), "PATCH", path, json.dumps(value), user, "password", kind)
+    return _ask(_connection(port, secure), "PATCH", path, json.dumps(value), user, "password", kind)
 
 
 def _connection(port: int, secure: bool = False, source: str = "127.0.0.1") -> HTTPConnection:

@@ -70,9 +70,15 @@ class WebKit(Program):
         return self._do("execute/sync", script=f"return ({js})", args=[])
 
     def wait_true(self, js: str) -> None:
-        """Wait until an expression is true; one that throws is not true yet."""
-        tried = f"(() => {{ try {{ return {js}; }} catch {{ return false; }} }})()"
-        eventually(lambda: self.eval(tried), js)
+        """Wait until an expression is true."""
+        def is_true() -> bool:
+            try:
+                return bool(self.eval(js))
+            except AssertionError:
+                # What is not there yet, and a page on its way to another one, have no value yet.
+                return False
+
+        eventually(is_true, js)
 
     def wait_text(self, selector: str, text: str) -> None:
         """Wait until the text of an element holds ``text``."""

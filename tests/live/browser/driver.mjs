@@ -13,6 +13,7 @@
 //   -> {"do": "clipboard"} <- text   {"do": "clipboard", "text": ...}
 //   -> {"do": "pixel", "x": ..., "y": ...}  <- [r, g, b] of the desktop's own canvas
 //   -> {"do": "screenshot", "path": ...}   {"do": "resize", "viewport": [w, h]}   {"do": "reload"}
+//   -> {"do": "throttle", "upload": n}    bytes a second, of this page's requests
 //   -> {"do": "frame", "name": ...}   where it all happens from now on, until the next page
 //   -> {"do": "requests"} <- the address of every request that the page made
 //   -> {"do": "console"} <- every error that the page or its requests made
@@ -114,6 +115,13 @@ const VERBS = {
     }, [x, y]),
     screenshot: async ({ path }) => { await page.screenshot({ path }); },
     resize: ({ viewport }) => page.setViewportSize({ width: viewport[0], height: viewport[1] }),
+    throttle: async ({ upload }) => {
+        const session = await page.context().newCDPSession(page);
+        await session.send("Network.enable");
+        await session.send("Network.emulateNetworkConditions", {
+            offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: upload,
+        });
+    },
     reload: async () => { await page.reload(); },
     console: () => errors,
     requests: () => requests,

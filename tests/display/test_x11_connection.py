@@ -1,0 +1,45 @@
+"""When an X server counts as silent."""
+
+from __future__ import annotations
+
+import signal
+
+from kasmd.display.x11_connect import open_connection
+from kasmd.display.x11_connection import PATIENCE_SECONDS, XConnection
+from tests.display.x11_desktops import Desktop
+from tests.edge.far import Still
+
+
+class SilenceTests(Desktop):
+    """On a real Xvfb that is stopped, by a clock that stands still."""
+
+    async def asked(self) -> tuple[XConnection, Still, list[bool]]:
+        """Stop the X server and ask it; give the connection, its clock, and what is said."""
+        clock, said = Still(), []
+        xcb, _ = await open_connection(
+            clock, self.display.where, self.service.authority, lambda xcb: None
+        )
+        connection = XConnection(clock, xcb)
+        self.addCleanup(connection.close)
+        connection.on_silence = said.append
+        self.signal_xvfb(signal.SIGSTOP)
+        self.addCleanup(self.signal_xvfb, signal.SIGCONT)
+        self.answer = connection.sync()
+        return connection, clock, said
+
+    async def test_it_is_told_that_a_reply_is_overdue_and_that_it_came(self) -> None:
+        connection, clock, said = await self.asked()
+        clock.advance(PATIENCE_SECONDS)
+        self.assertEqual((connection.silent, said), (True, [True]))
+        self.signal_xvfb(signal.SIGCONT)
+        await self.answer
+        self.assertEqual((connection.silent, said), (False, [True, False]))
+
+    async def test_who_stood_still_himself_gives_it_more_time(self) -> None:
+        _, clock, said = await self.asked()
+        clock.advance(10 * PATIENCE_SECONDS)
+        self.assertEqual(said, [])
+        clock.advance(PATIENCE_SECONDS)
+        self.assertEqual(said, [True])
+        self.signal_xvfb(signal.SIGCONT)
+        await self.answer
