@@ -216,8 +216,8 @@ def _client(proxy: Proxy, way: str, tls: bool = False) -> Client:
     return Client(port, f"{_WEBSOCKETS}/{way}", FIELDS, tls)
 
 
-def _share(number: str, peer: str) -> Callable[[Run], float]:
-    mine, theirs = ours("throughput", number), of(peer, "throughput", number)
+def _share(workload: str, number: str, peer: str) -> Callable[[Run], float]:
+    mine, theirs = ours(workload, number), of(peer, workload, number)
     return lambda run: mine(run) / theirs(run)
 
 
@@ -240,11 +240,11 @@ ABOUT = About(
     "*slow* are clients that never come to an end with their head, line, log-in or TLS hello,\n"
     "each of which sends a little every half second at a time of its own, or nothing.",
     (
-        Target("splice: MB/s, of nginx's", _share("plain_mb_per_s", "nginx"), 1, at_least=True),
-        Target(
-            "splice: MB/s, of HAProxy's", _share("plain_mb_per_s", "haproxy"), 0.85, at_least=True
-        ),
-        Target("splice, TLS: MB/s, of nginx's", _share("tls_mb_per_s", "nginx"), 0.7,
+        Target("splice: MB/s, of nginx's", _share("throughput", "plain_mb_per_s", "nginx"), 1,
+               at_least=True),
+        Target("splice: MB/s, of HAProxy's", _share("throughput", "plain_mb_per_s", "haproxy"),
+               0.85, at_least=True),
+        Target("splice, TLS: MB/s, of nginx's", _share("throughput", "tls_mb_per_s", "nginx"), 0.7,
                at_least=True),
         Target("a message of 32 bytes to the desktop: p50 added, us", _added("to"), 40),
         Target("a message of 32 bytes from the desktop: p50 added, us", _added("back"), 40),
@@ -256,6 +256,8 @@ ABOUT = About(
                at_least=True),
         Target("idle websocket in two processes: KiB", ours("crowd", "kib_each"), 24),
         Target("two hops: requests/s", ours("hops", "requests_per_s"), 3000, at_least=True),
+        # The 3,000 were asked of a machine on which nginx did 13,500.
+        Target("... of nginx's", _share("hops", "requests_per_s", "nginx"), 0.222, at_least=True),
         Target("new websockets/s", ours("opening", "per_s"), 1500, at_least=True),
         Target("4 GiB each way: growth, MiB", ours("body", "growth_mib"), 8),
     ),
