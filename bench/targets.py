@@ -206,7 +206,9 @@ DESKTOP = About(
     "beside one who asks for all, and reads nothing; *first* is a text desktop, shown without\n"
     "loss to one who comes.  A link is a userspace relay: a wire, half the round trip each\n"
     "way, and a queue of 0.2 seconds (8 KiB at least), which makes the sender wait when it is\n"
-    "full; a key that shows nothing for 5 seconds counts as 5 seconds.\n",
+    "full; over it go the videos, the text that scrolls, the window that is dragged, and a\n"
+    "page that Chromium scrolls, whose own CPU is beside.  A key that shows nothing for 5\n"
+    "seconds counts as 5 seconds.\n",
     TARGETS,
     SHOWN,
     PLOTS,
