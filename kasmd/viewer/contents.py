@@ -43,8 +43,9 @@ _SMALL = 1024
 _STREAMED = 1 << 14
 #: Parts are at least so high and wide, for JPEG's sake.
 _BLOCK = 16
-#: An update may cost so many times what it should before it goes in parts.
-_TOO_MUCH = 2
+#: An update may cost so many times what it should before it goes in parts: a film whose
+#: pictures come in parts is torn.
+_TOO_MUCH = {Kind.STILL: 2, Kind.FILM: 3}
 
 
 class Contents:
@@ -207,7 +208,7 @@ class Contents:
                 ) -> list[Piece]:
         way = self.quality.way(kind, region.area, budget, rate)
         room = self.quality.room(kind, way, budget)
-        if room is not None and _pixels_of(region.rects, room) > _TOO_MUCH * room.pixels:
+        if room is not None and _pixels_of(region.rects, room) > _TOO_MUCH[kind] * room.pixels:
             region = self._part(kind, region, room)
         self._news = EMPTY if room is None else self._news.subtract(region)
         return self._cut(kind, way, region, budget)

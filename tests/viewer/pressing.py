@@ -35,7 +35,7 @@ class Keyboard:
     def __init__(self, scene: Scene, watcher: Watcher, delay: float, first: float) -> None:
         self._ages: list[float] = []
         self._scene = scene
-        self._watcher = watcher
+        self.watcher = watcher
         self._delay = delay
         self._drawn = 0
         self._pressed_at = first
@@ -58,7 +58,7 @@ class Keyboard:
             self._waiting = True
             self._drawn += 1
             self._scene.display.fill(self.COLOURS[self._drawn % 2][::-1], self.PLACE)
-        shown = self._watcher.picture[670, 610, :3].astype(int)
+        shown = self.watcher.picture[670, 610, :3].astype(int)
         if self._waiting and abs(shown - self.COLOURS[self._drawn % 2]).max() < 80:
             self._ages.append(now - self._pressed_at)
             self._waiting = False

@@ -14,7 +14,7 @@ from kasmd.screen.geometry import Rect
 from kasmd.viewer.measures import Network, Scores
 from kasmd.viewer.quality import Rules
 from tests.viewer.link import Faraway, percentile
-from tests.viewer.pressing import dragged, film_of, keys_over, photograph, text
+from tests.viewer.pressing import Keyboard, dragged, film_of, keys_over, photograph, text
 from tests.viewer.scene import Scene, Watcher
 
 BEST = -23
@@ -196,6 +196,21 @@ class LinkTests(TestCase):
             self.assertGreater(len(ages), 10)
             self.assertLessEqual(percentile(ages, 0.95), 0.25)
             self.assertGreater(updates, 10 * 10 * 0.9)
+
+    def test_a_film_comes_whole_where_the_link_bears_it(self) -> None:
+        """At 150 kB/s a picture of the least quality takes less than three updates' time."""
+        paint, apart = film_of(600), []
+
+        def watched(scene: Scene, keyboard: Keyboard, number: int) -> None:
+            seen = keyboard.watcher.picture[:600, :, :3].astype(int)
+            if number > 60 and number % 10 == 5:
+                apart.append(abs(seen - scene.display.picture[:600, :, :3]).mean(axis=(1, 2)))
+            paint(scene, keyboard, number)
+
+        ages, _ = keys_over(150_000, 0.1, 6, watched, *TIGHT, QUALITY[6])
+        self.assertLessEqual(percentile(ages, 0.95), 0.25)
+        whole = [max(rows) < 2 * min(rows) for rows in apart]
+        self.assertTrue(all(whole), "no row is older than another")
 
     def test_a_key_press_does_not_wait_for_a_text_that_scrolls(self) -> None:
         """There is more of the text than 56 kbit/s carry."""
