@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 #: Bytes that are read and given to the transport at a time.
 PORTION = 1 << 16
-#: Seconds in which a client takes that.
+#: Seconds in which a client takes that; for which it may take nothing.
 PATIENCE = 60.0
 
 

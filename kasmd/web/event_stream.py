@@ -8,10 +8,11 @@ from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTim
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from kasmd.http.sending import PATIENCE
 from kasmd.http.server import Request
 
-#: Seconds between two signs of life, and for which a client may take nothing.
-HEARTBEAT, PATIENCE = 15.0, 60.0
+#: Seconds between two signs of life.
+HEARTBEAT = 15.0
 STREAM_HEADERS = (
     (b"Content-Type", b"text/event-stream"),
     (b"Cache-Control", b"no-store"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from typing import Any
 
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
@@ -11,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from kasmd.http.sending import PATIENCE, PORTION, Sending
 from kasmd.http.server import HttpFactory, Limits, Request, Response
+from tests.http.asking import ask
 
 CONTENT = bytes(range(256)) * (5 * PORTION // 256 + 3)
 
@@ -38,11 +38,8 @@ class SendingTests(SynchronousTestCase):
         self.clock = Clock()
         self.file = io.BytesIO(CONTENT)
         factory = HttpFactory(self.clock, self.respond, (), Limits(head_timeout=30))
-        channel: Any = factory.buildProtocol(None)
         self.transport = Transport()
-        self.transport.protocol = channel
-        channel.makeConnection(self.transport)
-        channel.dataReceived(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        ask(factory, self.transport)
 
     def respond(self, request: Request) -> None:
         self.request = request
@@ -91,11 +88,8 @@ class AnswerTests(SynchronousTestCase):
             clock, lambda request: Response(200, (), CONTENT), (),
             Limits(head_timeout=10, idle_timeout=75),
         )
-        channel: Any = factory.buildProtocol(None)
         transport = Transport()
-        transport.protocol = channel
-        channel.makeConnection(transport)
-        channel.dataReceived(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        ask(factory, transport)
         answer = b""
         while len(answer) < len(CONTENT):
             clock.pump([1.0] * int(PATIENCE - 1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
@@ -22,9 +24,11 @@ ALL = Rect(0, 0, 640, 480)
 RECTS = st.builds(Rect, *[st.integers(0, 200)] * 2, *[st.integers(1, 100)] * 2)
 
 
-def contents_for(can: Capabilities) -> Contents:
-    """Give what is to be sent to one who can do this."""
-    contents = Contents(Rules(), Motion(Clock()), ALL.width, ALL.height)
+def contents_for(can: Capabilities, film: Optional[Rect] = None) -> Contents:
+    """Give what is to be sent to one who can do this, where a ``film`` plays."""
+    motion = Motion(Clock())
+    motion.film = film
+    contents = Contents(Rules(), motion, ALL.width, ALL.height)
     contents.serve(can, BGRX, scales=False)
     return contents
 
@@ -164,18 +168,15 @@ def test_news_for_which_there_was_no_room_is_news_still() -> None:
 
 
 def test_small_changes_go_before_a_film_that_takes_long() -> None:
-    motion = Motion(Clock())
-    motion.film = Rect(0, 0, 640, 400)
-    display = Display(ALL.width, ALL.height)
-    contents = Contents(Rules(), motion, ALL.width, ALL.height)
-    contents.serve(Capabilities(preferred=Encoding.TIGHT, jpeg_level=6, last_rect=True), BGRX,
-                   scales=False)
+    display, film = Display(ALL.width, ALL.height), Rect(0, 0, 640, 400)
+    can = Capabilities(preferred=Encoding.TIGHT, jpeg_level=6, last_rect=True)
+    contents = contents_for(can, film)
     send(contents, display, contents.plan(Region([ALL]), None, 0.0, 0.0))
     key = Rect(10, 450, 20, 20)
     planned = []
     for number in range(6):
-        display.noise(motion.film, number)
-        changed = Region([motion.film, key])
+        display.noise(film, number)
+        changed = Region([film, key])
         contents.changed(changed, (), False, number / 30)
         pieces = contents.plan(contents.owed.region, 10_000, 250e3, number / 30)
         planned.append({piece.rect for piece in pieces})
@@ -185,17 +186,14 @@ def test_small_changes_go_before_a_film_that_takes_long() -> None:
 
 
 def test_beside_a_film_it_is_learned_what_each_costs() -> None:
-    motion = Motion(Clock())
-    motion.film = Rect(0, 0, 640, 240)
-    display = Display(ALL.width, ALL.height)
-    contents = Contents(Rules(), motion, ALL.width, ALL.height)
-    contents.serve(Capabilities(preferred=Encoding.TIGHT, jpeg_level=6, last_rect=True), BGRX,
-                   scales=False)
-    display.noise(motion.film, 0)
-    updates, still = 0, Region([ALL]).subtract(Region([motion.film]))
+    display, film = Display(ALL.width, ALL.height), Rect(0, 0, 640, 240)
+    can = Capabilities(preferred=Encoding.TIGHT, jpeg_level=6, last_rect=True)
+    contents = contents_for(can, film)
+    display.noise(film, 0)
+    updates, still = 0, Region([ALL]).subtract(Region([film]))
     while contents.owed.region.intersect(still):
         updates += 1
-        contents.changed(Region([motion.film]), (), False, updates / 30)
+        contents.changed(Region([film]), (), False, updates / 30)
         pieces = contents.plan(contents.owed.region, 10_000, 250e3, updates / 30)
         send(contents, display, pieces)
         assert updates < 12, "what stands is of one colour, and costs nothing"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.trial.unittest import SynchronousTestCase
 
+from kasmd.http.sending import PATIENCE
 from kasmd.http.server import HttpFactory, Limits, Request
-from kasmd.web.event_stream import HEARTBEAT, PATIENCE, STREAM_HEADERS, EventStream
+from kasmd.web.event_stream import HEARTBEAT, STREAM_HEADERS, EventStream
+from tests.http.asking import ask
 
 
 class Transport(StringTransportWithDisconnection):
@@ -21,11 +21,8 @@ class EventStreamTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         factory = HttpFactory(self.clock, self.respond, (), Limits(head_timeout=30))
-        channel: Any = factory.buildProtocol(None)
         self.transport = Transport()
-        self.transport.protocol = channel
-        channel.makeConnection(self.transport)
-        channel.dataReceived(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        ask(factory, self.transport)
 
     def respond(self, request: Request) -> None:
         request.open(200, STREAM_HEADERS, None)
