@@ -26,6 +26,7 @@ from kasmd.codec.tiles import (
     areas_of,
     commonest_kind,
     is_all_photograph,
+    is_surely_photograph,
     kinds_of,
 )
 from kasmd.screen.geometry import Rect
@@ -113,6 +114,8 @@ def _part(pixels: Pixels, rect: Rect) -> Pixels:
 
 def _whole(pixels: Pixels, parameters: Parameters) -> bytes:
     """Encode a picture as one rectangle."""
+    if is_surely_photograph(as_values(pixels)):
+        return _many_colours(pixels, PHOTO, parameters)
     palette = palette_of(pixels)
     if palette is not None:
         return _few_colours(palette, parameters)

@@ -19,6 +19,8 @@ Kinds = NDArray[np.int64]
 
 #: Rows looked at in a tile, and in one of a picture that may be all photograph.
 _SAMPLED_ROWS, _FEW_ROWS = 4, 1
+#: Pixels looked at in a picture for more colours than a palette has.
+_LOOKED_AT, _PALETTE = 1024, 256
 #: A photograph fills at least so much of a rectangle that is sent as one.
 _FULL = 0.6
 #: So many tiles of one colour between two of text are sent with the text.
@@ -57,6 +59,17 @@ def is_all_photograph(values: Values) -> bool:
         return False
     least = _FEW_ROWS * TILE // _SAMPLED_ROWS
     return bool((_colours(values, tops, _FEW_ROWS) > least).all())
+
+
+def is_surely_photograph(values: Values) -> bool:
+    """Tell, by pixels here and there, whether a picture has no palette and is no text.
+
+    Most of these have a colour of their own.  Of others nothing is said: look closer.
+    """
+    looked_at = values.reshape(-1)[::-(-values.size // _LOOKED_AT)]
+    ordered = np.sort(looked_at & COLOUR)
+    colours = np.count_nonzero(ordered[1:] != ordered[:-1]) + 1
+    return colours > max(_PALETTE, len(ordered) // 2)
 
 
 def kinds_of(values: Values) -> Kinds:

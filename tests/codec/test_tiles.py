@@ -1,10 +1,19 @@
 """Telling solid areas, text and photographs apart."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kasmd.codec.tiles import FLAT, PHOTO, areas_of, commonest_kind, kinds_of
+from kasmd.codec.palette import palette_of
+from kasmd.codec.tiles import (
+    FLAT,
+    PHOTO,
+    areas_of,
+    commonest_kind,
+    is_surely_photograph,
+    kinds_of,
+)
 from kasmd.screen.geometry import Rect
 from kasmd.screen.region import Region
 
@@ -88,6 +97,21 @@ def test_thin_pictures():
     assert areas_of(desktop(1, 1)) == [(Rect(0, 0, 1, 1), BLUE)]
     assert kinds_of(photograph(200, 3)).shape == (4, 1)
     assert (kinds_of(photograph(3, 300)) == PHOTO).all()
+
+
+@pytest.mark.parametrize("size", [(360, 11), (9, 500), (17, 19), (64, 128), (700, 900)])
+def test_a_strip_of_a_photograph_is_known_at_once(size):
+    assert is_surely_photograph(photograph(*size))
+    assert not is_surely_photograph(text(*size))
+    assert not is_surely_photograph(desktop(*size))
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 1600))
+def test_what_has_a_palette_is_no_photograph_at_once(height, width, colours):
+    picture = photograph(1, colours)[0][np.arange(height * width) % colours]
+    picture = picture.reshape(height, width)
+    pixels = picture.view(np.uint8).reshape(height, width, 4)
+    assert not is_surely_photograph(picture) or palette_of(pixels) is None
 
 
 def test_the_commonest_kind_favours_photographs():
