@@ -68,7 +68,7 @@ def is_surely_photograph(values: Values) -> bool:
     """
     looked_at = values.reshape(-1)[::-(-values.size // _LOOKED_AT)]
     ordered = np.sort(looked_at & COLOUR)
-    colours = np.count_nonzero(ordered[1:] != ordered[:-1]) + 1
+    colours = int(np.count_nonzero(ordered[1:] != ordered[:-1])) + 1
     return colours > max(_PALETTE, len(ordered) // 2)
 
 

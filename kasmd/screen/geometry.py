@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Sequence
 
 
 class Rect(NamedTuple):
@@ -31,23 +31,42 @@ class Rect(NamedTuple):
     @property
     def slices(self) -> tuple[slice, slice]:
         """Where its pixels are in an array of rows."""
-        return slice(self.y, self.bottom), slice(self.x, self.right)
+        x, y, width, height = self
+        return slice(y, y + height), slice(x, x + width)
 
     def intersection(self, other: Rect) -> Optional[Rect]:
         """Give the part that both cover, or None where there is none."""
-        x, y = max(self.x, other.x), max(self.y, other.y)
-        width = min(self.right, other.right) - x
-        height = min(self.bottom, other.bottom) - y
-        return Rect(x, y, width, height) if width > 0 and height > 0 else None
+        left, top, width, height = self
+        x, y, other_width, other_height = other
+        right, bottom = min(left + width, x + other_width), min(top + height, y + other_height)
+        x, y = max(left, x), max(top, y)
+        return Rect(x, y, right - x, bottom - y) if right > x and bottom > y else None
 
     def contains(self, other: Rect) -> bool:
         """Tell whether ``other`` lies wholly inside."""
+        left, top, width, height = self
+        x, y, other_width, other_height = other
         return (
-            self.x <= other.x
-            and self.y <= other.y
-            and self.right >= other.right
-            and self.bottom >= other.bottom
+            left <= x
+            and top <= y
+            and left + width >= x + other_width
+            and top + height >= y + other_height
         )
+
+    def without(self, other: Rect) -> Sequence[Rect]:
+        """Give what ``other`` does not cover, from the top down and from left to right."""
+        both = self.intersection(other)
+        if both is None:
+            return (self,)
+        x, y, width, height = self
+        right, bottom = both.right, both.bottom
+        parts = (
+            Rect(x, y, width, both.y - y),
+            Rect(x, both.y, both.x - x, both.height),
+            Rect(right, both.y, x + width - right, both.height),
+            Rect(x, bottom, width, y + height - bottom),
+        )
+        return [part for part in parts if part.width and part.height]
 
     def moved(self, dx: int, dy: int) -> Rect:
         """Give the same rectangle ``dx`` to the right and ``dy`` down."""
@@ -58,8 +77,10 @@ def bounding(first: Optional[Rect], second: Rect) -> Rect:
     """Give the smallest rectangle that covers both."""
     if first is None:
         return second
-    x, y = min(first.x, second.x), min(first.y, second.y)
-    right, bottom = max(first.right, second.right), max(first.bottom, second.bottom)
+    left, top, width, height = first
+    x, y, other_width, other_height = second
+    right, bottom = max(left + width, x + other_width), max(top + height, y + other_height)
+    x, y = min(left, x), min(top, y)
     return Rect(x, y, right - x, bottom - y)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
+from itertools import repeat
 from operator import attrgetter
-from typing import Callable, Iterable, NamedTuple, Optional
+from typing import Iterable, NamedTuple, Optional, Sequence
 
 from kasmd.screen.geometry import Rect
 
@@ -22,45 +23,46 @@ class _Band(NamedTuple):
 
 
 Bands = tuple[_Band, ...]
-#: Whether a pixel is in the result, by whether it is in the one and the other.
-Keep = Callable[[bool, bool], bool]
+#: Whether a pixel is in the result that is in neither, in the one, in the other, in both.
+Keep = tuple[bool, bool, bool, bool]
+_EITHER: Keep = False, True, True, True
+_BOTH: Keep = False, False, False, True
+_FIRST_ONLY: Keep = False, True, False, False
 
 
 def _combine_edges(one: Edges, other: Edges, keep: Keep) -> Edges:
     """Combine two rows."""
     if one == other:
-        return one if keep(True, True) else ()
+        return one if keep[3] else ()
     if not one or not other:
-        return (one or other) if keep(bool(one), bool(other)) else ()
+        return (one or other) if keep[1 if one else 2] else ()
     if one[-1] < other[0] or other[-1] < one[0]:
-        left = one if keep(True, False) else ()
-        right = other if keep(False, True) else ()
+        left = one if keep[1] else ()
+        right = other if keep[2] else ()
         return left + right if one[0] < other[0] else right + left
     edges: list[int] = []
-    in_one = in_other = inside = False
-    i = j = 0
-    while i < len(one) or j < len(other):
-        x = min(one[i:i + 1] + other[j:j + 1])
-        if i < len(one) and one[i] == x:
-            in_one, i = not in_one, i + 1
-        if j < len(other) and other[j] == x:
-            in_other, j = not in_other, j + 1
-        if keep(in_one, in_other) != inside:
+    where, inside = 0, False
+    for x, which in sorted([*zip(one, repeat(1)), *zip(other, repeat(2))]):
+        where ^= which
+        if keep[where] is not inside:
             inside = not inside
-            edges.append(x)
+            if edges and edges[-1] == x:
+                edges.pop()
+            else:
+                edges.append(x)
     return tuple(edges)
 
 
 def _combine(one: Bands, other: Bands, keep: Keep) -> Bands:
     """Combine two regions: row by row only where both have some."""
     if not one or not other:
-        return (one or other) if keep(bool(one), bool(other)) else ()
+        return (one or other) if keep[1 if one else 2] else ()
     top, bottom = max(one[0].top, other[0].top), min(one[-1].bottom, other[-1].bottom)
     above, both, below = _split(one, top, bottom)
     other_above, other_both, other_below = _split(other, top, bottom)
-    if not keep(True, False):
+    if not keep[1]:
         above = below = ()
-    if keep(False, True):
+    if keep[2]:
         above, below = above + other_above, below + other_below
     return _join(_join(above, _combine_rows(both, other_both, keep)), below)
 
@@ -103,116 +105,118 @@ def _combine_rows(one: Bands, other: Bands, keep: Keep) -> Bands:
     return tuple(bands)
 
 
-def _either(one: bool, other: bool) -> bool:
-    return one or other
-
-
-def _both(one: bool, other: bool) -> bool:
-    return one and other
-
-
-def _first_only(one: bool, other: bool) -> bool:
-    return one and not other
-
-
-def _bands_of(rects: list[Rect]) -> Bands:
+def _bands_of(rects: Sequence[Rect]) -> Bands:
     """Unite rectangles that may overlap."""
-    if not rects:
-        return ()
     if len(rects) == 1:
-        rect = rects[0]
-        return (_Band(rect.y, rect.bottom, (rect.x, rect.right)),)
+        return _bands_in(rects)
     middle = len(rects) // 2
-    return _combine(_bands_of(rects[:middle]), _bands_of(rects[middle:]), _either)
+    return _combine(_bands_of(rects[:middle]), _bands_of(rects[middle:]), _EITHER)
+
+
+def _bands_in(rects: Sequence[Rect]) -> Bands:
+    """Put those side by side together, of rectangles in canonical order."""
+    bands: list[_Band] = []
+    for x, y, width, height in rects:
+        edges: Edges = (x, x + width)
+        if bands and bands[-1].top == y:
+            edges = bands.pop().edges + edges
+        bands.append(_Band(y, y + height, edges))
+    return tuple(bands)
+
+
+def _rects_in(bands: Bands) -> tuple[Rect, ...]:
+    return tuple([
+        Rect(left, top, right - left, bottom - top)
+        for top, bottom, edges in bands
+        for left, right in zip(edges[::2], edges[1::2])
+    ])
+
+
+def _are_stacked(rects: Sequence[Rect]) -> bool:
+    """Tell whether each is below the one before, and could not be put together with it."""
+    x = bottom = width = -1
+    for left, top, columns, rows in rects:
+        if top < bottom or (top == bottom and left == x and columns == width):
+            return False
+        x, width, bottom = left, columns, top + rows
+    return True
 
 
 class Region:
     """An immutable set of pixels; empty rectangles and overlaps are absorbed.
 
-    Two regions are equal when they hold the same pixels: rectangles are kept
-    as bands of equal rows, each as tall and each span as wide as can be.
+    Two regions are equal when they hold the same pixels: ``rects`` are disjoint, from
+    the top down and from left to right, in bands of equal rows, each as tall and each
+    span as wide as can be.  Most regions are one rectangle, or some below one another;
+    with others the bands of both are combined.
     """
 
-    __slots__ = ("_bands", "_rects")
+    __slots__ = ("rects",)
 
     def __init__(self, rects: Iterable[Rect] = ()) -> None:
-        self._bands = _bands_of([r for r in rects if r.width > 0 and r.height > 0])
-        self._rects: Optional[tuple[Rect, ...]] = None
-
-    @classmethod
-    def _from_bands(cls, bands: Bands) -> Region:
-        region = cls.__new__(cls)
-        region._bands, region._rects = bands, None
-        return region
+        some = tuple([rect for rect in rects if rect[2] > 0 and rect[3] > 0])
+        self.rects = some if _are_stacked(some) else _rects_in(_bands_of(some))
 
     @classmethod
     def of_rows(cls, rows: Iterable[tuple[int, int, Edges]]) -> Region:
         """Unite rows, from the top down, each of a top, a bottom and edges."""
-        return cls._from_bands(_combine_rows(tuple(_Band(*row) for row in rows), (), _either))
+        return cls._of(_rects_in(_combine_rows(tuple([_Band(*row) for row in rows]), (), _EITHER)))
 
-    @property
-    def rects(self) -> tuple[Rect, ...]:
-        """The disjoint rectangles, from the top down and from left to right."""
-        if self._rects is None:
-            self._rects = tuple(
-                Rect(left, band.top, right - left, band.bottom - band.top)
-                for band in self._bands
-                for left, right in zip(band.edges[::2], band.edges[1::2])
-            )
-        return self._rects
+    @classmethod
+    def _of(cls, rects: tuple[Rect, ...]) -> Region:
+        region = cls.__new__(cls)
+        region.rects = rects
+        return region
+
+    def _combined(self, other: Region, keep: Keep) -> Region:
+        return self._of(_rects_in(_combine(_bands_in(self.rects), _bands_in(other.rects), keep)))
 
     def union(self, other: Region) -> Region:
         """Give the pixels in either."""
-        if not self or not other:
-            return self or other
-        if self._covers(other):
+        if not other.rects or self._covers(other):
             return self
-        if other._covers(self):
+        if not self.rects or other._covers(self):
             return other
-        return self._from_bands(_combine(self._bands, other._bands, _either))
+        return self._combined(other, _EITHER)
 
     def subtract(self, other: Region) -> Region:
         """Give the pixels that ``other`` does not have."""
-        if not self or not other:
+        if not self.rects or not other.rects:
             return self
         if other._covers(self):
             return EMPTY
-        return self._from_bands(_combine(self._bands, other._bands, _first_only))
+        if len(self.rects) == len(other.rects) == 1:
+            return Region(self.rects[0].without(other.rects[0]))
+        return self._combined(other, _FIRST_ONLY)
 
     def intersect(self, other: Region) -> Region:
         """Give the pixels in both."""
-        if not self or not other:
-            return EMPTY
-        if self._covers(other):
-            return other
-        if other._covers(self):
-            return self
-        return self._from_bands(_combine(self._bands, other._bands, _both))
+        if not other.rects or other._covers(self):
+            return self if other.rects else EMPTY
+        if not self.rects or self._covers(other):
+            return other if self.rects else EMPTY
+        if len(self.rects) == len(other.rects) == 1:
+            both = self.rects[0].intersection(other.rects[0])
+            return Region((both,)) if both else EMPTY
+        return self._combined(other, _BOTH)
 
     def translate(self, dx: int, dy: int) -> Region:
         """Give the same region ``dx`` to the right and ``dy`` down."""
-        return self._from_bands(tuple(
-            _Band(band.top + dy, band.bottom + dy, tuple(x + dx for x in band.edges))
-            for band in self._bands
-        ))
+        return self._of(tuple([rect.moved(dx, dy) for rect in self.rects]))
 
     @property
     def bounds(self) -> Optional[Rect]:
         """The smallest rectangle that covers all, or None where there is nothing."""
-        if not self._bands:
-            return None
-        left = min(band.edges[0] for band in self._bands)
-        right = max(band.edges[-1] for band in self._bands)
-        top, bottom = self._bands[0].top, self._bands[-1].bottom
-        return Rect(left, top, right - left, bottom - top)
+        rects = self.rects
+        if len(rects) < 2:
+            return rects[0] if rects else None
+        left, right = min([x for x, _, _, _ in rects]), max([x + width for x, _, width, _ in rects])
+        return Rect(left, rects[0].y, right - left, rects[-1].bottom - rects[0].y)
 
     @property
     def area(self) -> int:
         """The number of pixels."""
-        return sum(
-            (band.bottom - band.top) * (sum(band.edges[1::2]) - sum(band.edges[::2]))
-            for band in self._bands
-        )
+        return sum([width * height for _, _, width, height in self.rects])
 
     def coarsened(self, limit: int) -> Region:
         """Give a region of at most ``limit`` rectangles that covers this one.
@@ -240,23 +244,17 @@ class Region:
         )
 
     def _covers(self, other: Region) -> bool:
-        """Tell whether this is one rectangle around all of the other; neither is empty."""
-        top, bottom, edges = self._bands[0]
-        if len(self._bands) > 1 or len(edges) > 2:
-            return False
-        bands = other._bands
-        return top <= bands[0].top and bands[-1].bottom <= bottom and all(
-            edges[0] <= band.edges[0] and band.edges[-1] <= edges[1] for band in bands
-        )
+        """Tell whether this is one rectangle around all of the other."""
+        return len(self.rects) == 1 and all(map(self.rects[0].contains, other.rects))
 
     def __bool__(self) -> bool:
-        return bool(self._bands)
+        return bool(self.rects)
 
     def __eq__(self, other: object) -> bool:
-        return self._bands == other._bands if isinstance(other, Region) else NotImplemented
+        return self.rects == other.rects if isinstance(other, Region) else NotImplemented
 
     def __hash__(self) -> int:
-        return hash(self._bands)
+        return hash(self.rects)
 
     def __repr__(self) -> str:
         return f"Region({list(self.rects)!r})"

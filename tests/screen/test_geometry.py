@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kasmd.screen.geometry import Move, Rect
+from kasmd.screen.geometry import Move, Rect, bounding
 
 SIDE = st.integers(0, 6)
 PLACE = st.integers(-3, 6)
@@ -34,6 +34,22 @@ def test_one_contains_another_whose_pixels_it_has(one: Rect, other: Rect) -> Non
     if other.area:
         assert one.contains(other) == (covered(other) <= covered(one))
     assert one.contains(one)
+
+
+@given(RECTS, RECTS)
+def test_without_another_its_pixels_are_left_in_order(one: Rect, other: Rect) -> None:
+    parts = one.without(other)
+    assert set().union(*map(covered, parts)) == covered(one) - covered(other)
+    assert sum(part.area for part in parts) == len(covered(one) - covered(other))
+    assert list(parts) == sorted(parts, key=lambda part: (part.y, part.x))
+
+
+@given(RECTS, RECTS)
+def test_around_two_is_around_each(one: Rect, other: Rect) -> None:
+    both = bounding(one, other)
+    assert (both.x, both.right) == (min(one.x, other.x), max(one.right, other.right))
+    assert (both.y, both.bottom) == (min(one.y, other.y), max(one.bottom, other.bottom))
+    assert bounding(None, one) == one
 
 
 @given(RECTS, PLACE, PLACE)
