@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from kasmd.screen.geometry import Move, Rect
 from kasmd.screen.pixels import Values
-from kasmd.screen.region import Region
+from kasmd.screen.region import EMPTY, Region
 
 #: The bits of a pixel that mean something.
 COLOUR = np.uint32(0x00FFFFFF)
@@ -54,11 +54,11 @@ def differences(old: Values, new: Values) -> Region:
     Where nearly all of the bounds changed, the bounds: one rectangle of a
     video is worth more than its exact outline, and than the time to find it.
     """
-    whole = Region([Rect(0, 0, old.shape[1], old.shape[0])])
-    if old.size <= _SMALL:
-        return whole if (new != old).any() else Region()
-    if unlike(old, new, _BAND if old.size >= _LARGE else _FEW) >= ALL_NEW:
-        return whole
+    if old.size <= _SMALL and not (new != old).any():
+        return EMPTY
+    rows = _BAND if old.size >= _LARGE else _FEW
+    if old.size <= _SMALL or unlike(old, new, rows) >= ALL_NEW:
+        return Region([Rect(0, 0, old.shape[1], old.shape[0])])
     rects: list[Rect] = []
     for top, unequal in _unequal_groups(old, new):
         rects += _rects_around(unequal, top, old.shape[1])
@@ -102,7 +102,7 @@ def _unequal_groups(old: Values, new: Values) -> Iterator[tuple[int, NDArray[np.
     The array holds until the next band.
     """
     height, width = old.shape
-    unequal = np.zeros((_BAND, -(-width // _GROUP) * _GROUP), np.bool_)
+    unequal = np.zeros((min(_BAND, height), -(-width // _GROUP) * _GROUP), np.bool_)
     for top in range(0, height, _BAND):
         rows = min(_BAND, height - top)
         np.not_equal(new[top:top + rows], old[top:top + rows], out=unequal[:rows, :width])

@@ -19,7 +19,7 @@ from kasmd.screen.damage import (
 )
 from kasmd.screen.geometry import Move, Rect
 from kasmd.screen.pixels import Pixels, Values, as_values
-from kasmd.screen.region import EMPTY, Region
+from kasmd.screen.region import Region
 
 #: A scroll is sought where at least one in so many pixels of the bounds changed.
 _SCROLL_SHARE = 4
@@ -28,10 +28,12 @@ _MOVE_SHARE = 8
 #: Where an area was all new so many times, it is searched for scrolls only now and then.
 _FILM = 3
 _FILM_SEARCH = 8
-#: A film that still is one is known by so many rows.
-_FILM_ROWS = 16
+#: A film that still is one, and that something moved, is known by so many rows.
+_FEW_ROWS = 16
 #: The pixels of what is kept apart from the rest of the picture: it saves a copy.
 _ABOVE = 1 << 16, 1 << 22
+#: So few pixels that lie partly there are put together for who wants them.
+_LITTLE = 1 << 15
 
 
 #: What is drawn where.
@@ -105,18 +107,15 @@ class Framebuffer:
             self._check(rect)
             if pixels.shape != (rect.height, rect.width, 4):
                 raise ValueError(f"pixels of shape {pixels.shape} for {rect}")
-        # Read once: where an X server keeps its screen, it may draw meanwhile.
-        news = [
-            (rect, np.bitwise_and(as_values(pixels), COLOUR))
-            for rect, pixels in patches if rect.area
-        ]
+        news = self._read(patches, hints)
         change = (
             self._filmed(news, hints) or self._expected(news, hints)
             or self._scrolled_on(news) or self._compared(news, hints)
         )
         if change.region or change.moves:
+            moved = [move.target for move in change.moves]
             for rect, new in news:
-                self._draw(rect, new)
+                self._draw(rect, new, rect in moved)
         return change
 
     def move(self, move: Move) -> None:
@@ -124,6 +123,18 @@ class Framebuffer:
         source = self._values(move.source).copy()
         self._check(move.target)
         self._draw(move.target, source)
+
+    def _read(self, patches: Sequence[tuple[Rect, Pixels]], hints: Sequence[Move]) -> News:
+        """Copy the pixels, and those that may have moved in one piece, which is soon compared.
+
+        Read once: where an X server keeps its screen, it may draw meanwhile.
+        """
+        targets = [target for hint in hints if (target := _both_inside(hint, self.bounds))]
+        return [
+            (part, np.bitwise_and(as_values(pixels[part.moved(-rect.x, -rect.y).slices]), COLOUR))
+            for rect, pixels in patches if rect.area
+            for part in _cut_out(rect, targets)
+        ]
 
     def _check(self, rect: Rect) -> None:
         if not self.bounds.contains(rect) or rect.width < 0 or rect.height < 0:
@@ -136,7 +147,13 @@ class Framebuffer:
             place, pixels = self._above
             if place.contains(rect):
                 return pixels[rect.moved(-place.x, -place.y).slices]
-            if place.intersection(rect):
+            part = place.intersection(rect)
+            if part is not None and rect.area <= _LITTLE:
+                patched = self._below[rect.slices].copy()
+                source = pixels[part.moved(-place.x, -place.y).slices]
+                patched[part.moved(-rect.x, -rect.y).slices] = source
+                return patched
+            if part is not None:
                 self._flatten()
         return self._below[rect.slices]
 
@@ -145,28 +162,34 @@ class Framebuffer:
 
     def _flatten(self) -> None:
         if self._above is not None:
-            place, pixels = self._above
-            self._below[place.slices] = pixels
+            self._sink(())
             self._above = None
 
-    def _draw(self, rect: Rect, new: Values) -> None:
-        if self._above is not None and rect.contains(self._above[0]):
-            self._above = None
-        if self._put_above(rect):
-            self._flatten()
+    def _sink(self, but: Sequence[Rect]) -> None:
+        """Put below what lies above, but for ``but``, one rectangle if any."""
+        if self._above is not None:
+            place, pixels = self._above
+            for part in place.without(*but) if but else [place]:
+                self._below[part.slices] = pixels[part.moved(-place.x, -place.y).slices]
+
+    def _draw(self, rect: Rect, new: Values, moved: bool = False) -> None:
+        if self._put_above(rect, moved):
+            self._sink([rect])
             new.flags.writeable = False
             self._above = rect, new.view(np.uint8).reshape(rect.height, rect.width, 4)
         else:
-            if self._above is not None and rect.intersection(self._above[0]):
+            if self._above is not None and rect.contains(self._above[0]):
+                self._above = None
+            elif self._above is not None and rect.intersection(self._above[0]):
                 self._flatten()
             as_values(self._below[rect.slices])[...] = new
 
-    def _put_above(self, rect: Rect) -> bool:
-        """Tell whether to keep ``rect`` apart: it is large, and so was drawn before."""
+    def _put_above(self, rect: Rect, moved: bool) -> bool:
+        """Tell whether to keep ``rect`` apart: it is large, and moves, or was drawn before."""
         least, most = _ABOVE
         if not least <= rect.area <= most:
             return False
-        again, self._drawn = rect == self._drawn, rect
+        again, self._drawn = moved or rect == self._drawn, rect
         return again
 
     def _filmed(self, news: News, hints: Sequence[Move]) -> Optional[Change]:
@@ -176,7 +199,7 @@ class Framebuffer:
         if self._above is None or [rect for rect, _ in news] != [self._film]:
             return None
         rect, new = news[0]
-        if rect != self._above[0] or unlike(self._values(rect), new, _FILM_ROWS) < ALL_NEW:
+        if rect != self._above[0] or unlike(self._values(rect), new, _FEW_ROWS) < ALL_NEW:
             return None
         self._frames += 1
         return Change(Region([rect]), ())
@@ -196,10 +219,24 @@ class Framebuffer:
             if target is None or new is None:
                 continue
             old = self._values(target.moved(-move.dx, -move.dy))
-            if equal(old, new) and unlike(self._values(target), new) * _MOVE_SHARE >= 1:
+            if equal(old, new) and self._was_otherwise(target, move, old):
                 moves = (move._replace(target=target),)
                 return Change(self._differences(news, moves), moves)
         return None
+
+    def _was_otherwise(self, target: Rect, move: Move, new: Values) -> bool:
+        """Tell, by a few rows, whether enough changed in ``target`` for a move of all of it.
+
+        ``new`` is what moved: where it lay on its new place, it is what was there, too.
+        """
+        source = target.moved(-move.dx, -move.dy)
+        both = target.intersection(source)
+        if both is None or both.area * 2 < target.area:
+            before = self._values(target)
+        else:
+            before = new[both.moved(-source.x, -source.y).slices]
+            new = new[both.moved(-target.x, -target.y).slices]
+        return unlike(before, new, _FEW_ROWS) * _MOVE_SHARE >= 1
 
     def _scrolled_on(self, news: News) -> Optional[Change]:
         """Tell how most of what scrolled before did so again, if it did."""
@@ -231,13 +268,13 @@ class Framebuffer:
 
     def _differences(self, news: News, moves: Sequence[Move] = ()) -> Region:
         """Give what changed outside the targets of ``moves``."""
-        moved, region = Region(move.target for move in moves), EMPTY
+        moved, changed = Region([move.target for move in moves]), []
         for rect, new in news:
             for part in Region([rect]).subtract(moved).rects:
                 there = new[part.moved(-rect.x, -rect.y).slices]
-                changed = differences(self._values(part), there)
-                region = region.union(changed.translate(part.x, part.y))
-        return region
+                found = differences(self._values(part), there)
+                changed += [each.moved(part.x, part.y) for each in found.rects]
+        return Region(changed)
 
     def _hinted(self, region: Region, news: News, hints: Sequence[Move]) -> tuple[Move, ...]:
         """Give what truly moved as the first hint says that is worth it."""
@@ -300,6 +337,14 @@ def _shown(bounds: Rect, news: News) -> Optional[Values]:
         if rect.intersection(bounds):
             break
     return None
+
+
+def _cut_out(rect: Rect, targets: Sequence[Rect]) -> Sequence[Rect]:
+    """Part a rectangle into the first target that lies inside, if any, and the rest."""
+    for target in targets:
+        if rect.contains(target):
+            return (target, *rect.without(target))
+    return (rect,)
 
 
 def _is_worth(target: Rect, region: Region) -> bool:
