@@ -20,10 +20,10 @@ _LOSSY_KINDS = frozenset({0x90, 0xB0})
 #: A rest has two halves; what was sent during one is seen to the end of it.
 _HALVES = 3
 #: Rectangles of one age that are told apart.
-_MAX_RECTANGLES = 32
-#: Events noted before it is found out what came of them, and pixels moved by them: that
-#: takes a few milliseconds at the most.
-_MAX_EVENTS, _MAX_MOVED = 48, 1 << 22
+_MAX_RECTANGLES = 64
+#: Events noted, and pixels that they change, before it is found out what came of them:
+#: that takes a few milliseconds at the most.
+_MAX_EVENTS, _MAX_CHANGED = 128, 1 << 23
 #: What is lost is found in blocks of so many pixels a side.
 _BLOCK = 16
 
@@ -54,6 +54,11 @@ class _Event(NamedTuple):
     shown: Sequence[Rect] = ()
     lossy: Sequence[Rect] = ()
 
+    @property
+    def pixels(self) -> int:
+        """How many it changes."""
+        return sum([move.target.area for move in self.moves] + [each.area for each in self.shown])
+
 
 class Refinement:
     """Areas with loss, by age: what is older than two halves of a rest may be refined.
@@ -64,10 +69,12 @@ class Refinement:
 
     def __init__(self) -> None:
         self._events: list[_Event] = []
-        #: Pixels moved by them.
-        self._moved = 0
+        #: Pixels changed by those of them of which it was not found out.
+        self._changed = 0
         self._half = 0
         self._older_at: Optional[float] = None
+        #: The half of a rest in which something was sent with loss last.
+        self._last = -_HALVES
         #: What is ripe, where it was found out since more may be.
         self._ripe: Optional[Region] = None
 
@@ -77,7 +84,7 @@ class Refinement:
     @property
     def ripening(self) -> bool:
         """Tell whether time may make more ripe."""
-        return any(self._is_young(event) for event in reversed(self._events))
+        return bool(self._events) and self._last > self._half - _HALVES
 
     @property
     def ripened(self) -> bool:
@@ -91,7 +98,8 @@ class Refinement:
             return EMPTY
         if self._ripe is None:
             self._settle()
-            ripe = (event.lossy for event in self._events if not self._is_young(event))
+            oldest = self._half - _HALVES
+            ripe = (event.lossy for event in self._events if event.half <= oldest)
             self._ripe = Region(chain.from_iterable(ripe))
         return self._ripe
 
@@ -100,15 +108,16 @@ class Refinement:
 
         ``half`` is that of a rest, in seconds.
         """
-        if self.ripening and self._older_at is None:
+        if self._older_at is None:
             self._older_at = now + half
-        while self.ripening and self._older_at is not None and now >= self._older_at:
+        while self.ripening:
+            if now < self._older_at:
+                return self._older_at - now
             self._half += 1
             self._ripe = None
             self._older_at += half
-        if not self.ripening:
-            self._older_at = None
-        return None if self._older_at is None else self._older_at - now
+        self._older_at = None
+        return None
 
     def moved(self, moves: Sequence[Move]) -> None:
         """What is moved takes its losses along."""
@@ -120,6 +129,8 @@ class Refinement:
         """The viewer gets ``shown``, and ``lossy`` of it with loss."""
         if not (lossy or self._events):
             return
+        if lossy:
+            self._last = self._half
         if self._ripe is not None:
             self._ripe = self._ripe.subtract(Region(shown))
         self._drop_hidden(shown)
@@ -131,15 +142,13 @@ class Refinement:
     def clear(self) -> None:
         """All is sent anew."""
         self._events.clear()
+        self._changed = 0
         self._ripe = None
-
-    def _is_young(self, event: _Event) -> bool:
-        return bool(event.lossy or event.moves) and event.half > self._half - _HALVES
 
     def _note(self, event: _Event) -> None:
         self._events.append(event)
-        self._moved += sum(move.target.area for move in event.moves)
-        if len(self._events) > _MAX_EVENTS or self._moved > _MAX_MOVED:
+        self._changed += event.pixels
+        if len(self._events) > _MAX_EVENTS or self._changed > _MAX_CHANGED:
             self._settle()
 
     def _drop_hidden(self, shown: Sequence[Rect]) -> None:
@@ -149,23 +158,26 @@ class Refinement:
             if event.moves:
                 break
             if all(_hides(shown, rect) for rect in (*event.shown, *event.lossy)):
+                self._changed = max(0, self._changed - event.pixels)
                 del self._events[number]
 
     def _settle(self) -> None:
         """Find out what came of the events, and note that instead of them."""
-        self._moved, oldest = 0, self._half - _HALVES
+        self._changed, oldest = 0, self._half - _HALVES
         ages = _Ages(reduce(bounding, chain.from_iterable(map(_touched, self._events))))
         for event in self._events:
-            ages.change(event, max(event.half - oldest, 0) + 1)
-        blocks = ages.blocks()
+            ages.change(event, max(event.half - oldest, 0))
+        found = ages.rects()
         self._events = [
-            _Event(oldest + age - 1, lossy=ages.rects(blocks == age))
-            for age in np.flatnonzero(np.bincount(blocks.ravel())).tolist() if age
+            _Event(oldest + age, lossy=rects) for age, rects in enumerate(found) if rects
         ]
 
 
 class _Ages:
-    """The pixels in ``bounds``: 0 where nothing is lost, else the higher, the younger."""
+    """The pixels in ``bounds``: 0 where nothing is lost, else the bit of its age.
+
+    Ages are 0 to `_HALVES`, the higher, the younger.
+    """
 
     def __init__(self, bounds: Rect) -> None:
         self._bounds = bounds
@@ -177,35 +189,46 @@ class _Ages:
         self._pixels = np.zeros((rows * _BLOCK, columns * _BLOCK), np.uint8)
 
     def change(self, event: _Event, age: int) -> None:
-        """Do to the pixels what an event does to them."""
+        """Do to the pixels what an event does to them; what moves keeps its age."""
         for move in event.moves:
-            taken = self._lost and self._lost.intersection(move.source)
-            lost = (self._part(taken) > 0).view(np.uint8) if taken else None
-            self._find(move.target)
-            if taken is not None and lost is not None:
-                there = taken.moved(move.dx, move.dy)
-                np.multiply(lost, np.uint8(age), out=self._part(there))
-                self._lost = bounding(self._lost, there)
+            if self._lost and self._lost.intersection(move.source):
+                self._part(move.target)[...] = self._part(move.source)
+                self._lost = bounding(self._lost, move.target)
+            else:
+                self._find(move.target)
         for rect in event.shown:
-            self._find(rect)
+            if rect not in event.lossy:
+                self._find(rect)
         for rect in event.lossy:
-            self._part(rect)[...] = age
+            self._part(rect)[...] = 1 << age
             self._lost = bounding(self._lost, rect)
 
-    def blocks(self) -> NDArray[np.uint8]:
-        """Give the age of each block of pixels, that of its youngest."""
-        rows = self._pixels.reshape(-1, _BLOCK, self._pixels.shape[1]).max(axis=1)
-        blocks: NDArray[np.uint8] = rows.reshape(len(rows), -1, _BLOCK).max(axis=2)
+    def rects(self) -> list[Sequence[Rect]]:
+        """Give what is lost of each age, in blocks that have the age of their youngest pixel."""
+        blocks = self._blocks()
+        ages = (blocks >> age == 1 for age in range(_HALVES + 1))
+        return [self._around(of_age) if of_age.any() else () for of_age in ages]
+
+    def _blocks(self) -> NDArray[np.uint8]:
+        """Give the bits of all ages that are in each block of pixels."""
+        height, width = self._pixels.shape
+        eights = self._pixels.view(np.uint64).reshape(-1, _BLOCK, width // 8)
+        rows = np.bitwise_or.reduce(eights, axis=1)
+        halves = rows.view(np.uint8).reshape(height // _BLOCK, width // _BLOCK, _BLOCK)
+        blocks: NDArray[np.uint8] = np.bitwise_or.reduce(halves, axis=2)
         return blocks
 
-    def rects(self, blocks: NDArray[np.bool_]) -> Sequence[Rect]:
-        """Give where these blocks are, put together."""
-        edges: dict[int, list[int]] = defaultdict(list)
+    def _around(self, blocks: NDArray[np.bool_], side: int = _BLOCK) -> Sequence[Rect]:
+        """Give where these blocks are, put together, or larger ones if those are too many."""
         changes = np.nonzero(np.diff(blocks, axis=1, prepend=False, append=False))
-        for row, column in np.transpose(changes).tolist():
-            edges[self._top + row * _BLOCK].append(self._left + column * _BLOCK)
-        region = Region.of_rows((top, top + _BLOCK, tuple(row)) for top, row in edges.items())
-        return region.intersect(Region([self._bounds])).coarsened(_MAX_RECTANGLES).rects
+        if len(changes[0]) <= 8 * _MAX_RECTANGLES:
+            edges: dict[int, list[int]] = defaultdict(list)
+            for row, column in np.transpose(changes).tolist():
+                edges[self._top + row * side].append(self._left + column * side)
+            region = Region.of_rows((top, top + side, tuple(row)) for top, row in edges.items())
+            if len(region.rects) <= _MAX_RECTANGLES:
+                return region.intersect(Region([self._bounds])).rects
+        return self._around(_halved(_halved(blocks).T).T, 2 * side)
 
     def _find(self, rect: Rect) -> None:
         """Nothing is lost in ``rect`` any more."""
@@ -216,6 +239,13 @@ class _Ages:
     def _part(self, rect: Rect) -> NDArray[np.uint8]:
         x, y = rect.x - self._left, rect.y - self._top
         return self._pixels[y:y + rect.height, x:x + rect.width]
+
+
+def _halved(rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Put every other row together with the one before."""
+    halved = rows[::2].copy()
+    halved[:len(rows) // 2] |= rows[1::2]
+    return halved
 
 
 def _touched(event: _Event) -> Iterator[Rect]:

@@ -78,6 +78,27 @@ def test_small_losses_are_few() -> None:
     assert ripe(refinement, 1.0).rects == (Rect(10, 70, 43, 20),)
 
 
+def test_losses_here_and_there_are_told_apart_as_long_as_they_are_few() -> None:
+    few, many = Refinement(), Refinement()
+    for refinement, count in ((few, 40), (many, 1200)):
+        spots = [Rect(32 * (n % 40), 32 * (n * 7 // 40 % 30), 16, 16) for n in range(count)]
+        refinement.sent(spots, spots)
+        refinement.ripen(0, HALF)
+        found = ripe(refinement, 1.0)
+        assert not Region(spots).subtract(found) and len(found.rects) <= 64
+        if refinement is few:
+            assert found == Region(spots)
+
+
+def test_what_is_covered_by_what_moves_is_not_lost() -> None:
+    refinement = Refinement()
+    for x in range(0, 480, 8):
+        refinement.moved([Move(Rect(x + 8, 0, 64, 64), 8, 0)])
+        refinement.sent([Rect(x, 0, 8, 64)], [Rect(x, 0, 8, 64)])
+    refinement.ripen(0, HALF)
+    assert ripe(refinement, 1.0) == Region([Rect(0, 0, 480, 64)])
+
+
 def test_losses_move_with_their_pixels() -> None:
     refinement = Refinement()
     refinement.sent([HERE], [HERE])
