@@ -268,9 +268,12 @@ class Framebuffer:
 
     def _differences(self, news: News, moves: Sequence[Move] = ()) -> Region:
         """Give what changed outside the targets of ``moves``."""
-        moved, changed = Region([move.target for move in moves]), []
+        changed: list[Rect] = []
         for rect, new in news:
-            for part in Region([rect]).subtract(moved).rects:
+            parts: Sequence[Rect] = [rect]
+            for move in moves:
+                parts = [left for part in parts for left in part.without(move.target)]
+            for part in parts:
                 there = new[part.moved(-rect.x, -rect.y).slices]
                 found = differences(self._values(part), there)
                 changed += [each.moved(part.x, part.y) for each in found.rects]

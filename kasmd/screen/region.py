@@ -183,7 +183,7 @@ class Region:
         """Give the pixels that ``other`` does not have."""
         if not self.rects or not other.rects:
             return self
-        if other._covers(self):
+        if self.rects == other.rects or other._covers(self):
             return EMPTY
         if len(self.rects) == len(other.rects) == 1:
             return Region(self.rects[0].without(other.rects[0]))
