@@ -88,6 +88,7 @@ class Framebuffer:
 
     def copy(self, rect: Rect) -> Pixels:
         """Give contiguous pixels of ``rect`` that nobody will write to (ValueError outside)."""
+        self._check(rect)
         pixels = self._part(rect)
         if pixels.flags.writeable or not pixels.flags.c_contiguous:
             pixels = pixels.copy()
@@ -107,7 +108,11 @@ class Framebuffer:
             self._check(rect)
             if pixels.shape != (rect.height, rect.width, 4):
                 raise ValueError(f"pixels of shape {pixels.shape} for {rect}")
-        news = self._read(patches, hints)
+        hints = [
+            hint._replace(target=target) for hint in hints
+            if (target := _both_inside(hint, self.bounds)) is not None
+        ]
+        news = self._read(patches, [hint.target for hint in hints])
         change = (
             self._filmed(news, hints) or self._expected(news, hints)
             or self._scrolled_on(news) or self._compared(news, hints)
@@ -120,20 +125,19 @@ class Framebuffer:
 
     def move(self, move: Move) -> None:
         """Copy pixels from one place to another, which may overlap (ValueError outside)."""
-        source = self._values(move.source).copy()
+        self._check(move.source)
         self._check(move.target)
-        self._draw(move.target, source)
+        self._draw(move.target, self._values(move.source).copy())
 
-    def _read(self, patches: Sequence[tuple[Rect, Pixels]], hints: Sequence[Move]) -> News:
-        """Copy the pixels, and those that may have moved in one piece, which is soon compared.
+    def _read(self, patches: Sequence[tuple[Rect, Pixels]], moved: Sequence[Rect]) -> News:
+        """Copy the pixels, and what may have moved in one piece, which is soon compared.
 
         Read once: where an X server keeps its screen, it may draw meanwhile.
         """
-        targets = [target for hint in hints if (target := _both_inside(hint, self.bounds))]
         return [
-            (part, np.bitwise_and(as_values(pixels[part.moved(-rect.x, -rect.y).slices]), COLOUR))
+            (part, np.bitwise_and(as_values(pixels[part.within(rect)]), COLOUR))
             for rect, pixels in patches if rect.area
-            for part in _cut_out(rect, targets)
+            for part in _cut_out(rect, moved)
         ]
 
     def _check(self, rect: Rect) -> None:
@@ -141,17 +145,16 @@ class Framebuffer:
             raise ValueError(f"{rect} is not inside {self.bounds}")
 
     def _part(self, rect: Rect) -> Pixels:
-        """Give a view of ``rect`` to be read (ValueError outside)."""
-        self._check(rect)
+        """Give ``rect`` to be read."""
         if self._above is not None:
             place, pixels = self._above
             if place.contains(rect):
-                return pixels[rect.moved(-place.x, -place.y).slices]
+                return pixels[rect.within(place)]
             part = place.intersection(rect)
             if part is not None and rect.area <= _LITTLE:
                 patched = self._below[rect.slices].copy()
-                source = pixels[part.moved(-place.x, -place.y).slices]
-                patched[part.moved(-rect.x, -rect.y).slices] = source
+                source = pixels[part.within(place)]
+                patched[part.within(rect)] = source
                 return patched
             if part is not None:
                 self._flatten()
@@ -170,7 +173,7 @@ class Framebuffer:
         if self._above is not None:
             place, pixels = self._above
             for part in place.without(*but) if but else [place]:
-                self._below[part.slices] = pixels[part.moved(-place.x, -place.y).slices]
+                self._below[part.slices] = pixels[part.within(place)]
 
     def _draw(self, rect: Rect, new: Values, moved: bool = False) -> None:
         if self._put_above(rect, moved):
@@ -210,32 +213,30 @@ class Framebuffer:
         That is found out quickly: most of the picture is compared once, with where it was.
         """
         dy = self._scrolling(news)
-        places = [(hint, self.bounds) for hint in hints]
         if dy:
-            places.append((Move(news[0][0], 0, dy), news[0][0]))
-        for move, place in places:
-            target = _both_inside(move, place)
-            new = None if target is None else _shown(target, news)
-            if target is None or new is None:
-                continue
-            old = self._values(target.moved(-move.dx, -move.dy))
-            if equal(old, new) and self._was_otherwise(target, move, old):
-                moves = (move._replace(target=target),)
-                return Change(self._differences(news, moves), moves)
+            scroll = Move(news[0][0], 0, dy)
+            target = _both_inside(scroll, news[0][0])
+            hints = [*hints, scroll._replace(target=target)] if target is not None else hints
+        for move in hints:
+            new = _shown(move.target, news)
+            if new is not None:
+                old = self._values(move.source)
+                if equal(old, new) and self._was_otherwise(move, old):
+                    return Change(self._differences(news, [move]), (move,))
         return None
 
-    def _was_otherwise(self, target: Rect, move: Move, new: Values) -> bool:
-        """Tell, by a few rows, whether enough changed in ``target`` for a move of all of it.
+    def _was_otherwise(self, move: Move, new: Values) -> bool:
+        """Tell, by a few rows, whether enough changed in the target for a move of all of it.
 
         ``new`` is what moved: where it lay on its new place, it is what was there, too.
         """
-        source = target.moved(-move.dx, -move.dy)
+        target, source = move.target, move.source
         both = target.intersection(source)
         if both is None or both.area * 2 < target.area:
             before = self._values(target)
         else:
-            before = new[both.moved(-source.x, -source.y).slices]
-            new = new[both.moved(-target.x, -target.y).slices]
+            before = new[both.within(source)]
+            new = new[both.within(target)]
         return unlike(before, new, _FEW_ROWS) * _MOVE_SHARE >= 1
 
     def _scrolled_on(self, news: News) -> Optional[Change]:
@@ -274,7 +275,7 @@ class Framebuffer:
             for move in moves:
                 parts = [left for part in parts for left in part.without(move.target)]
             for part in parts:
-                there = new[part.moved(-rect.x, -rect.y).slices]
+                there = new[part.within(rect)]
                 found = differences(self._values(part), there)
                 changed += [each.moved(part.x, part.y) for each in found.rects]
         return Region(changed)
@@ -282,10 +283,10 @@ class Framebuffer:
     def _hinted(self, region: Region, news: News, hints: Sequence[Move]) -> tuple[Move, ...]:
         """Give what truly moved as the first hint says that is worth it."""
         for hint in hints:
-            target = _both_inside(hint, self.bounds)
-            if target is None or not _is_worth(target, region):
+            target = hint.target
+            if not _is_worth(target, region):
                 continue
-            old = self._values(target.moved(-hint.dx, -hint.dy))
+            old = self._values(hint.source)
             moved = _moved(moved_rows(old, self._patched(target, news), 0), target)
             if moved:
                 widest = max(moved, key=lambda move: move.target.area)
@@ -327,8 +328,8 @@ class Framebuffer:
         for rect, new in news:
             part = rect.intersection(bounds)
             if part is not None:
-                source = new[part.moved(-rect.x, -rect.y).slices]
-                patched[part.moved(-bounds.x, -bounds.y).slices] = source
+                source = new[part.within(rect)]
+                patched[part.within(bounds)] = source
         return patched
 
 
@@ -336,7 +337,7 @@ def _shown(bounds: Rect, news: News) -> Optional[Values]:
     """Give what ``bounds`` will look like if one patch shows all of it."""
     for rect, new in reversed(news):
         if rect.contains(bounds):
-            return new[bounds.moved(-rect.x, -rect.y).slices]
+            return new[bounds.within(rect)]
         if rect.intersection(bounds):
             break
     return None

@@ -34,6 +34,12 @@ class Rect(NamedTuple):
         x, y, width, height = self
         return slice(y, y + height), slice(x, x + width)
 
+    def within(self, outer: Rect) -> tuple[slice, slice]:
+        """Give where its pixels are in an array of those of ``outer``."""
+        x, y, width, height = self
+        left, top, _, _ = outer
+        return slice(y - top, y - top + height), slice(x - left, x - left + width)
+
     def intersection(self, other: Rect) -> Optional[Rect]:
         """Give the part that both cover, or None where there is none."""
         left, top, width, height = self

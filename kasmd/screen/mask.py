@@ -67,10 +67,10 @@ class Mask:
         pixels = np.zeros_like(snapshot.pixels)
         shown = self.visible.intersection(rect)
         if shown is not None:
-            part = _within(rect, shown)
+            part = shown.within(rect)
             pixels[part] = snapshot.pixels[part]
         if place is not None:
-            self._draw(pixels[_within(rect, place)], place)
+            self._draw(pixels[place.within(rect)], place)
         pixels.flags.writeable = False
         return Snapshot(identity, rect, pixels)
 
@@ -118,8 +118,3 @@ def _cut(stamp: Stamp, place: Rect, rect: Rect) -> Levels:
     columns = np.arange(rect.x - place.x, rect.right - place.x) % width
     rows = np.arange(rect.y - place.y, rect.bottom - place.y) % height
     return stamp.levels[rows[:, None], columns]
-
-
-def _within(outer: Rect, inner: Rect) -> tuple[slice, slice]:
-    x, y = inner.x - outer.x, inner.y - outer.y
-    return slice(y, y + inner.height), slice(x, x + inner.width)

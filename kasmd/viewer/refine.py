@@ -191,8 +191,9 @@ class _Ages:
     def change(self, event: _Event, age: int) -> None:
         """Do to the pixels what an event does to them; what moves keeps its age."""
         for move in event.moves:
-            if self._lost and self._lost.intersection(move.source):
-                self._part(move.target)[...] = self._part(move.source)
+            source = move.source
+            if self._lost and self._lost.intersection(source):
+                self._part(move.target)[...] = self._part(source)
                 self._lost = bounding(self._lost, move.target)
             else:
                 self._find(move.target)

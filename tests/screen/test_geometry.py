@@ -36,6 +36,14 @@ def test_one_contains_another_whose_pixels_it_has(one: Rect, other: Rect) -> Non
     assert one.contains(one)
 
 
+@given(RECTS, PLACE, PLACE)
+def test_where_it_is_in_the_pixels_of_another(outer: Rect, x: int, y: int) -> None:
+    inner = outer.intersection(Rect(x, y, 4, 4)) or outer
+    rows, columns = inner.within(outer)
+    assert (rows.start, columns.start) == (inner.y - outer.y, inner.x - outer.x)
+    assert (rows.stop, columns.stop) == (inner.bottom - outer.y, inner.right - outer.x)
+
+
 @given(RECTS, RECTS)
 def test_without_another_its_pixels_are_left_in_order(one: Rect, other: Rect) -> None:
     parts = one.without(other)
