@@ -229,6 +229,9 @@ def _upright(rects: Sequence[Rect]) -> list[Rect]:
 
 def _cut(rect: Rect, most: int) -> Iterator[Rect]:
     """Cut a rectangle into a grid of equal pieces, on multiples of 16 where possible."""
+    if rect.area <= most and rect.width <= tight.MAX_WIDTH:
+        yield rect
+        return
     width = _share(rect.width, min(tight.MAX_WIDTH, most))
     height = _share(rect.height, max(1, most // width))
     for y in range(rect.y, rect.bottom, height):

@@ -20,7 +20,7 @@ Kinds = NDArray[np.int64]
 #: Rows looked at in a tile, and in one of a picture that may be all photograph.
 _SAMPLED_ROWS, _FEW_ROWS = 4, 1
 #: Pixels looked at in a picture for more colours than a palette has.
-_LOOKED_AT, _PALETTE = 1024, 256
+_LOOKED_AT, _PALETTE = 512, 256
 #: A photograph fills at least so much of a rectangle that is sent as one.
 _FULL = 0.6
 #: So many tiles of one colour between two of text are sent with the text.

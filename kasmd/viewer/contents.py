@@ -137,19 +137,20 @@ class Contents:
             return self._shrunk(owed, budget, rate)
         playing = self._playing(now)
         film = owed.intersect(Region([playing])) if playing else EMPTY
+        if not film:
+            self._film_waits = False
+            return self._pieces(Kind.STILL, owed, budget, rate)
         still = owed.subtract(film)
-        if film and still and self._is_long(film, budget, rate):
+        if still and self._is_long(film, budget, rate):
             self._film_waits = not self._film_waits
             if self._film_waits:
-                film = EMPTY
-            else:
-                still = smallest_of(self._news.intersect(still), Room(_SMALL))
+                return self._pieces(Kind.STILL, still, budget, rate)
+            still = smallest_of(self._news.intersect(still), Room(_SMALL))
         else:
             self._film_waits = False
         pieces = self._pieces(Kind.STILL, still, budget, rate) if still else []
-        if film:
-            pieces += self._pieces(Kind.FILM, film, budget, rate)
-        if film and still.area * _NEGLIGIBLE > film.area:
+        pieces += self._pieces(Kind.FILM, film, budget, rate)
+        if still.area * _NEGLIGIBLE > film.area:
             self._planned = None
         return pieces
 
@@ -169,9 +170,11 @@ class Contents:
     def ripen(self, now: float, half: float) -> Optional[float]:
         """Let time go by; give the seconds until more may be refined, None if no more will."""
         wait = self.refinement.ripen(now, half)
-        if self.refinement.ripened and not self._ripe(now):
-            return _QUIET if self._stirs(now) else _FILM_ENDS
-        return wait
+        if not self.refinement.ripened:
+            return wait
+        if self._stirs(now):
+            return _QUIET
+        return wait if self._ripe(now) else _FILM_ENDS
 
     def due(self, now: float) -> bool:
         """Tell whether there may be something to send."""
@@ -196,7 +199,7 @@ class Contents:
         return room is None or film.area * 2 > room.pixels
 
     def _ripe(self, now: float) -> Region:
-        if not self.refinement.ripened or self._stirs(now):
+        if self._stirs(now) or not self.refinement.ripened:
             return EMPTY
         if self._video is not None and self._video.on(now):
             return EMPTY

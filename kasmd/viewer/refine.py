@@ -164,7 +164,8 @@ class Refinement:
     def _settle(self) -> None:
         """Find out what came of the events, and note that instead of them."""
         self._changed, oldest = 0, self._half - _HALVES
-        ages = _Ages(reduce(bounding, chain.from_iterable(map(_touched, self._events))))
+        touched = chain.from_iterable(map(_touched, self._events))
+        ages = _Ages(reduce(bounding, touched, None) or Rect(0, 0, _BLOCK, _BLOCK))
         for event in self._events:
             ages.change(event, max(event.half - oldest, 0))
         found = ages.rects()
@@ -250,11 +251,10 @@ def _halved(rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _touched(event: _Event) -> Iterator[Rect]:
-    """Give where an event takes something from, or changes it."""
+    """Give where an event takes losses from, or brings some."""
     for move in event.moves:
         yield move.source
         yield move.target
-    yield from event.shown
     yield from event.lossy
 
 

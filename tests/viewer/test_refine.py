@@ -99,6 +99,15 @@ def test_what_is_covered_by_what_moves_is_not_lost() -> None:
     assert ripe(refinement, 1.0) == Region([Rect(0, 0, 480, 64)])
 
 
+def test_of_much_that_was_sent_without_loss_nothing_is_left() -> None:
+    refinement = Refinement()
+    refinement.sent([HERE], [HERE])
+    refinement.sent([Rect(100, 0, 3000, 2700)], [])
+    assert refinement
+    refinement.sent([HERE, Rect(100, 3000, 2000, 200)], [])
+    assert not refinement
+
+
 def test_losses_move_with_their_pixels() -> None:
     refinement = Refinement()
     refinement.sent([HERE], [HERE])
