@@ -18,6 +18,7 @@ from kasmd.screen.damage import (
     unlike,
 )
 from kasmd.screen.geometry import Move, Rect
+from kasmd.screen.layers import Layers
 from kasmd.screen.pixels import Pixels, Values, as_values
 from kasmd.screen.region import Region
 
@@ -30,10 +31,6 @@ _FILM = 3
 _FILM_SEARCH = 8
 #: A film that still is one, and that something moved, is known by so many rows.
 _FEW_ROWS = 16
-#: The pixels of what is kept apart from the rest of the picture: it saves a copy.
-_ABOVE = 1 << 16, 1 << 22
-#: So few pixels that lie partly there are put together for who wants them.
-_LITTLE = 1 << 15
 
 
 #: What is drawn where.
@@ -72,10 +69,7 @@ class Framebuffer:
 
     def __init__(self, width: int, height: int) -> None:
         self.bounds = Rect(0, 0, width, height)
-        self._below: Pixels = np.zeros((height, width, 4), np.uint8)
-        #: What is drawn over and over lies on the rest, for whoever wants just that.
-        self._above: Optional[tuple[Rect, Pixels]] = None
-        self._drawn: Optional[Rect] = None
+        self._layers = Layers(width, height)
         #: What scrolled last, and by how many rows.
         self._scroll: Optional[tuple[Rect, int]] = None
         self._film: Optional[Rect] = None
@@ -84,12 +78,12 @@ class Framebuffer:
     @property
     def pixels(self) -> Pixels:
         """The whole picture."""
-        return self._part(self.bounds)
+        return self._layers.part(self.bounds)
 
     def copy(self, rect: Rect) -> Pixels:
         """Give contiguous pixels of ``rect`` that nobody will write to (ValueError outside)."""
         self._check(rect)
-        pixels = self._part(rect)
+        pixels = self._layers.part(rect)
         if pixels.flags.writeable or not pixels.flags.c_contiguous:
             pixels = pixels.copy()
             pixels.flags.writeable = False
@@ -120,14 +114,14 @@ class Framebuffer:
         if change.region or change.moves:
             moved = [move.target for move in change.moves]
             for rect, new in news:
-                self._draw(rect, new, rect in moved)
+                self._layers.draw(rect, new, rect in moved)
         return change
 
     def move(self, move: Move) -> None:
         """Copy pixels from one place to another, which may overlap (ValueError outside)."""
         self._check(move.source)
         self._check(move.target)
-        self._draw(move.target, self._values(move.source).copy())
+        self._layers.draw(move.target, self._values(move.source).copy(), True)
 
     def _read(self, patches: Sequence[tuple[Rect, Pixels]], moved: Sequence[Rect]) -> News:
         """Copy the pixels, and what may have moved in one piece, which is soon compared.
@@ -144,65 +138,17 @@ class Framebuffer:
         if not self.bounds.contains(rect) or rect.width < 0 or rect.height < 0:
             raise ValueError(f"{rect} is not inside {self.bounds}")
 
-    def _part(self, rect: Rect) -> Pixels:
-        """Give ``rect`` to be read."""
-        if self._above is not None:
-            place, pixels = self._above
-            if place.contains(rect):
-                return pixels[rect.within(place)]
-            part = place.intersection(rect)
-            if part is not None and rect.area <= _LITTLE:
-                patched = self._below[rect.slices].copy()
-                source = pixels[part.within(place)]
-                patched[part.within(rect)] = source
-                return patched
-            if part is not None:
-                self._flatten()
-        return self._below[rect.slices]
-
     def _values(self, rect: Rect) -> Values:
-        return as_values(self._part(rect))
-
-    def _flatten(self) -> None:
-        if self._above is not None:
-            self._sink(())
-            self._above = None
-
-    def _sink(self, but: Sequence[Rect]) -> None:
-        """Put below what lies above, but for ``but``, one rectangle if any."""
-        if self._above is not None:
-            place, pixels = self._above
-            for part in place.without(*but) if but else [place]:
-                self._below[part.slices] = pixels[part.within(place)]
-
-    def _draw(self, rect: Rect, new: Values, moved: bool = False) -> None:
-        if self._put_above(rect, moved):
-            self._sink([rect])
-            new.flags.writeable = False
-            self._above = rect, new.view(np.uint8).reshape(rect.height, rect.width, 4)
-        else:
-            if self._above is not None and rect.contains(self._above[0]):
-                self._above = None
-            elif self._above is not None and rect.intersection(self._above[0]):
-                self._flatten()
-            as_values(self._below[rect.slices])[...] = new
-
-    def _put_above(self, rect: Rect, moved: bool) -> bool:
-        """Tell whether to keep ``rect`` apart: it is large, and moves, or was drawn before."""
-        least, most = _ABOVE
-        if not least <= rect.area <= most:
-            return False
-        again, self._drawn = moved or rect == self._drawn, rect
-        return again
+        return as_values(self._layers.part(rect))
 
     def _filmed(self, news: News, hints: Sequence[Move]) -> Optional[Change]:
         """Tell that a film goes on, if it does; a few of its rows are compared."""
         if self._frames < _FILM or (self._frames + 1) % _FILM_SEARCH == 0 or hints:
             return None
-        if self._above is None or [rect for rect, _ in news] != [self._film]:
+        if [rect for rect, _ in news] != [self._film]:
             return None
         rect, new = news[0]
-        if rect != self._above[0] or unlike(self._values(rect), new, _FEW_ROWS) < ALL_NEW:
+        if rect != self._layers.place or unlike(self._values(rect), new, _FEW_ROWS) < ALL_NEW:
             return None
         self._frames += 1
         return Change(Region([rect]), ())

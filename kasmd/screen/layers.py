@@ -1,0 +1,80 @@
+"""A picture in two layers: what is drawn over and over, or moves, lies apart from the rest.
+
+That saves to copy it into the rest, and out of it again for whoever wants just that.
+"""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+import numpy as np
+
+from kasmd.screen.geometry import Rect
+from kasmd.screen.pixels import Pixels, Values, as_values
+
+#: The pixels of what may lie apart, at least and at most.
+_APART = 1 << 16, 1 << 22
+#: So few pixels, of both layers, are put together for who wants them.
+_LITTLE = 1 << 15
+
+
+_NOWHERE = Rect(0, 0, 0, 0)
+
+
+class Layers:
+    """A picture of ``width`` x ``height``, black at first; rectangles must be inside.
+
+    ``place`` is where something lies apart, of no pixels where nothing does.
+    """
+
+    def __init__(self, width: int, height: int) -> None:
+        self.place = _NOWHERE
+        self._below: Pixels = np.zeros((height, width, 4), np.uint8)
+        self._above = self._below
+        #: What was drawn last that is large enough to lie apart.
+        self._drawn = _NOWHERE
+
+    def part(self, rect: Rect) -> Pixels:
+        """Give ``rect`` to be read: of one layer, or else a copy, or both are made one."""
+        if self.place.contains(rect):
+            return self._above[rect.within(self.place)]
+        both = self.place.intersection(rect)
+        if both is None:
+            return self._below[rect.slices]
+        if rect.area > _LITTLE:
+            self._flatten()
+            return self._below[rect.slices]
+        pixels = self._below[rect.slices].copy()
+        pixels[both.within(rect)] = self._above[both.within(self.place)]
+        return pixels
+
+    def draw(self, rect: Rect, new: Values, moved: bool) -> None:
+        """Draw ``new``, which may be kept; ``moved`` says that it was elsewhere before."""
+        if self._is_apart(rect, moved):
+            self._sink(self.place.without(rect))
+            new.flags.writeable = False
+            self.place = rect
+            self._above = new.view(np.uint8).reshape(rect.height, rect.width, 4)
+            return
+        if rect.contains(self.place):
+            self.place = _NOWHERE
+        elif rect.intersection(self.place):
+            self._flatten()
+        as_values(self._below[rect.slices])[...] = new
+
+    def _is_apart(self, rect: Rect, moved: bool) -> bool:
+        """Tell whether to keep ``rect`` apart: it is large, and moves, or was drawn before."""
+        least, most = _APART
+        if not least <= rect.area <= most:
+            return False
+        again, self._drawn = moved or rect == self._drawn, rect
+        return again
+
+    def _flatten(self) -> None:
+        self._sink([self.place])
+        self.place = _NOWHERE
+
+    def _sink(self, parts: Sequence[Rect]) -> None:
+        """Put below these parts of what lies above."""
+        for part in parts:
+            self._below[part.slices] = self._above[part.within(self.place)]
