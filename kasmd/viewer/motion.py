@@ -7,7 +7,7 @@ to and time takes away.
 from __future__ import annotations
 
 from math import exp, inf
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,13 +97,13 @@ class Motion:
     def _warm(self, region: Region) -> None:
         touched = np.zeros(self._heat.shape, np.bool_)
         for rect in region.coarsened(_MOST).rects:
-            touched[_slices(_cells_of(rect))] = True
+            touched[_cells_of(rect).slices] = True
         self._heat += touched
 
     def _end_film(self) -> None:
         if self._cells is not None:
-            warm = self._heat[_slices(self._cells)] > _COLD
-            if warm.mean() < _EMPTY:
+            warm = self._heat[self._cells.slices] > _COLD
+            if np.count_nonzero(warm) < _EMPTY * warm.size:
                 self.film = self._cells = None
 
     def _seek_film(self, region: Region, seconds: float) -> None:
@@ -129,12 +129,12 @@ class Motion:
         hot = self._heat > _HOT
         if np.count_nonzero(hot) * CELL * CELL < _LEAST:
             return None
-        top, bottom = _longest(hot.sum(axis=1))
-        left, right = _longest(hot[top:bottom].sum(axis=0))
+        top, bottom = _longest(hot.sum(axis=1).tolist())
+        left, right = _longest(hot[top:bottom].sum(axis=0).tolist())
         cells = Rect(left, top, right - left, bottom - top)
-        if cells.area * CELL * CELL < _LEAST or hot[_slices(cells)].mean() < _FULL:
+        if cells.area * CELL * CELL < _LEAST:
             return None
-        return cells
+        return cells if np.count_nonzero(hot[cells.slices]) >= _FULL * cells.area else None
 
     def _is_news(self, cells: Rect) -> bool:
         """Tell whether these cells are no part, or a small part, of the film there is."""
@@ -142,12 +142,16 @@ class Motion:
         return film is None or not film.contains(cells) or cells.area * 2 < film.area
 
 
-def _longest(counts: NDArray[np.int_]) -> tuple[int, int]:
+def _longest(counts: Sequence[int]) -> tuple[int, int]:
     """Give where the longest run of counts is, none under half of the highest; not all are 0."""
-    high = np.concatenate(([False], counts * 2 >= counts.max(), [False]))
-    edges = np.flatnonzero(high[1:] != high[:-1])
-    longest = int(np.argmax(edges[1::2] - edges[::2]))
-    return int(edges[2 * longest]), int(edges[2 * longest + 1])
+    least = max(counts) / 2
+    longest, first = (0, 0), 0
+    for number, count in enumerate((*counts, -1)):
+        if count < least:
+            if number - first > longest[1] - longest[0]:
+                longest = first, number
+            first = number + 1
+    return longest
 
 
 def _cells_of(rect: Rect) -> Rect:
@@ -157,7 +161,3 @@ def _cells_of(rect: Rect) -> Rect:
 
 def _pixels_of(cells: Rect) -> Rect:
     return Rect(*(CELL * part for part in cells))
-
-
-def _slices(cells: Rect) -> tuple[slice, slice]:
-    return slice(cells.y, cells.bottom), slice(cells.x, cells.right)
