@@ -23,7 +23,7 @@ _HALVES = 3
 _MAX_RECTANGLES = 64
 #: Events noted, and pixels that they change, before it is found out what came of them:
 #: that takes a few milliseconds at the most.
-_MAX_EVENTS, _MAX_CHANGED = 128, 1 << 23
+_MAX_EVENTS, _MAX_CHANGED = 96, 3 << 21
 #: What is lost is found in blocks of so many pixels a side.
 _BLOCK = 16
 
