@@ -21,6 +21,8 @@ COLOUR = np.uint32(0x00FFFFFF)
 _BAND = 64
 #: Pixels compared at once where that they differ is all there is to know.
 _COMPARED = 1 << 17
+#: ... and where each must be copied before.
+_SHOWN = 1 << 15
 #: Changed columns are told apart by so many; gaps of fewer groups are closed.
 _GROUP = 8
 _GAP = 8
@@ -74,6 +76,21 @@ def equal(old: Values, new: Values) -> bool:
     rows = max(_BAND, _COMPARED // old.shape[1])
     tops = range(0, len(old), rows)
     return all((new[top:top + rows] == old[top:top + rows]).all() for top in tops)
+
+
+def shows(pixels: Values, old: Values) -> bool:
+    """Tell whether pixels, whatever their byte without meaning is, are those of before.
+
+    Each is read once, and none are kept.
+    """
+    rows = max(1, _SHOWN // old.shape[1])
+    there = np.empty((rows, old.shape[1]), np.uint32)
+    for top in range(0, len(old), rows):
+        band = pixels[top:top + rows]
+        seen = np.bitwise_and(band, COLOUR, out=there[:len(band)])
+        if not (seen == old[top:top + rows]).all():
+            return False
+    return True
 
 
 def unlike(old: Values, new: Values, rows: int = _BAND) -> float:

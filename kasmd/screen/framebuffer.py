@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional, Sequence
+from typing import NamedTuple, Optional, Sequence, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from kasmd.screen.damage import (
     moved_rows,
     scrolled_by,
     scrolls_on,
+    shows,
     unlike,
 )
 from kasmd.screen.geometry import Move, Rect
@@ -33,8 +34,10 @@ _FILM_SEARCH = 8
 _FEW_ROWS = 16
 
 
-#: What is drawn where.
+#: Pixels of anybody's, and where they are; and what is drawn where.
+Patches = Sequence[tuple[Rect, Pixels]]
 News = Sequence[tuple[Rect, Values]]
+Picture = TypeVar("Picture", Pixels, Values)
 
 
 class Identity(NamedTuple):
@@ -89,50 +92,29 @@ class Framebuffer:
             pixels.flags.writeable = False
         return pixels
 
-    def update(self, patches: Sequence[tuple[Rect, Pixels]], hints: Sequence[Move] = ()
-               ) -> Change:
+    def update(self, patches: Patches, hints: Sequence[Move] = ()) -> Change:
         """Put ``patches`` in, the later over the earlier, and tell what truly changed.
 
-        ``hints`` are moves that may have been made, such as those of windows.  Each
-        pixel is read once, and no array is kept: their memory may be anybody's.
-        A patch outside the picture, or not of its rectangle's shape, is a
-        ValueError, and nothing is changed.
+        ``hints`` are moves that may have been made, such as those of windows.  No array
+        is kept, and of each pixel one reading counts: where an X server keeps its screen,
+        it may draw meanwhile.  A patch outside the picture, or not of its rectangle's
+        shape, is a ValueError, and nothing is changed.
         """
         for rect, pixels in patches:
             self._check(rect)
             if pixels.shape != (rect.height, rect.width, 4):
                 raise ValueError(f"pixels of shape {pixels.shape} for {rect}")
-        hints = [
+        inside = [
             hint._replace(target=target) for hint in hints
             if (target := _both_inside(hint, self.bounds)) is not None
         ]
-        news = self._read(patches, [hint.target for hint in hints])
-        change = (
-            self._filmed(news, hints) or self._expected(news, hints)
-            or self._scrolled_on(news) or self._compared(news, hints)
-        )
-        if change.region or change.moves:
-            moved = [move.target for move in change.moves]
-            for rect, new in news:
-                self._layers.draw(rect, new, rect in moved)
-        return change
+        return self._followed(patches, inside) or self._found(_read(patches), inside)
 
     def move(self, move: Move) -> None:
         """Copy pixels from one place to another, which may overlap (ValueError outside)."""
         self._check(move.source)
         self._check(move.target)
-        self._layers.draw(move.target, self._values(move.source).copy(), True)
-
-    def _read(self, patches: Sequence[tuple[Rect, Pixels]], moved: Sequence[Rect]) -> News:
-        """Copy the pixels, and what may have moved in one piece, which is soon compared.
-
-        Read once: where an X server keeps its screen, it may draw meanwhile.
-        """
-        return [
-            (part, np.bitwise_and(as_values(pixels[part.within(rect)]), COLOUR))
-            for rect, pixels in patches if rect.area
-            for part in _cut_out(rect, moved)
-        ]
+        self._layers.move(move.source, move.target)
 
     def _check(self, rect: Rect) -> None:
         if not self.bounds.contains(rect) or rect.width < 0 or rect.height < 0:
@@ -140,6 +122,38 @@ class Framebuffer:
 
     def _values(self, rect: Rect) -> Values:
         return as_values(self._layers.part(rect))
+
+    def _followed(self, patches: Patches, hints: Sequence[Move]) -> Optional[Change]:
+        """Move what moved as a hint says, if all of it did: only the rest is copied."""
+        for move in hints:
+            pixels = _shown(move.target, patches)
+            if pixels is None:
+                continue
+            old = self._values(move.source)
+            if shows(as_values(pixels), old) and self._was_otherwise(move, old):
+                news = _read([
+                    (part, pixels[part.within(rect)])
+                    for rect, pixels in patches for part in rect.without(move.target)
+                ])
+                change = Change(self._differences(news), (move,))
+                self._layers.move(move.source, move.target)
+                self._draw(news)
+                return change
+        return None
+
+    def _found(self, news: News, hints: Sequence[Move]) -> Change:
+        """Find out how the picture changed, and draw the news."""
+        change = (
+            self._filmed(news, hints) or self._scrolled(news)
+            or self._scrolled_on(news) or self._compared(news, hints)
+        )
+        if change.region or change.moves:
+            self._draw(news)
+        return change
+
+    def _draw(self, news: News) -> None:
+        for rect, new in news:
+            self._layers.draw(rect, new)
 
     def _filmed(self, news: News, hints: Sequence[Move]) -> Optional[Change]:
         """Tell that a film goes on, if it does; a few of its rows are compared."""
@@ -153,23 +167,23 @@ class Framebuffer:
         self._frames += 1
         return Change(Region([rect]), ())
 
-    def _expected(self, news: News, hints: Sequence[Move]) -> Optional[Change]:
-        """Tell how a window moved, or what scrolled before did so again, if all of it did.
+    def _scrolled(self, news: News) -> Optional[Change]:
+        """Tell that what scrolled before did so again, if all of it did.
 
         That is found out quickly: most of the picture is compared once, with where it was.
         """
         dy = self._scrolling(news)
-        if dy:
-            scroll = Move(news[0][0], 0, dy)
-            target = _both_inside(scroll, news[0][0])
-            hints = [*hints, scroll._replace(target=target)] if target is not None else hints
-        for move in hints:
-            new = _shown(move.target, news)
-            if new is not None:
-                old = self._values(move.source)
-                if equal(old, new) and self._was_otherwise(move, old):
-                    return Change(self._differences(news, [move]), (move,))
-        return None
+        if not dy:
+            return None
+        rect, new = news[0]
+        target = _both_inside(Move(rect, 0, dy), rect)
+        if target is None:
+            return None
+        move = Move(target, 0, dy)
+        old = self._values(move.source)
+        if not equal(old, new[target.within(rect)]) or not self._was_otherwise(move, old):
+            return None
+        return Change(self._differences(news, [move]), (move,))
 
     def _was_otherwise(self, move: Move, new: Values) -> bool:
         """Tell, by a few rows, whether enough changed in the target for a move of all of it.
@@ -279,22 +293,20 @@ class Framebuffer:
         return patched
 
 
-def _shown(bounds: Rect, news: News) -> Optional[Values]:
+def _read(patches: Patches) -> News:
+    return [
+        (rect, np.bitwise_and(as_values(pixels), COLOUR)) for rect, pixels in patches if rect.area
+    ]
+
+
+def _shown(bounds: Rect, patches: Sequence[tuple[Rect, Picture]]) -> Optional[Picture]:
     """Give what ``bounds`` will look like if one patch shows all of it."""
-    for rect, new in reversed(news):
+    for rect, new in reversed(patches):
         if rect.contains(bounds):
             return new[bounds.within(rect)]
         if rect.intersection(bounds):
             break
     return None
-
-
-def _cut_out(rect: Rect, targets: Sequence[Rect]) -> Sequence[Rect]:
-    """Part a rectangle into the first target that lies inside, if any, and the rest."""
-    for target in targets:
-        if rect.contains(target):
-            return (target, *rect.without(target))
-    return (rect,)
 
 
 def _is_worth(target: Rect, region: Region) -> bool:

@@ -48,7 +48,15 @@ class Layers:
         pixels[both.within(rect)] = self._above[both.within(self.place)]
         return pixels
 
-    def draw(self, rect: Rect, new: Values, moved: bool) -> None:
+    def move(self, source: Rect, target: Rect) -> None:
+        """Copy pixels from one place to another; if just these lie apart, they need not be."""
+        if source != self.place:
+            self.draw(target, as_values(self.part(source)).copy(), True)
+        else:
+            self._sink(source.without(target))
+            self.place = self._drawn = target
+
+    def draw(self, rect: Rect, new: Values, moved: bool = False) -> None:
         """Draw ``new``, which may be kept; ``moved`` says that it was elsewhere before."""
         if self._is_apart(rect, moved):
             self._sink(self.place.without(rect))

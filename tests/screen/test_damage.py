@@ -10,6 +10,7 @@ from kasmd.screen.damage import (
     runs,
     scrolled_by,
     scrolls_on,
+    shows,
 )
 from kasmd.screen.geometry import Rect
 from kasmd.screen.region import Region
@@ -145,3 +146,14 @@ def test_equal_is_to_the_last_pixel(shape):
         new = old.copy()
         new[y, x] ^= 1
         assert not equal(old, new)
+
+
+@pytest.mark.parametrize("height, width", [(1, 1), (70, 480), (1080, 31), (3, 40000)])
+def test_the_byte_without_meaning_shows_nothing_and_every_other_does(height, width):
+    old = np.random.default_rng(1).integers(0, 1 << 24, (height, width), np.uint32)
+    pixels = old | np.uint32(0x77000000)
+    assert shows(pixels, old)
+    for y, x in ((0, 0), (height - 1, width - 1), (height // 2, width // 2)):
+        pixels[y, x] ^= 1
+        assert not shows(pixels, old)
+        pixels[y, x] ^= 1

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kasmd.screen.framebuffer import Framebuffer
-from kasmd.screen.geometry import Move, Rect
+from kasmd.screen.geometry import Move, Rect, bounding
 from kasmd.screen.region import Region
 
 WIDTH, HEIGHT = 200, 150
@@ -164,6 +164,35 @@ def test_a_hint_that_is_true_is_a_move_and_the_rest(dx, dy):
     assert change.moves == (Move(target, dx, dy),)
     assert not change.region.intersect(Region([target]))
     assert (applied(old, change, new)[..., :3] == new[..., :3]).all()
+
+
+steps = st.tuples(st.integers(-80, 80), st.integers(-80, 80), st.sampled_from([0, 0, 0, 1, 2]))
+
+
+@settings(max_examples=40)
+@given(st.lists(steps, min_size=1, max_size=12))
+def test_a_window_that_is_dragged_about_is_exact_at_each_step(steps):
+    """Over the edge, drawing in itself (1), and with another that is drawn on it (2)."""
+    wall, window = pixels(400, 500, 1), pixels(280, 300, 2)
+    framebuffer, place = Framebuffer(500, 400), Rect(120, 90, 300, 280)
+    for dx, dy, what in [(0, 0, 0), *steps]:
+        before, place = place, place.moved(dx, dy)
+        window[9:19] ^= what == 1
+        shown = place.intersection(framebuffer.bounds)
+        if shown is None:
+            break
+        new = wall.copy()
+        new[at(shown)] = window[at(shown.moved(-place.x, -place.y))]
+        new[200:210, 200:300] ^= what == 2
+        old = framebuffer.pixels.copy()
+        around = bounding(before, place).intersection(framebuffer.bounds)
+        patches = [(framebuffer.bounds, new)] if what == 2 else [(around, new[at(around)])]
+        if before == place:
+            patches = [(framebuffer.bounds, new)]
+        change = framebuffer.update(patches, [Move(place, dx, dy)] if dx or dy else [])
+        assert (framebuffer.pixels[..., :3] == applied(old, change, new)[..., :3]).all()
+        for rect, _ in patches:
+            assert (framebuffer.copy(rect)[..., :3] == new[at(rect)][..., :3]).all()
 
 
 @given(st.integers(-90, 90), st.integers(-90, 90), st.integers(0, 99))

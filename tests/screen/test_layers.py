@@ -29,17 +29,24 @@ def noise(rect: Rect, seed: int) -> Values:
     st.one_of(
         st.tuples(st.just("drawn"), places), st.tuples(st.just("drawn"), windows),
         st.tuples(st.just("moved"), windows), st.tuples(st.just("seen"), places),
+        st.tuples(st.just("there"), windows),
     ),
     max_size=12,
 ))
 def test_each_pixel_is_what_was_drawn_last(events: list[tuple[str, Rect]]) -> None:
     layers = Layers(WIDTH, HEIGHT)
     wanted = np.zeros((HEIGHT, WIDTH), np.uint32)
+    last = WINDOW
     for seed, (what, rect) in enumerate(events):
-        if what != "seen":
+        if what == "there":
+            wanted[rect.slices] = wanted[last.slices].copy()
+            layers.move(last, rect)
+            last = rect
+        elif what != "seen":
             new = noise(rect, seed)
             wanted[rect.slices] = new
             layers.draw(rect, new, what == "moved")
+            last = rect if what == "moved" else last
         found = layers.part(rect).view(np.uint32)[..., 0]
         assert (found == wanted[rect.slices]).all()
     everything = layers.part(Rect(0, 0, WIDTH, HEIGHT)).view(np.uint32)[..., 0]
@@ -48,9 +55,10 @@ def test_each_pixel_is_what_was_drawn_last(events: list[tuple[str, Rect]]) -> No
 
 def test_what_moves_lies_apart_and_leaves_nothing_behind() -> None:
     layers = Layers(WIDTH, HEIGHT)
-    for step in range(4):
+    layers.draw(WINDOW, noise(WINDOW, 1), False)
+    for step in range(1, 5):
         place = WINDOW.moved(8 * step, 5 * step)
-        layers.draw(place, noise(place, 1), True)
+        layers.move(WINDOW.moved(8 * step - 8, 5 * step - 5), place)
         assert layers.place == place
         trail = layers.part(Rect(WINDOW.x, WINDOW.y, 8, 5)).view(np.uint32)[..., 0]
         assert (trail == noise(WINDOW, 1)[:5, :8]).all()
