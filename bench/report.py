@@ -119,6 +119,19 @@ class Share:
         return _ratio(run[OURS][self.workload][self.number], min(theirs))
 
 
+@dataclass(frozen=True)
+class Scaled:
+    """One number of kasmd's, as on a machine where ``yardstick`` is ``usual``."""
+
+    workload: str
+    number: str
+    yardstick: Figure
+    usual: float
+
+    def __call__(self, run: Run) -> float:
+        return run[OURS][self.workload][self.number] * self.usual / self.yardstick(run)
+
+
 def of(stack: str, workload: str, number: str) -> Figure:
     """Measure one number of a stack's."""
     return Figure(stack, workload, number)

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from bench.report import About, Run, Spread, figures, over, page, rst, share, spread, verdicts
+from bench.report import (
+    About,
+    Run,
+    Scaled,
+    Spread,
+    figures,
+    of,
+    over,
+    page,
+    rst,
+    share,
+    spread,
+    verdicts,
+)
 from bench.targets import DESKTOP, SHOWN, TARGETS
 
 
@@ -27,6 +40,12 @@ def test_a_share_is_of_the_best_rival_that_was_measured() -> None:
     assert share("latency", "p50_ms")(both) == 0.2
     assert share("latency", "p50_ms", "tigervnc")(both) == 0.1
     assert over(RUNS, share("latency", "p50_ms", "kasmvnc")) is None
+
+
+def test_a_scaled_number_is_as_on_a_machine_of_the_usual_speed() -> None:
+    slow = Scaled("latency", "p50_ms", of("tigervnc", "latency", "p50_ms"), usual=5)
+    assert over(RUNS, slow) == Spread(0.75, 0.5, 4.5)
+    assert over([{"kasmd": RUNS[0]["kasmd"]}], slow) is None
 
 
 def test_the_median_decides() -> None:
