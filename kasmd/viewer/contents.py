@@ -45,7 +45,7 @@ _STREAMED = 1 << 14
 _BLOCK = 16
 #: An update may cost so many times what it should before it goes in parts: a film whose
 #: pictures come in parts is torn.
-_TOO_MUCH = {Kind.STILL: 2, Kind.FILM: 3}
+_TOO_MUCH = {Kind.STILL: 2, Kind.REFINED: 2, Kind.FILM: 3}
 
 
 class Contents:
@@ -146,7 +146,9 @@ class Contents:
                 still = smallest_of(self._news.intersect(still), Room(_SMALL))
         else:
             self._film_waits = False
-        pieces = self._pieces(Kind.STILL, still, budget, rate) if still else []
+        little = self.quality.is_little(still.area, budget)
+        kind = Kind.REFINED if little else Kind.STILL
+        pieces = self._pieces(kind, still, budget, rate) if still else []
         if film:
             pieces += self._pieces(Kind.FILM, film, budget, rate)
         if film and still.area * _NEGLIGIBLE > film.area:
