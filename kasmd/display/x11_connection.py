@@ -26,6 +26,7 @@ from zope.interface import implementer
 from kasmd.display.x11_connect import Xcb
 from kasmd.display.x11_events import EVENT_BYTES, readers
 from kasmd.errors import DisplayLost
+from kasmd.permission.callbacks import isolated
 
 #: A reply that takes longer means that the server does not respond.
 PATIENCE_SECONDS = 2.0
@@ -33,6 +34,8 @@ PATIENCE_SECONDS = 2.0
 LATE_SECONDS = 0.5
 #: Events taken in one go, so that a flood cannot hold the reactor.
 EVENTS_AT_ONCE = 256
+
+_GONE = "the display is gone"
 
 _ffi, _lib = xcffib.ffi, xcffib.lib
 
@@ -44,7 +47,8 @@ class XError(Exception):
 class _Awaited(NamedTuple):
     sequence: int
     parse: Callable[[Any], Any]
-    deferred: Deferred[Any]
+    #: Is given what `parse` made of the reply, or a Failure.
+    answered: Callable[[Any], object]
     since: float
 
 
@@ -69,6 +73,8 @@ class XConnection:
         self.silent = False
         self._reactor = reactor
         self._readers = readers(xcb)
+        #: Where xcb puts a reply or an error.
+        self._reply, self._error = _ffi.new("void **"), _ffi.new("xcb_generic_error_t **")
         self._awaited: deque[_Awaited] = deque()
         self._pump_call: Optional[DelayedCall] = None
         self._watch_call: Optional[DelayedCall] = None
@@ -86,6 +92,13 @@ class XConnection:
     def request_raw(self, cookie: Any) -> Deferred[bytes]:
         """Like `request`, the reply as its bytes: for long lists."""
         return self._await(cookie, _raw)
+
+    def ask(self, cookie: Any, answered: Callable[[bytes | Failure], None]) -> None:
+        """Like `request_raw`, for what is asked with every picture: tell ``answered``."""
+        if self._open:
+            self._expect(cookie, _raw, answered)
+        else:
+            answered(Failure(DisplayLost(_GONE)))
 
     def request_check(self, cookie: Any) -> Deferred[Any]:
         """Fire when the server has done the checked request ``cookie``."""
@@ -117,19 +130,23 @@ class XConnection:
         self.xcb.disconnect()
         waiting, self._awaited = self._awaited, deque()
         for awaited in waiting:
-            awaited.deferred.errback(Failure(DisplayLost(reason)))
+            isolated(awaited.answered, Failure(DisplayLost(reason)))
         self.on_lost(reason)
 
     def _await(self, cookie: Any, parse: Callable[[Any], Any]) -> Deferred[Any]:
-        deferred: Deferred[Any] = Deferred()
         if not self._open:
-            return fail(DisplayLost("the display is gone"))
+            return fail(DisplayLost(_GONE))
+        deferred: Deferred[Any] = Deferred()
+        self._expect(cookie, parse, deferred.callback)
+        return deferred
+
+    def _expect(self, cookie: Any, parse: Callable[[Any], Any],
+                answered: Callable[[Any], object]) -> None:
         now = self._reactor.seconds()
-        self._awaited.append(_Awaited(cookie.sequence, parse, deferred, now))
+        self._awaited.append(_Awaited(cookie.sequence, parse, answered, now))
         self.flush()
         if self._watch_call is None:
             self._watch_in(PATIENCE_SECONDS)
-        return deferred
 
     def _pump_soon(self) -> None:
         if self._open and self._pump_call is None and not self._pumping:
@@ -179,25 +196,42 @@ class XConnection:
         if not event:
             self.xcb.invalid()
             return None
-        event = _ffi.gc(event, xcffib.c_free)
         read = self._readers.get(event.response_type & 0x7F)
         if read is None:
-            return self.xcb.hoist_event(event)
-        return read(_ffi.buffer(event, EVENT_BYTES))
+            return self.xcb.hoist_event(_ffi.gc(event, xcffib.c_free))
+        data = bytes(_ffi.buffer(event, EVENT_BYTES))
+        xcffib.c_free(event)
+        return read(data)
 
     def _take_replies(self) -> bool:
         taken = False
         while self._open and self._awaited:
-            outcome = _poll_reply(self.xcb, self._awaited[0])
+            outcome = self._poll_reply(self._awaited[0])
             if outcome is None:
                 break
             taken = True
-            deferred = self._awaited.popleft().deferred
+            answered = self._awaited.popleft().answered
             if self.silent:
                 self.silent = False
                 self.on_silence(False)
-            deferred.callback(outcome[0])
+            isolated(answered, outcome[0])
         return taken
+
+    def _poll_reply(self, awaited: _Awaited) -> Optional[tuple[Any]]:
+        """Give the reply or the Failure if it is there, in a tuple; else None."""
+        reply, error = self._reply, self._error
+        if not _lib.xcb_poll_for_reply(self.xcb._conn, awaited.sequence, reply, error):
+            return None
+        if error[0]:
+            refusal = _ffi.gc(error[0], xcffib.c_free)
+            kind = self.xcb._error_offsets[refusal.error_code]
+            return (Failure(XError(describe(kind(xcffib.CffiUnpacker(refusal))))),)
+        if not reply[0]:
+            self.xcb.invalid()
+            return (None,)
+        data = _ffi.gc(reply[0], xcffib.c_free)
+        length = 32 + 4 * _ffi.cast("xcb_generic_reply_t *", data).length
+        return (awaited.parse(xcffib.CffiUnpacker(data, known_max=length)),)
 
     def _watch(self, due: float) -> None:
         """Look whether the oldest reply is overdue, while there is one."""
@@ -240,23 +274,6 @@ class _Reader:
     def logPrefix(self) -> str:
         """Name this for the log."""
         return "X11"
-
-
-def _poll_reply(xcb: Xcb, awaited: _Awaited) -> Optional[tuple[Any]]:
-    """Give the reply or the Failure if it is there, in a tuple; else None."""
-    reply_p, error_p = _ffi.new("void **"), _ffi.new("xcb_generic_error_t **")
-    if not _lib.xcb_poll_for_reply(xcb._conn, awaited.sequence, reply_p, error_p):
-        return None
-    if error_p[0] != _ffi.NULL:
-        error = _ffi.gc(error_p[0], xcffib.c_free)
-        kind = xcb._error_offsets[error.error_code]
-        return (Failure(XError(describe(kind(xcffib.CffiUnpacker(error))))),)
-    if reply_p[0] == _ffi.NULL:
-        xcb.invalid()
-        return (None,)
-    data = _ffi.gc(reply_p[0], xcffib.c_free)
-    length = 32 + 4 * _ffi.cast("xcb_generic_reply_t *", data).length
-    return (awaited.parse(xcffib.CffiUnpacker(data, known_max=length)),)
 
 
 def describe(error: xcffib.XcffibException) -> str:
