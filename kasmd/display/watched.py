@@ -187,5 +187,7 @@ class WatchedDisplay:
                 self._tell_one(observer, what, *details)
 
     def _tell_one(self, observer: Any, what: str, *details: Any) -> None:
-        with self.log.failuresHandled("an observer failed on {what}", what=what):
+        try:
             getattr(observer, what)(*details)
+        except Exception:
+            self.log.failure("an observer failed on {what}", what=what)

@@ -93,7 +93,7 @@ class Delivery:
 
     def set_bandwidth(self, most: Optional[float]) -> None:
         """Send at most so many bytes a second; None: what the link carries."""
-        self._cap.most = most
+        self.rhythm.pacing.limit(most)
         self.contents.quality.capped = most is not None
 
     def close(self) -> None:
@@ -105,40 +105,50 @@ class Delivery:
 
     def pump(self) -> None:
         """Send all that may leave now, or when it is this viewer's turn."""
-        with self._log.failuresHandled("a viewer could not be served") as serving:
+        try:
             self._say()
-        if serving.failed:
-            self._failed(_BROKEN)
-        else:
             self._ask_turn()
+        except Exception:
+            self._break()
 
     def _take_turn(self) -> None:
         """Send the next slice, and ask for another turn where there may be more."""
-        with self._log.failuresHandled("a viewer could not be served") as serving:
+        try:
             if self._outbox.stopped or not (self._update or self._begin()):
-                return
-            self._give_slice()
-        if serving.failed:
-            self._failed(_BROKEN)
-        else:
-            self._ask_turn()
+                self._rest(self._clock.seconds())
+            else:
+                self._give_slice()
+                self._ask_turn()
+        except Exception:
+            self._break()
+
+    def _break(self) -> None:
+        """End what a mistake of ours has broken."""
+        self._log.failure("a viewer could not be served")
+        self._failed(_BROKEN)
 
     def _ask_turn(self) -> None:
-        now = self._clock.seconds()
+        """Ask for a turn if there may be something to send, else see what time brings."""
+        now, stopped = self._clock.seconds(), self._outbox.stopped
+        owing = bool(self._update or self.pseudo.news or self.contents.owed)
+        if stopped or not owing:
+            self._rest(now)
+        if not stopped and (owing or self.contents.due(now)):
+            self._turns.ask(self, self._take_turn)
+
+    def _rest(self, now: float) -> None:
+        """Nothing leaves now: see when something may be refined, and whether the link holds."""
         wait = self.contents.ripen(now, rest(self.measures.frame) / 2)
         if wait is not None:
             self.rhythm.wake_in(wait)
-        due = self._update or self.pseudo.news or self.contents.due(now)
-        if due and not self._outbox.stopped:
-            self._turns.ask(self, self._take_turn)
         self.measures.link(self._held_back(now), now)
 
     def _say(self) -> None:
         """Send what the session has to say; the clipboard and the bell can wait."""
-        if self._outbox.free and self.clipboard is not None:
+        if self.clipboard is not None and self._outbox.free:
             self._session.send_clipboard(self.clipboard)
             self.clipboard = None
-        if self._outbox.free and self.bell:
+        if self.bell and self._outbox.free:
             self._session.send_bell()
             self.bell = False
         self._outbox.put(self._session.data_to_send())
