@@ -38,6 +38,8 @@ EVENTS_AT_ONCE = 256
 _GONE = "the display is gone"
 
 _ffi, _lib = xcffib.ffi, xcffib.lib
+# Where xcb_poll_for_event asks the socket each time, this gives what was read; xcffib lacks it.
+_ffi.cdef("xcb_generic_event_t *xcb_poll_for_queued_event(xcb_connection_t *c);", override=True)
 
 
 class XError(Exception):
@@ -159,24 +161,28 @@ class XConnection:
         self._pump_call = None
         self._pumping = True
         try:
-            # Sending may read too, and then the descriptor stays quiet: so taking comes last.
-            while self._open:
+            self._take_events(_lib.xcb_poll_for_event)
+            more = True
+            # Sending may read too, and so may asking for a reply, and then the descriptor
+            # stays quiet: so what was read is taken last.
+            while more and self._open:
                 if self._unflushed:
                     self._unflushed = False
                     _lib.xcb_flush(self.xcb._conn)
-                taken = self._take_events()
-                if not self._unflushed and not (self._take_replies() or taken):
-                    break
+                more = self._take_replies()
+                more = self._take_events(_lib.xcb_poll_for_queued_event) or more
+                more = more or self._unflushed
         except xcffib.ConnectionException:
             self.close("the X server closed the connection")
         finally:
             self._pumping = False
 
-    def _take_events(self) -> bool:
+    def _take_events(self, poll: Callable[[Any], Any]) -> bool:
         taken = 0
         while self._open and taken < EVENTS_AT_ONCE:
             try:
-                event = self._next_event()
+                event = self._next_event(poll)
+                poll = _lib.xcb_poll_for_queued_event
             except xcffib.ConnectionException:
                 raise
             except xcffib.XcffibException as error:
@@ -191,8 +197,8 @@ class XConnection:
             self.on_events_taken()
         return taken > 0
 
-    def _next_event(self) -> Optional[Any]:
-        event = _lib.xcb_poll_for_event(self.xcb._conn)
+    def _next_event(self, poll: Callable[[Any], Any]) -> Optional[Any]:
+        event = poll(self.xcb._conn)
         if not event:
             self.xcb.invalid()
             return None
