@@ -164,14 +164,13 @@ class XConnection:
             self._take_events(_lib.xcb_poll_for_event)
             more = True
             # Sending may read too, and so may asking for a reply, and then the descriptor
-            # stays quiet: so what was read is taken last.
+            # stays quiet: so events that were read are taken last.
             while more and self._open:
                 if self._unflushed:
                     self._unflushed = False
                     _lib.xcb_flush(self.xcb._conn)
-                more = self._take_replies()
-                more = self._take_events(_lib.xcb_poll_for_queued_event) or more
-                more = more or self._unflushed
+                self._take_replies()
+                more = self._take_events(_lib.xcb_poll_for_queued_event) or self._unflushed
         except xcffib.ConnectionException:
             self.close("the X server closed the connection")
         finally:
@@ -209,19 +208,16 @@ class XConnection:
         xcffib.c_free(event)
         return read(data)
 
-    def _take_replies(self) -> bool:
-        taken = False
+    def _take_replies(self) -> None:
         while self._open and self._awaited:
             outcome = self._poll_reply(self._awaited[0])
             if outcome is None:
                 break
-            taken = True
             answered = self._awaited.popleft().answered
             if self.silent:
                 self.silent = False
                 self.on_silence(False)
             isolated(answered, outcome[0])
-        return taken
 
     def _poll_reply(self, awaited: _Awaited) -> Optional[tuple[Any]]:
         """Give the reply or the Failure if it is there, in a tuple; else None."""

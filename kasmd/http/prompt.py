@@ -37,9 +37,8 @@ class PromptWriter:
             except OSError:
                 # It is full; or it is gone, and Twisted's own attempt finds out why.
                 sent = 0
-            for part in parts:
-                if sent < len(part):
-                    transport.write(part[sent:])
-                sent = max(0, sent - len(part))
+            left = sum(map(len, parts)) - sent
+            if left:
+                transport.write(b"".join(parts)[-left:])
         else:
             transport.writeSequence(parts)
