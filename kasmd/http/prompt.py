@@ -31,14 +31,12 @@ class PromptWriter:
     def write(self, *parts: bytes) -> None:
         """Write ``parts``, one after the other: what is large is not copied to be joined."""
         transport: Any = self._transport
+        left = sum(map(len, parts))
         if self._socket is not None and not (transport.dataBuffer or transport._tempDataLen):
             try:
-                sent = self._socket.sendmsg(parts)
+                left -= self._socket.sendmsg(parts)
             except OSError:
                 # It is full; or it is gone, and Twisted's own attempt finds out why.
-                sent = 0
-            left = sum(map(len, parts)) - sent
-            if left:
-                transport.write(b"".join(parts)[-left:])
-        else:
-            transport.writeSequence(parts)
+                pass
+        if left:
+            transport.write(b"".join(parts)[-left:])
