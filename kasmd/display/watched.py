@@ -70,10 +70,10 @@ class WatchedDisplay:
 
     def snapshot(self, rect: Rect) -> Snapshot:
         """Copy ``rect``; whoever wants the same of one frame gets the same copy."""
-        if rect.area <= 0 or not self._framebuffer.bounds.contains(rect):
-            raise ValueError(f"{rect} is not inside a display of {self.size}")
         snapshot = self._shared.get(rect)
         if snapshot is None:
+            if rect.area <= 0 or not self._framebuffer.bounds.contains(rect):
+                raise ValueError(f"{rect} is not inside a display of {self.size}")
             pixels = self._framebuffer.copy(rect)
             snapshot = Snapshot(Identity(self._ident, self._frame), rect, pixels)
             if self._shared_bytes + pixels.nbytes <= SHARED_BYTES:
