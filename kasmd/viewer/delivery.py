@@ -137,7 +137,7 @@ class Delivery:
             self._turns.ask(self, self._take_turn)
 
     def _rest(self, now: float) -> None:
-        """Nothing leaves now: see when something may be refined, and whether the link holds."""
+        """See when something may be refined, and whether the link holds something back."""
         wait = self.contents.ripen(now, rest(self.measures.frame) / 2)
         if wait is not None:
             self.rhythm.wake_in(wait)
