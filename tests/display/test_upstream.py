@@ -82,6 +82,9 @@ ATTACKS = {
     "no_last_rect": Attack(
         update.update_header(None) + update.led_state(1) * 65536, "more than 65535 rectangles"),
     "unknown_encoding": Attack(one(SMALL, 99), "unknown encoding 99"),
+    "h264_unasked": Attack(one(SMALL, Encoding.OPEN_H264, bytes(8)), "encoding 50, which was not asked for"),
+    "kasm_video_unasked": Attack(one(SMALL, Encoding.KASM_VIDEO, b"\0\0"), "encoding 17, which was not asked for"),
+    "zlib_unasked": Attack(one(SMALL, Encoding.ZLIB, bytes(4)), "encoding 6, which was not asked for"),
     "unknown_message": Attack(b"\x63", "unknown server message 99"),
     "tight_control": Attack(tight(0xF0), "Tight control 0xf0"),
     "tight_filter": Attack(tight(0x40, b"\x09", counted(zlib.compress(bytes(1200)))),
