@@ -47,6 +47,7 @@ def read(parser: Parser[bytes], wire: bytes) -> bytes:
         (7, (4, 3), b"\x60\x01\xff" + bytes(768) + b"\x04zlib"),
         (16, (64, 64), b"\0\0\0\x03abc"),
         (6, (64, 64), b"\0\0\0\x03abc"),
+        (21, (64, 64), b"\xff\xd8\xff\xdb\0\x04ab\xff\xda\0\x03cd\xff\0e\xff\xd0f\xff\xff\xd9"),
         (50, (64, 64), b"\0\0\0\x03\0\0\0\1abc"),
         (17, (64, 64), b"\0\x10\2\1\3abc"),
         (17, (64, 64), b"\0\0"),
