@@ -242,14 +242,15 @@ def _relay_answer() -> Parser[bytes]:
 
 
 def _clipboard() -> Parser[bytes]:
-    parts = [(yield 1)]
+    parts, size = [(yield 1)], 0
     for _ in range(parts[0][0]):
         parts.append((yield 5))
         parts.append((yield parts[-1][4]))
         parts.append((yield 4))
         (length,) = U32.unpack(parts[-1])
-        if length > limits.SERVER_TEXT:
-            raise ProtocolError(f"a clipboard item of {length} bytes")
+        size += length
+        if size > limits.SERVER_TEXT:
+            raise ProtocolError(f"a clipboard of {size} bytes")
         parts.append((yield length))
     return b"".join(parts)
 

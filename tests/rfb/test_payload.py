@@ -116,3 +116,13 @@ def test_what_no_server_sends_ends_it(encoding: int, size: tuple[int, int], wire
 )
 def test_kasms_messages(number: int, body: bytes) -> None:
     assert read(KASM_BODIES[number](), body) is not None
+
+
+def test_all_of_a_clipboard_has_one_ceiling() -> None:
+    def item(length: int) -> bytes:
+        return b"\0\0\0\x01\x03t/p" + length.to_bytes(4, "big") + bytes(length)
+
+    half = limits.SERVER_TEXT // 2
+    read(KASM_BODIES[180](), b"\x02" + 2 * item(half))
+    with pytest.raises(ProtocolError, match="a clipboard of"):
+        read(KASM_BODIES[180](), b"\x03" + 2 * item(half) + item(1))
