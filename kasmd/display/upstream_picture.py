@@ -28,8 +28,8 @@ BATCH = 1 << 21
 BAND = 1 << 19
 #: Seconds after which they have it in any case.
 _TURN = TURN / 2
-#: Rectangles of which the same is true.
-BATCH_RECTANGLES = 1024
+#: Rectangles, and bytes of their payloads, of which the same is true.
+BATCH_RECTANGLES, BATCH_BYTES = 1024, 16 << 20
 
 #: What to show: patches at once, or a move.
 Part = Union[list[Patch], Move]
@@ -61,14 +61,16 @@ class Picture:
         self._shown = shown
         self._streams = Streams()
         self._batch: list[Received] = []
-        self._area = 0
+        self._area = self._bytes = 0
         self._parts: deque[Part] = deque()
 
     def received(self, received: Received) -> None:
         """Take one rectangle."""
         self._batch.append(received)
         self._area += received.rect.area
-        if self._area >= BATCH or len(self._batch) >= BATCH_RECTANGLES:
+        self._bytes += len(received.payload)
+        many = len(self._batch) >= BATCH_RECTANGLES or self._bytes >= BATCH_BYTES
+        if many or self._area >= BATCH:
             self.finish(_nothing)
 
     def finish(self, then: Callable[[], None]) -> None:
@@ -76,7 +78,7 @@ class Picture:
         if not self._batch:
             then()
             return
-        batch, self._batch, self._area = self._batch, [], 0
+        batch, self._batch, self._area, self._bytes = self._batch, [], 0, 0
         self._wire.hold()
         session = self._wire.session
         bounds = Rect(0, 0, *session.size)

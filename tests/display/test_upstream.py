@@ -105,6 +105,15 @@ ATTACKS = {
         tight(0x40, b"\x01\x02", bytes(9), counted(zlib.compress(b"\xc8" * 400))),
         "palette of 3 colours has no 200"),
     "no_jpeg": Attack(tight(0x90, counted(b"GIF89a, or anything")), "JPEG data"),
+    "many_scans": Attack(tight(0x90, counted(JPEG[:-2] + 40 * b"\xff\xda" + JPEG[-2:])),
+                         "more than 32 scans"),
+    "many_bytes_of_few_pixels": Attack(
+        update.update_header(100)
+        + 20 * update.rectangle(Rect(0, 0, 1, 1), Encoding.TIGHT, b"\x90" + counted(bytes(1 << 20))),
+        "JPEG data"),
+    "kasms_clipboard": Attack(
+        b"\xb4\xff" + 2 * (bytes(4) + b"\x03t/p" + U32.pack(9 << 20) + bytes(9 << 20)),
+        "a clipboard of 18874368 bytes"),
     "another_jpeg": Attack(tight(0x90, counted(JPEG)), "a JPEG of 8 x 8 for 20 x 20"),
     "zrle_bomb": Attack(zrle(bytes(3 << 20)), "zlib data hold more than"),
     "zrle_length": Attack(one(SMALL, Encoding.ZRLE, b"\xff\xff\xff\xff"),
