@@ -21,7 +21,12 @@ from kasmd.display.recorder import Recorder
 from kasmd.display.upstream import UpstreamDisplay
 from kasmd.display.upstream_line import Place, Terms
 from kasmd.display.upstream_picture import BAND, decoded
-from kasmd.errors import DisplayLost
+from kasmd.errors import DisplayLost, PermissionDenied
+from kasmd.interfaces import Principal
+from kasmd.permission.dlp import Edge, Rules, VisibleRegion
+from kasmd.permission.prevention import Prevention
+from kasmd.permission.registry import MemoryRegistry
+from kasmd.permission.seat import Hold, Seat
 from kasmd.rfb import clipboard, update
 from kasmd.rfb.client_handshake import Credentials
 from kasmd.rfb.numbers import Encoding
@@ -30,6 +35,7 @@ from kasmd.rfb.standard import server_cut_text
 from kasmd.screen.cursor import Cursor
 from kasmd.screen.geometry import Rect, Screen
 from kasmd.screen.pixels import BGRX
+from kasmd.screen.region import Region
 from tests.display.upstreams import (
     NO_LOGIN,
     QUICK,
@@ -44,6 +50,7 @@ from tests.display.upstreams import (
     serve,
     upstream,
 )
+from tests.viewer.scene import RIGHTS, Display
 
 WHOLE = Rect(0, 0, *SIZE)
 SMALL = Rect(0, 0, 20, 20)
@@ -552,3 +559,36 @@ class TrueUpstreamTests(Case):
         self.assertEqual(await resized, (700, 480, two))
         self.assertEqual(await self.near.resize(640, 480, ()), 0)
         self.assertEqual(self.far.screens, (Screen(3, 0, 0, 640, 480, 6),))
+
+
+class FannedOutTests(Case):
+    """One connection serves all seats, each with its rights, and what may be seen."""
+
+    async def test_rights_and_rules(self) -> None:
+        far, left = Display(*SIZE), Rect(0, 0, SIZE[0] // 2, SIZE[1])
+        near = upstream(self, serve(self, far))
+        rules = Rules(visible_region=VisibleRegion(Edge(0), Edge(0), Edge(left.right), Edge(0)))
+        prevention, registry = Prevention(rules), MemoryRegistry(RIGHTS)
+        seats, eyes, hold = {}, {name: Recorder() for name in RIGHTS}, Hold()
+        for name, eye in eyes.items():
+            grant = registry.admit(Principal(name), "desktop")
+            seats[name] = Seat(near, grant, hold, prevention)
+            self.addCleanup(seats[name].leave)
+            seats[name].observe(eye)
+        await near.connect().addTimeout(SECONDS, reactor)
+        for eye in eyes.values():
+            eye.events.clear()
+        seen = [eyes[name].next("changed") for name in ("writer", "reader")]
+        far.fill((9, 9, 9), WHOLE)
+        for each in seen:
+            region, _ = await each.addTimeout(SECONDS, reactor)
+            self.assertEqual(region, Region([left]))
+        self.assertEqual((far.audience, eyes["nobody"].events), (1, []))
+        shown = seats["reader"].snapshot(WHOLE).pixels[..., 0]
+        self.assertTrue((shown[:, :left.right] == 9).all() and not shown[:, left.right:].any())
+        self.assertRaises(PermissionDenied, seats["nobody"].snapshot, left)
+        seats["reader"].key(0x61, 0, True)
+        seats["writer"].key(0x62, 0, True)
+        while not far.keys:
+            await deferLater(reactor, 0)
+        self.assertEqual([key.keysym for key in far.keys], [0x62])
