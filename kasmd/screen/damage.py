@@ -39,6 +39,8 @@ _SMALL = 1 << 13
 LEAST_SCROLL = 48
 #: Strips of columns that are searched for rows seen before, and their width.
 _STRIPS, _STRIP = 4, 32
+#: If none of so many rows was seen before, no more are looked for.
+_FEW_ROWS = 32
 #: Rows that must have gone the same way, of those searched (every fourth).
 _LEAST_VOTES = 6
 _LEAST_ROWS = 8
@@ -111,13 +113,13 @@ def _unequal_groups(old: Values, new: Values) -> Iterator[tuple[int, NDArray[np.
         yield top, unequal[:rows].view(np.uint64)
 
 
-def scrolled_by(old: Values, new: Values) -> tuple[int, int]:
-    """Guess how far right or down most of the picture went; (0, 0) for no scroll.
+def scrolled_by(old: Values, new: Values, aside: bool = True) -> tuple[int, int]:
+    """Guess how far down, or right (``aside``), most of the picture went; (0, 0) for no scroll.
 
     What that takes does not grow with the area: a few strips of it are looked at.
     """
     dy = _rows_down(old, new)
-    return (0, dy) if dy else (_rows_down(old.T, new.T), 0)
+    return (0, dy) if dy or not aside else (_rows_down(old.T, new.T), 0)
 
 
 def _rows_down(old: Values, new: Values) -> int:
@@ -127,6 +129,9 @@ def _rows_down(old: Values, new: Values) -> int:
     before, after = _row_hashes(old), _row_hashes(new)
     sought = (before != after).nonzero()
     sought = tuple(index[::4] for index in sought)
+    few = after[sought][::len(sought[0]) // _FEW_ROWS + 1]
+    if not (before.reshape(-1, 1) == few).any():
+        return 0
     rows = np.sort((before | np.arange(height, dtype=np.uint64)).ravel())
     hashes = rows >> _ROW_BITS
     repeated = np.zeros(len(hashes), np.bool_)

@@ -27,7 +27,7 @@ _SCROLL_SHARE = 4
 _MOVE_SHARE = 8
 #: Where an area was all new so many times, it is searched for scrolls only now and then.
 _FILM = 3
-_FILM_SEARCH = 8
+_FILM_SEARCH, _FILM_ASIDE = 8, 16
 #: A film that still is one is known by so many rows.
 _FILM_ROWS = 16
 #: The pixels of what is kept apart from the rest of the picture: it saves a copy.
@@ -262,7 +262,7 @@ class Framebuffer:
             return ()
         old = self._values(bounds)
         new = self._patched(bounds, news)
-        far = scrolled_by(old, new)
+        far = scrolled_by(old, new, self._frames <= _FILM or self._frames % _FILM_ASIDE == 0)
         moves = _moved(moved_rows(old, new, *far) if any(far) else [], bounds)
         kept = tuple(move for move in moves if _is_worth(move.target, region))
         if kept:
