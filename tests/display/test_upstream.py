@@ -29,6 +29,7 @@ from kasmd.permission.registry import MemoryRegistry
 from kasmd.permission.seat import Hold, Seat
 from kasmd.rfb import clipboard, update
 from kasmd.rfb.client_handshake import Credentials
+from kasmd.rfb.limits import Limits
 from kasmd.rfb.numbers import Encoding
 from kasmd.rfb.said import Received
 from kasmd.rfb.standard import server_cut_text
@@ -416,7 +417,8 @@ class FaultTests(Case):
         recorder = self.watch(display)
         await display.connect().addTimeout(SECONDS, reactor)
         offered = recorder.next("clipboard_offered").addTimeout(SECONDS, reactor)
-        liar.talkers[0].say(extended(1 << 28 | 1, BOMB) + server_cut_text("small"))
+        long = server_cut_text("x" * (Limits().inflated + 1))
+        liar.talkers[0].say(extended(1 << 28 | 1, BOMB) + long + server_cut_text("small"))
         self.assertEqual(await offered, ({"text/plain": b"small"},))
 
     async def test_one_that_reads_nothing_is_given_up(self) -> None:
