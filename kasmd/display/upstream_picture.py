@@ -26,6 +26,8 @@ from kasmd.screen.pixels import PixelFormat
 BATCH = 1 << 21
 #: Pixels that are compared and put in before everybody else has a turn: 3 ms.
 BAND = 1 << 19
+#: Pixels that are moved at a time: 1 ms.
+MOVED = 1 << 20
 #: Seconds after which they have it in any case.
 _TURN = TURN / 2
 #: Rectangles, and bytes of their payloads, of which the same is true.
@@ -131,7 +133,7 @@ def decoded(
         if not rect.area:
             continue
         if isinstance(found, Move):
-            parts.append(found)
+            parts += _cut_move(found)
             continue
         for patch in _cut((rect, found)):
             if not parts or isinstance(parts[-1], Move) or area + patch[0].area > BAND:
@@ -151,6 +153,17 @@ def _cut(patch: Patch) -> Iterator[Patch]:
     for top in range(0, rect.height, rows):
         band = pixels[top:top + rows]
         yield Rect(rect.x, rect.y + top, rect.width, len(band)), band
+
+
+def _cut_move(move: Move) -> list[Move]:
+    """Give a move in bands that are no more than is moved at a time, in the order to make them."""
+    target = move.target
+    rows = max(1, MOVED // target.width)
+    bands = [
+        move._replace(target=target._replace(y=top, height=min(rows, target.bottom - top)))
+        for top in range(target.y, target.bottom, rows)
+    ]
+    return bands[::-1] if move.dy > 0 else bands
 
 
 def _nothing() -> None:

@@ -20,7 +20,7 @@ from kasmd.display.memory import KeyTyped, MemoryDisplay, PointerPut
 from kasmd.display.recorder import Recorder
 from kasmd.display.upstream import UpstreamDisplay
 from kasmd.display.upstream_line import Place, Terms
-from kasmd.display.upstream_picture import BAND, decoded
+from kasmd.display.upstream_picture import BAND, MOVED, decoded
 from kasmd.errors import DisplayLost, PermissionDenied
 from kasmd.interfaces import Principal
 from kasmd.permission.dlp import Edge, Rules, VisibleRegion
@@ -34,7 +34,8 @@ from kasmd.rfb.numbers import Encoding
 from kasmd.rfb.said import Received
 from kasmd.rfb.standard import server_cut_text
 from kasmd.screen.cursor import Cursor
-from kasmd.screen.geometry import Rect, Screen
+from kasmd.screen.framebuffer import Framebuffer
+from kasmd.screen.geometry import Move, Rect, Screen
 from kasmd.screen.pixels import BGRX
 from kasmd.screen.region import Region
 from tests.display.upstreams import (
@@ -311,6 +312,24 @@ class LargeTests(Case):
         areas = [sum(rect.area for rect, _ in part) for part in parts if isinstance(part, list)]
         self.assertEqual(sum(areas), large.area + 99 * stripe.area)
         self.assertLessEqual(max(areas), BAND)
+
+    def test_what_moves_is_moved_by_parts(self) -> None:
+        bounds = Rect(0, 0, 1200, 2000)
+        one, other = Framebuffer(1200, 2000), Framebuffer(1200, 2000)
+        noise = np.random.default_rng(1).integers(0, 256, (2000, 1200, 4), np.uint8)
+        one.update([(bounds, noise)])
+        other.update([(bounds, noise)])
+        for dx, dy in ((0, 7), (0, -7), (5, 0), (-5, 900), (5, -900), (0, 1900)):
+            target = bounds.moved(dx, dy).intersection(bounds)
+            assert target is not None
+            one.move(Move(target, dx, dy))
+            payload = struct.pack(">2H", target.x - dx, target.y - dy)
+            moves = decoded([Received(target, 1, payload)], BGRX, Streams(), bounds)
+            for move in moves:
+                assert isinstance(move, Move)
+                self.assertLessEqual(move.target.area, MOVED)
+                other.move(move)
+            self.assertTrue((one.pixels == other.pixels).all(), (dx, dy))
 
 
 class FaultTests(Case):
