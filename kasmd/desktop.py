@@ -84,7 +84,7 @@ class Desktop:
     def listen(self, metrics: Metrics) -> None:
         """Listen for browsers, and for other viewers where that is configured."""
         metrics.add(of_face(DESKTOP_FACE, self._counts))
-        metrics.add(of_desktop(self._roster, self._around.totals))
+        metrics.add(of_desktop(self._roster, self._around.totals, self._display))
         self._listen_for_browsers([*self._apis(), metrics.route(METRICS)])
         self._listen_for_vencrypt()
         self._listen_on_a_unix_socket()

@@ -44,6 +44,8 @@ class WatchedDisplay:
         self._observers: list[Any] = []
         self._shared: dict[Rect, Snapshot] = {}
         self._shared_bytes = 0
+        #: How often it was lost, or could not be reached.
+        self.losses = 0
         #: Why it cannot be reached, as the log was told; empty: it can.
         self._logged = ""
 
@@ -164,7 +166,8 @@ class WatchedDisplay:
             self._tell("leds_changed", leds)
 
     def _log_lost(self, reason: str) -> None:
-        """Say in the log why there is no display, unless that was the last to be said."""
+        """Count it, and say in the log why, unless that was the last to be said."""
+        self.losses += 1
         if reason != self._logged:
             self._logged = reason
             self.log.warn("display {display.where} cannot be reached, trying on: {reason}",

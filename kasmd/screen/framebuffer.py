@@ -27,7 +27,7 @@ _SCROLL_SHARE = 4
 _MOVE_SHARE = 8
 #: Where an area was all new so many times, it is searched for scrolls only now and then.
 _FILM = 3
-_FILM_SEARCH = 8
+_FILM_SEARCH, _FILM_ASIDE = 8, 16
 #: A film that still is one is known by so many rows.
 _FILM_ROWS = 16
 #: The pixels of what is kept apart from the rest of the picture: it saves a copy.
@@ -74,8 +74,8 @@ class Framebuffer:
         #: What is drawn over and over lies on the rest, for whoever wants just that.
         self._above: Optional[tuple[Rect, Pixels]] = None
         self._drawn: Optional[Rect] = None
-        #: What scrolled last, and by how many rows.
-        self._scroll: Optional[tuple[Rect, int]] = None
+        #: What scrolled last, and how far.
+        self._scroll: Optional[Move] = None
         self._film: Optional[Rect] = None
         self._frames = 0
 
@@ -186,10 +186,10 @@ class Framebuffer:
 
         That is found out quickly: most of the picture is compared once, with where it was.
         """
-        dy = self._scrolling(news)
+        scroll = self._scrolling(news)
         places = [(hint, self.bounds) for hint in hints]
-        if dy:
-            places.append((Move(news[0][0], 0, dy), news[0][0]))
+        if scroll is not None:
+            places.append((scroll, scroll.target))
         for move, place in places:
             target = _both_inside(move, place)
             new = None if target is None else _shown(target, news)
@@ -203,21 +203,20 @@ class Framebuffer:
 
     def _scrolled_on(self, news: News) -> Optional[Change]:
         """Tell how most of what scrolled before did so again, if it did."""
-        dy = self._scrolling(news)
-        if not dy:
+        scroll = self._scrolling(news)
+        if scroll is None:
             return None
         rect, new = news[0]
-        old = self._values(rect)
-        if not scrolls_on(old, new, dy):
+        old, far = self._values(rect), (scroll.dx, scroll.dy)
+        if not scrolls_on(old, new, *far):
             return None
-        moves = tuple(_moved(moved_rows(old, new, dy), rect))
+        moves = tuple(_moved(moved_rows(old, new, *far), rect))
         return Change(self._differences(news, moves), moves)
 
-    def _scrolling(self, news: News) -> int:
-        """Give how many rows down what changed went when it did before, 0 if it did not."""
-        if self._scroll is None or len(news) != 1 or news[0][0] != self._scroll[0]:
-            return 0
-        return self._scroll[1]
+    def _scrolling(self, news: News) -> Optional[Move]:
+        """Give how what changed scrolled when it did before, None if it did not."""
+        scroll = self._scroll
+        return scroll if scroll and [rect for rect, _ in news] == [scroll.target] else None
 
     def _compared(self, news: News, hints: Sequence[Move]) -> Change:
         region = self._differences(news)
@@ -226,7 +225,9 @@ class Framebuffer:
         moves = self._hinted(region, news, hints)
         if not moves:
             moves = self._moves(region, news)
-            self._scroll = (news[0][0], moves[0].dy) if moves and len(news) == 1 else None
+            self._scroll = None
+            if moves and len(news) == 1:
+                self._scroll = moves[0]._replace(target=news[0][0])
         return Change(region.subtract(Region(move.target for move in moves)), moves)
 
     def _differences(self, news: News, moves: Sequence[Move] = ()) -> Region:
@@ -246,7 +247,7 @@ class Framebuffer:
             if target is None or not _is_worth(target, region):
                 continue
             old = self._values(target.moved(-hint.dx, -hint.dy))
-            moved = _moved(moved_rows(old, self._patched(target, news), 0), target)
+            moved = _moved(moved_rows(old, self._patched(target, news), 0, 0), target)
             if moved:
                 widest = max(moved, key=lambda move: move.target.area)
                 return (hint._replace(target=widest.target),)
@@ -261,8 +262,8 @@ class Framebuffer:
             return ()
         old = self._values(bounds)
         new = self._patched(bounds, news)
-        dy = scrolled_by(old, new)
-        moves = _moved(moved_rows(old, new, dy) if dy else [], bounds)
+        far = scrolled_by(old, new, self._frames <= _FILM or self._frames % _FILM_ASIDE == 0)
+        moves = _moved(moved_rows(old, new, *far) if any(far) else [], bounds)
         kept = tuple(move for move in moves if _is_worth(move.target, region))
         if kept:
             self._film = None

@@ -7,6 +7,7 @@ from bench.report import (
     Run,
     Scaled,
     Spread,
+    Target,
     figures,
     of,
     over,
@@ -57,6 +58,21 @@ def test_the_median_decides() -> None:
         ("latency: p99, of our p50", "at most 3", "2", "2 to 4", "", "met"),
     ]
     assert [line[-1] for line in verdicts(RUNS[:1], STACKS, TARGETS)] == ["met"] * 4
+
+
+def test_what_a_rival_is_absent_for_is_said_so() -> None:
+    targets = [Target("bytes", share("latency", "p50_ms", "kasmvnc"), 1.0),
+               Target("other bytes", share("video", "kib", "kasmvnc"), 1.0)]
+    assert list(verdicts(RUNS, STACKS, targets)) == [
+        ("bytes", "at most 1", "", "", "kasmd 3, tigervnc 10", "not measured"),
+    ]
+
+
+def test_workloads_of_fewer_runs_are_named() -> None:
+    runs = [{"kasmd": {**RUNS[0]["kasmd"], "idle": {"cpu": 0.1}}}, *RUNS[1:]]
+    text = rst(runs, STACKS, {}, DESKTOP)
+    assert "Medians of 3 runs (least to most); of fewer runs: idle (1).\n" in text
+    assert "Medians of 3 runs (least to most).\n" in rst(RUNS, STACKS, {}, DESKTOP)
 
 
 def test_at_least_is_not_at_most() -> None:
