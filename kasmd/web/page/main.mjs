@@ -127,11 +127,11 @@ function draw(detail) {
             say(`${title}. ${reason}`);
         }
     }
-    if (state === "stopped") {
+    if (state === "connecting" || state === "connected") {
+        session.open();
+    } else {
         session.close();
         panel.showPeople([]);
-    } else {
-        session.open();
     }
     apply();
 }
