@@ -153,7 +153,7 @@ session.addEventListener("change", (event) => {
     clipboard.permit(me.rights);
     uploads.permit(me.rights);
     element("upload").hidden = !me.rights.has("upload");
-    downloads.permit(me.rights);
+    downloads.permit(me.rights, panel.isOpen);
     panel.showRights(me.rights);
     panel.showPeople(me.viewers);
     element("log-out").hidden = me.proof !== "login" && me.proof !== "invitation";
