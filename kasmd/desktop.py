@@ -174,6 +174,7 @@ class Desktop:
             make_viewer=self._viewer,
             mounts=_mounts(configuration),
             more=more,
+            desktop=self._display,
             entrance=identity.entrance,
             tickets=_tickets(configuration.security.ticket_key),
             proxies=Proxies(network.trusted_proxies),

@@ -298,10 +298,8 @@ class Channel(Protocol):
 
     def _await_request(self) -> None:
         limits = self.factory.limits
-        self._resting = limits.idle_timeout is not None and not self._session.unread
-        seconds = limits.head_timeout
-        if self._resting and limits.idle_timeout is not None:
-            seconds = limits.idle_timeout
+        self._resting = not self._session.unread
+        seconds = limits.idle_timeout if self._resting else limits.head_timeout
         self._deadline.move(seconds, self._timed_out)
 
     def _timed_out(self) -> None:
