@@ -24,8 +24,8 @@ from kasmd.screen.pixels import PixelFormat
 
 #: Pixels that are decoded at a time; a rectangle that has more comes alone.
 BATCH = 1 << 21
-#: Pixels that are compared and put in before everybody else has a turn: 3 ms.
-BAND = 1 << 19
+#: Pixels, and patches, that are compared and put in before everybody else has a turn: 3 ms.
+BAND, PATCHES = 1 << 19, 32
 #: Pixels that are moved at a time: 1 ms.
 MOVED = 1 << 20
 #: Seconds after which they have it in any case.
@@ -136,11 +136,12 @@ def decoded(
             parts += _cut_move(found)
             continue
         for patch in _cut((rect, found)):
-            if not parts or isinstance(parts[-1], Move) or area + patch[0].area > BAND:
-                parts.append([])
+            last = parts[-1] if parts else None
+            if (not isinstance(last, list) or len(last) >= PATCHES
+                    or area + patch[0].area > BAND):
+                last = []
+                parts.append(last)
                 area = 0
-            last = parts[-1]
-            assert isinstance(last, list)
             last.append(patch)
             area += patch[0].area
     return parts

@@ -18,9 +18,9 @@ from kasmd.codec.compact import counted
 from kasmd.codec.decode import Streams
 from kasmd.display.memory import KeyTyped, MemoryDisplay, PointerPut
 from kasmd.display.recorder import Recorder
-from kasmd.display.upstream import UpstreamDisplay
+from kasmd.display.upstream import RECTANGLES, UpstreamDisplay
 from kasmd.display.upstream_line import Place, Terms
-from kasmd.display.upstream_picture import BAND, MOVED, decoded
+from kasmd.display.upstream_picture import BAND, MOVED, PATCHES, decoded
 from kasmd.errors import DisplayLost, PermissionDenied
 from kasmd.interfaces import Principal
 from kasmd.permission.dlp import Edge, Rules, VisibleRegion
@@ -312,6 +312,24 @@ class LargeTests(Case):
         areas = [sum(rect.area for rect, _ in part) for part in parts if isinstance(part, list)]
         self.assertEqual(sum(areas), large.area + 99 * stripe.area)
         self.assertLessEqual(max(areas), BAND)
+        dots = [Received(Rect(x, 0, 1, 1), 0, bytes(4)) for x in range(999)]
+        counts = [len(part) for part in decoded(dots, BGRX, Streams(), large)]
+        self.assertEqual((sum(counts), max(counts)), (999, PATCHES))
+
+    async def test_what_came_in_very_many_places_is_told_of_a_few(self) -> None:
+        dots = [Rect(x, y, 1, 1) for x in range(0, SIZE[0], 2) for y in range(0, SIZE[1], 2)]
+        self.assertGreater(len(dots), 2 * RECTANGLES)
+        liar = self.lie(greeting(50))
+        display = self.display(liar.place)
+        recorder = self.watch(display)
+        await display.connect().addTimeout(SECONDS, reactor)
+        changed = recorder.next("changed").addTimeout(SECONDS, reactor)
+        data = [update.rectangle(dot, 0, b"\x09\x09\x09\0") for dot in dots]
+        liar.talkers[0].say(update.update_header(len(dots)) + b"".join(data))
+        region, _ = await changed
+        self.assertLessEqual(len(region.rects), RECTANGLES)
+        self.assertFalse(Region(dots).subtract(region))
+        self.assertEqual(pixel(display, 38, 28), 9)
 
     def test_what_moves_is_moved_by_parts(self) -> None:
         bounds = Rect(0, 0, 1200, 2000)
