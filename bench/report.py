@@ -108,6 +108,11 @@ class Share:
     number: str
     rivals: Sequence[str] = RIVALS
 
+    @property
+    def ours(self) -> Figure:
+        """What is shared out."""
+        return Figure(OURS, self.workload, self.number)
+
     def __call__(self, run: Run) -> float:
         theirs = [
             run[rival][self.workload][self.number]
@@ -116,7 +121,20 @@ class Share:
         ]
         if not theirs:
             raise KeyError(self.rivals)
-        return _ratio(run[OURS][self.workload][self.number], min(theirs))
+        return _ratio(self.ours(run), min(theirs))
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """One number of kasmd's, as on a machine where ``yardstick`` is ``usual``."""
+
+    workload: str
+    number: str
+    yardstick: Figure
+    usual: float
+
+    def __call__(self, run: Run) -> float:
+        return run[OURS][self.workload][self.number] * self.usual / self.yardstick(run)
 
 
 def of(stack: str, workload: str, number: str) -> Figure:
@@ -157,13 +175,19 @@ def over(runs: Sequence[Run], measure: Callable[[Run], float]) -> Optional[Sprea
 def verdicts(
     runs: Sequence[Run], stacks: Sequence[str], targets: Sequence[Target]
 ) -> Iterator[Line]:
-    """Give a line for each target: text, bound, median, extremes, the peers', met or not."""
+    """Give a line for each target: text, bound, median, extremes, the peers', met or not.
+
+    What cannot be told, for a rival that is not there, is said so; what was not measured
+    of kasmd has no line.
+    """
     for target in targets:
         found = over(runs, target.measure)
+        peers = _peers(runs, stacks, target.measure)
         if found is not None:
-            peers = _peers(runs, stacks, target.measure)
             met = "met" if target.met(found) else "missed"
             yield target.text, target.bound, _short(found.middle), found.extremes, peers, met
+        elif isinstance(target.measure, Share) and over(runs, target.measure.ours) is not None:
+            yield target.text, target.bound, "", "", peers, "not measured"
 
 
 def _peers(runs: Sequence[Run], stacks: Sequence[str], measure: Callable[[Run], float]) -> str:
@@ -224,7 +248,7 @@ def rst(
         (
             _heading(about.title, "-"),
             about.text,
-            f"Medians of {len(runs)} runs (least to most).\n",
+            f"Medians of {len(runs)} runs (least to most){_fewer(runs, about.shown)}.\n",
             *(_image(about, name, plot) for name, plot in about.plots.items()),
             _heading(f"{about.title}: targets", "~"),
             targets,
@@ -235,6 +259,13 @@ def rst(
             "",
         )
     )
+
+
+def _fewer(runs: Sequence[Run], shown: Shown) -> str:
+    """Give which workloads were measured in some of the runs only."""
+    counts = {workload: sum(workload in run[OURS] for run in runs) for workload in shown}
+    fewer = [f"{name} ({count})" for name, count in counts.items() if 0 < count < len(runs)]
+    return f"; of fewer runs: {', '.join(fewer)}" if fewer else ""
 
 
 def picture(about: About, name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Callable
 
-from bench.report import OURS, RIVALS, About, Plot, Run, Target, ours, share
+from bench.report import OURS, RIVALS, About, Plot, Run, Scaled, Target, of, ours, share
 
 _MOVING = ("updates_per_s", "lost", "wrong_pixels", "kib_per_paint", "cpu", "cpu_ms_per_update")
 _FAR = ("p50_ms", "p95_ms", "presses", "updates_per_s", "kib_per_s", "psnr_db", "ssim")
@@ -86,11 +86,19 @@ def _at_most(what: str, workload: str, number: str, limit: float) -> Target:
     return Target(what, ours(workload, number), limit)
 
 
+def _there(workload: str, number: str, limit: float) -> Target:
+    """Ask the same of the machine on which it was asked for."""
+    measure = Scaled(workload, number, of("tigervnc", "video", "cpu"), _THEIR_VIDEO)
+    return Target(f"... scaled to TigerVNC's video at {_THEIR_VIDEO}", measure, limit)
+
+
 def _never(what: str, measure: Callable[[Run], float]) -> Target:
     return Target(what, measure, 0, every_run=True)
 
 
 _KASMVNC = "kasmvnc"
+#: What TigerVNC's video took of the machine that the absolute figures were asked for on.
+_THEIR_VIDEO = 0.214
 TARGETS = (
     _better("latency: p50", "latency", "p50_ms", 0.4),
     _at_most("latency: p50, ms", "latency", "p50_ms", 2),
@@ -107,8 +115,10 @@ TARGETS = (
     _at_most("real film as H.264: CPU, of JPEG's", "moviestream", "cpu_of_jpeg", 2.5),
     _at_least("video, lossless: updates/s", "lossless", "updates_per_s", 29),
     _at_most("video, lossless: CPU", "lossless", "cpu", 0.40),
+    _there("lossless", "cpu", 0.40),
     _at_least("1080p: updates/s", "full", "updates_per_s", 30),
     _at_most("1080p: CPU", "full", "cpu", 0.30),
+    _there("full", "cpu", 0.30),
     Target("eight viewers: CPU, of TigerVNC's", share("eight", "cpu", "tigervnc"), 0.20),
     Target(
         "... for each update, of which TigerVNC brings fewer",
@@ -124,6 +134,7 @@ TARGETS = (
     _never("typing: updates lost", ours("typing", "lost")),
     _better("typing: bytes", "typing", "kib_per_paint", 1.5),
     _at_most("typing: CPU ms an update", "typing", "cpu_ms_per_update", 1.1),
+    _there("typing", "cpu_ms_per_update", 1.1),
     _at_least("drag: updates/s", "drag", "updates_per_s", 30),
     Target("drag: CPU, of TigerVNC's", share("drag", "cpu", "tigervnc"), 1),
     _at_most("first frame of a text desktop: ms", "first", "ms", 40),
@@ -208,7 +219,11 @@ DESKTOP = About(
     "way, and a queue of 0.2 seconds (8 KiB at least), which makes the sender wait when it is\n"
     "full; over it go the videos, the text that scrolls, the window that is dragged, and a\n"
     "page that Chromium scrolls, whose own CPU is beside.  A key that shows nothing for 5\n"
-    "seconds counts as 5 seconds.\n",
+    "seconds counts as 5 seconds.\n"
+    "\n"
+    "The machine's own speed changes by half within minutes.  What is asked for in seconds was\n"
+    "asked for where TigerVNC's video took 0.214 cores; so each such target has a second line:\n"
+    "what was measured, times 0.214, by what TigerVNC's video took in the same run.\n",
     TARGETS,
     SHOWN,
     PLOTS,

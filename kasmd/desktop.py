@@ -84,7 +84,7 @@ class Desktop:
     def listen(self, metrics: Metrics) -> None:
         """Listen for browsers, and for other viewers where that is configured."""
         metrics.add(of_face(DESKTOP_FACE, self._counts))
-        metrics.add(of_desktop(self._roster, self._around.totals))
+        metrics.add(of_desktop(self._roster, self._around.totals, self._display))
         self._listen_for_browsers([*self._apis(), metrics.route(METRICS)])
         self._listen_for_vencrypt()
         self._listen_on_a_unix_socket()
@@ -174,6 +174,7 @@ class Desktop:
             make_viewer=self._viewer,
             mounts=_mounts(configuration),
             more=more,
+            desktop=self._display,
             entrance=identity.entrance,
             tickets=_tickets(configuration.security.ticket_key),
             proxies=Proxies(network.trusted_proxies),

@@ -90,6 +90,15 @@ class IDisplay(Interface):
         """
 
 
+class IReachable(Interface):
+    """Something that may be gone for a while."""
+
+    trouble = Attribute("Why it cannot be reached, as the log says; empty: it can (str).")
+
+    def watch(callback: Callable[[], None]) -> Callable[[], None]:
+        """Call ``callback`` after ``trouble`` has changed; the answer ends it."""
+
+
 class IDisplayObserver(Interface):
     """One who is told what happens on a display."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Callable, Iterable, Iterator, Mapping, NamedTuple, Optional
 
+from kasmd.display.watched import WatchedDisplay
 from kasmd.edge.pool import Pool
 from kasmd.edge.relay import Relay
 from kasmd.edge.splices import Splices
@@ -72,9 +73,11 @@ LOCKED = Family(_COUNTER, "kasmd_lockouts", "Addresses and accounts that were lo
 VIEWERS = Family(_GAUGE, "kasmd_viewers", "Viewers whose handshake is done.", ())
 UPDATES = Family(_COUNTER, "kasmd_updates", "Updates of the picture that were sent.", ())
 PIXELS = Family(_COUNTER, "kasmd_update_bytes", "Bytes of these updates.", ())
+LOSSES = Family(_COUNTER, "kasmd_display_losses",
+                "How often the display was lost, or could not be reached.", ())
 FAMILIES = (
     CONNECTIONS, REQUESTS, ANSWERED, REACHED, FAILURES, WEBSOCKETS, RELAYED, LEASES, REVOKED,
-    UNDIALLED, LOCKED, VIEWERS, UPDATES, PIXELS,
+    UNDIALLED, LOCKED, VIEWERS, UPDATES, PIXELS, LOSSES,
 )  # fmt: skip
 
 
@@ -111,13 +114,14 @@ def of_edge(name: str, pool: Pool, splices: Splices, relay: Relay,
     return samples
 
 
-def of_desktop(roster: IRoster, totals: Totals) -> Source:
-    """Tell of a desktop's viewers."""
+def of_desktop(roster: IRoster, totals: Totals, display: WatchedDisplay) -> Source:
+    """Tell of a desktop and its viewers."""
 
     def samples() -> Iterator[Sample]:
         yield Sample(VIEWERS, (), len(roster.viewers()))
         yield Sample(UPDATES, (), totals.updates)
         yield Sample(PIXELS, (), totals.sent)
+        yield Sample(LOSSES, (), display.losses)
         yield from _each(REACHED, DESKTOP_FACE, totals.limits)
 
     return samples

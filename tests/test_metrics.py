@@ -12,6 +12,7 @@ from typing import Mapping, NamedTuple
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThread
 
+from kasmd.display.memory import MemoryDisplay
 from kasmd.edge.faults import LIMITS as edge_limits
 from kasmd.http.counts import LIMITS as http_limits
 from kasmd.http.counts import Counts
@@ -244,7 +245,7 @@ def test_operators_are_told_of_every_name() -> None:
 def test_parts_are_read_when_somebody_asks() -> None:
     metrics, counts, totals = Metrics(), Counts(), Totals()
     metrics.add(of_face("desktop", counts))
-    metrics.add(of_desktop(Roster(), totals))
+    metrics.add(of_desktop(Roster(), totals, MemoryDisplay(1, 1)))
     counts.connections, totals.sent = 7, 11
     values = {
         (sample.name, *sample.labels.values()): sample.value

@@ -119,7 +119,8 @@ def _whole(pixels: Pixels, parameters: Parameters) -> bytes:
     palette = palette_of(pixels)
     if palette is not None:
         return _few_colours(palette, parameters)
-    kind = PHOTO if _is_photograph(pixels) else FLAT
+    lossy = parameters.jpeg_quality is not None
+    kind = PHOTO if (lossy or parameters.qoi) and _is_photograph(pixels) else FLAT
     return _many_colours(pixels, kind, parameters)
 
 

@@ -23,9 +23,9 @@ def compact_length(length: int) -> bytes:
     return bytes([length & 127 | 128, length >> 7 & 127 | 128, length >> 14])
 
 
-def counted(data: bytes, before: bytes = b"") -> bytes:
+def counted(*data: bytes, before: bytes = b"") -> bytes:
     """Put ``before`` and its length before ``data``, which is copied only once."""
-    return b"".join((before, compact_length(len(data)), data))
+    return b"".join((before, compact_length(sum(map(len, data))), *data))
 
 
 def read_counted() -> Reading[bytes]:

@@ -22,6 +22,10 @@ _LEVELS = {
     8: (zlib, 7),
     9: (zlib, 9),
 }
+#: For so many bytes zlib needs no larger window (2 ** 12) and no more memory, which it
+#: fills with zeros before it begins.
+_SMALL = 1 << 12
+_LITTLE = zlib.DEFLATED, 12, 5
 #: zlib never makes data longer than by this share and so many bytes.
 _SHARE, _BYTES = 1000, 1 << 10
 
@@ -44,9 +48,12 @@ class ZlibStream:
         return out + self._compressor.flush(zlib.Z_SYNC_FLUSH)
 
 
-def deflate(data: bytes, compress_level: int) -> bytes:
-    """Compress ``data`` as the whole beginning of a stream, up to a sync flush."""
-    return ZlibStream(compress_level).compress(data)
+def deflate(data: bytes, compress_level: int) -> list[bytes]:
+    """Compress ``data`` as the whole beginning of a stream, up to a sync flush; in parts."""
+    library, level = _LEVELS[compress_level]
+    small = library is zlib and len(data) <= _SMALL
+    compressor = library.compressobj(level, *_LITTLE) if small else library.compressobj(level)
+    return [compressor.compress(data), compressor.flush(zlib.Z_SYNC_FLUSH)]
 
 
 class ZlibStreams:

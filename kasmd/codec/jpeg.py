@@ -9,6 +9,11 @@ from kasmd.codec.base import check_area
 from kasmd.errors import ProtocolError
 from kasmd.screen.pixels import Pixels
 
+#: Scans of one picture: 55 bytes of one can cost as much as all of a large picture, again
+#: and again.  No known encoder writes as many.
+_MAX_SCANS = 32
+_SCAN = b"\xff\xda"
+
 
 def encode(pixels: Pixels, quality: int, subsampling: str) -> bytes:
     """Compress ``pixels``; ``quality`` and ``subsampling`` as in `Parameters`."""
@@ -21,6 +26,8 @@ def encode(pixels: Pixels, quality: int, subsampling: str) -> bytes:
 def decode(data: bytes, width: int, height: int) -> Pixels:
     """Read a picture, which must be of this size (else ProtocolError)."""
     check_area(width, height)
+    if data.count(_SCAN) > _MAX_SCANS:
+        raise ProtocolError(f"a JPEG of more than {_MAX_SCANS} scans")
     try:
         found_height, found_width, _, _ = simplejpeg.decode_jpeg_header(data)
         if (found_width, found_height) != (width, height):

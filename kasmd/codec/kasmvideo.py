@@ -27,8 +27,9 @@ _CODECS = {kind: codec for codec, kind in _KINDS.items()}
 class StreamMode(NamedTuple):
     """What one stream mode stands for, as the VideoEncoders message (184) says it.
 
-    Qualities are the encoder's own, the lower the better; ``presets`` are five
-    of them, the best first.  ``encoder`` is its name in `video.ENCODINGS`.
+    ``best`` and ``worst`` are the encoder's own, the lower the better; ``presets`` are
+    what the client's slider says at its five presets, the coarsest first.  ``encoder``
+    is its name in `video.ENCODINGS`.
     """
 
     codec: Codec

@@ -66,17 +66,17 @@ def encode_fill(pixels: Pixels, fmt: PixelFormat) -> bytes:
 
 def encode_jpeg(pixels: Pixels, quality: int, subsampling: str) -> bytes:
     """Give the payload of a photograph."""
-    return counted(jpeg.encode(pixels, quality, subsampling), bytes([_JPEG]))
+    return counted(jpeg.encode(pixels, quality, subsampling), before=bytes([_JPEG]))
 
 
 def encode_webp(pixels: Pixels, quality: int) -> bytes:
     """Give the payload of a photograph, for Kasm's clients that list WebP."""
-    return counted(webp.encode(pixels, quality), bytes([_WEBP]))
+    return counted(webp.encode(pixels, quality), before=bytes([_WEBP]))
 
 
 def encode_qoi(pixels: Pixels) -> bytes:
     """Give the payload of a photograph without loss, for Kasm's clients that list QOI."""
-    return counted(qoi.encode(pixels), bytes([_QOI]))
+    return counted(qoi.encode(pixels), before=bytes([_QOI]))
 
 
 def encode_copy(pixels: Pixels, fmt: PixelFormat, compress_level: int) -> bytes:
@@ -99,7 +99,7 @@ def encode_palette(palette: Palette, fmt: PixelFormat, compress_level: int) -> b
 def _data(head: bytes, data: bytes, compress_level: int) -> bytes:
     if len(data) < _LEAST_COMPRESSED:
         return head + data
-    return counted(deflate(data, compress_level), head)
+    return counted(*deflate(data, compress_level), before=head)
 
 
 class TightDecoder:

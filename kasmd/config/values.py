@@ -223,7 +223,7 @@ class Encoding:
 
 @dataclass(frozen=True)
 class Legacy:
-    """What the desktop is called; without a name, ``host:display (user)``."""
+    """What the desktop is called; without a name, ``host (user)``."""
 
     desktop_name: Optional[str] = option(None, either({"default": None}, optional(text)))
 

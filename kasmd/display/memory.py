@@ -108,8 +108,10 @@ class MemoryDisplay(WatchedDisplay):
 
     def lose(self, reason: str) -> None:
         """Stop answering."""
+        self._log_lost(reason)
         self._tell("display_lost", reason)
 
     def come_back(self) -> None:
         """Answer again."""
+        self._log_back()
         self._tell_resized()

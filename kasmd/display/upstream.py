@@ -29,6 +29,8 @@ from kasmd.screen.region import Region
 NAME_KEPT = 255
 #: Pixels of the old picture that are kept when the size changes; more would take too long.
 CARRIED = 1 << 22
+#: Rectangles of what came that are told apart.
+RECTANGLES = 128
 
 
 @implementer(IDisplay)
@@ -155,7 +157,7 @@ class UpstreamDisplay(WatchedDisplay):
             self._tell("changed", change.region, change.moves)
         elif change.region:
             self._next_frame()
-            self._taken = self._taken.union(change.region)
+            self._taken = self._taken.union(change.region).coarsened(RECTANGLES)
 
     def _take_move(self, move: Move) -> None:
         self._tell_taken()

@@ -41,17 +41,18 @@ class UpstreamClipboard:
 
     def heard(self, event: CutTextSent) -> None:
         """Take what was copied there (ProtocolError)."""
+        most = min(self.most, Limits().inflated)
         if event.extended:
-            self._heard_more(event.data)
-        elif len(event.data) <= self.most:
+            self._heard_more(event.data, most)
+        elif len(event.data) <= most:
             self._offered(event.data, "latin-1")
 
     def close(self) -> None:
         """Offer nothing more."""
         self._offered.close()
 
-    def _heard_more(self, data: bytes) -> None:
-        said = clipboard.parse(data, min(self.most, Limits().inflated))
+    def _heard_more(self, data: bytes, most: int) -> None:
+        said = clipboard.parse(data, most)
         if isinstance(said, ClipboardCapsReceived):
             if self._extended is None:
                 self._extended = clipboard.Offer(ClientMessage.CLIENT_CUT_TEXT)

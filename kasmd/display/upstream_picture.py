@@ -24,12 +24,14 @@ from kasmd.screen.pixels import PixelFormat
 
 #: Pixels that are decoded at a time; a rectangle that has more comes alone.
 BATCH = 1 << 21
-#: Pixels that are compared and put in before everybody else has a turn: 3 ms.
-BAND = 1 << 19
+#: Pixels, and patches, that are compared and put in before everybody else has a turn: 3 ms.
+BAND, PATCHES = 1 << 19, 32
+#: Pixels that are moved at a time: 1 ms.
+MOVED = 1 << 20
 #: Seconds after which they have it in any case.
 _TURN = TURN / 2
-#: Rectangles of which the same is true.
-BATCH_RECTANGLES = 1024
+#: Rectangles, and bytes of their payloads, of which the same is true.
+BATCH_RECTANGLES, BATCH_BYTES = 1024, 16 << 20
 
 #: What to show: patches at once, or a move.
 Part = Union[list[Patch], Move]
@@ -61,14 +63,16 @@ class Picture:
         self._shown = shown
         self._streams = Streams()
         self._batch: list[Received] = []
-        self._area = 0
+        self._area = self._bytes = 0
         self._parts: deque[Part] = deque()
 
     def received(self, received: Received) -> None:
         """Take one rectangle."""
         self._batch.append(received)
         self._area += received.rect.area
-        if self._area >= BATCH or len(self._batch) >= BATCH_RECTANGLES:
+        self._bytes += len(received.payload)
+        many = len(self._batch) >= BATCH_RECTANGLES or self._bytes >= BATCH_BYTES
+        if many or self._area >= BATCH:
             self.finish(_nothing)
 
     def finish(self, then: Callable[[], None]) -> None:
@@ -76,7 +80,7 @@ class Picture:
         if not self._batch:
             then()
             return
-        batch, self._batch, self._area = self._batch, [], 0
+        batch, self._batch, self._area, self._bytes = self._batch, [], 0, 0
         self._wire.hold()
         session = self._wire.session
         bounds = Rect(0, 0, *session.size)
@@ -129,14 +133,15 @@ def decoded(
         if not rect.area:
             continue
         if isinstance(found, Move):
-            parts.append(found)
+            parts += _cut_move(found)
             continue
         for patch in _cut((rect, found)):
-            if not parts or isinstance(parts[-1], Move) or area + patch[0].area > BAND:
-                parts.append([])
+            last = parts[-1] if parts else None
+            if (not isinstance(last, list) or len(last) >= PATCHES
+                    or area + patch[0].area > BAND):
+                last = []
+                parts.append(last)
                 area = 0
-            last = parts[-1]
-            assert isinstance(last, list)
             last.append(patch)
             area += patch[0].area
     return parts
@@ -149,6 +154,17 @@ def _cut(patch: Patch) -> Iterator[Patch]:
     for top in range(0, rect.height, rows):
         band = pixels[top:top + rows]
         yield Rect(rect.x, rect.y + top, rect.width, len(band)), band
+
+
+def _cut_move(move: Move) -> list[Move]:
+    """Give a move in bands that are no more than is moved at a time, in the order to make them."""
+    target = move.target
+    rows = max(1, MOVED // target.width)
+    bands = [
+        move._replace(target=target._replace(y=top, height=min(rows, target.bottom - top)))
+        for top in range(target.y, target.bottom, rows)
+    ]
+    return bands[::-1] if move.dy > 0 else bands
 
 
 def _nothing() -> None:

@@ -7,9 +7,11 @@ from typing import Any, Callable, Iterable, Sequence
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
+from zope.interface import implementer
 
 from kasmd.display.layout import Layout, fitting
-from kasmd.interfaces import ClipboardContent
+from kasmd.interfaces import ClipboardContent, IReachable
+from kasmd.permission.callbacks import Callbacks
 from kasmd.screen.cursor import INVISIBLE, Cursor
 from kasmd.screen.framebuffer import Framebuffer, Identity, Pixels, Snapshot
 from kasmd.screen.geometry import Move, Rect, Screen
@@ -22,6 +24,7 @@ Patch = tuple[Rect, Pixels]
 _idents = count(1)
 
 
+@implementer(IReachable)
 class WatchedDisplay:
     """The half of an IDisplay that looks out: subclasses say what there is to see.
 
@@ -44,8 +47,11 @@ class WatchedDisplay:
         self._observers: list[Any] = []
         self._shared: dict[Rect, Snapshot] = {}
         self._shared_bytes = 0
+        #: How often it was lost, or could not be reached.
+        self.losses = 0
         #: Why it cannot be reached, as the log was told; empty: it can.
-        self._logged = ""
+        self.trouble = ""
+        self._watchers = Callbacks()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -68,12 +74,16 @@ class WatchedDisplay:
 
         return end
 
+    def watch(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call ``callback`` after each loss and each return (see IReachable)."""
+        return self._watchers.add(callback)
+
     def snapshot(self, rect: Rect) -> Snapshot:
         """Copy ``rect``; whoever wants the same of one frame gets the same copy."""
-        if rect.area <= 0 or not self._framebuffer.bounds.contains(rect):
-            raise ValueError(f"{rect} is not inside a display of {self.size}")
         snapshot = self._shared.get(rect)
         if snapshot is None:
+            if rect.area <= 0 or not self._framebuffer.bounds.contains(rect):
+                raise ValueError(f"{rect} is not inside a display of {self.size}")
             pixels = self._framebuffer.copy(rect)
             snapshot = Snapshot(Identity(self._ident, self._frame), rect, pixels)
             if self._shared_bytes + pixels.nbytes <= SHARED_BYTES:
@@ -164,17 +174,20 @@ class WatchedDisplay:
             self._tell("leds_changed", leds)
 
     def _log_lost(self, reason: str) -> None:
-        """Say in the log why there is no display, unless that was the last to be said."""
-        if reason != self._logged:
-            self._logged = reason
+        """Count it, and say in the log why, unless that was the last to be said."""
+        self.losses += 1
+        if reason != self.trouble:
+            self.trouble = reason
             self.log.warn("display {display.where} cannot be reached, trying on: {reason}",
                           display=self, reason=reason)
+            self._watchers.call()
 
     def _log_back(self) -> None:
         """Say in the log that the display is there, if it was said to be gone."""
-        if self._logged:
-            self._logged = ""
+        if self.trouble:
+            self.trouble = ""
             self.log.info("display {display.where} is back", display=self)
+            self._watchers.call()
 
     def _next_frame(self) -> None:
         self._frame += 1
@@ -187,5 +200,7 @@ class WatchedDisplay:
                 self._tell_one(observer, what, *details)
 
     def _tell_one(self, observer: Any, what: str, *details: Any) -> None:
-        with self.log.failuresHandled("an observer failed on {what}", what=what):
+        try:
             getattr(observer, what)(*details)
+        except Exception:
+            self.log.failure("an observer failed on {what}", what=what)

@@ -18,7 +18,7 @@ from typing import Any, Callable, Optional, Sequence
 import xcffib.damage
 import xcffib.xfixes
 from twisted.internet.base import DelayedCall
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from xcffib.xproto import RECTANGLE
@@ -30,9 +30,10 @@ from kasmd.display.x11_events import DamageNotify
 from kasmd.display.x11_images import Images
 from kasmd.display.x11_server import Server
 from kasmd.errors import DisplayLost
+from kasmd.permission.callbacks import isolated
 from kasmd.screen.geometry import Rect, bounding
 from kasmd.screen.pixels import Pixels
-from kasmd.screen.region import EMPTY, Region
+from kasmd.screen.region import Region
 
 #: More rectangles than this cost more to ask for than the pixels between them.
 MAX_RECTS = 64
@@ -158,37 +159,57 @@ class Capture:
     def _capture(self, box: Rect) -> None:
         """Take the damage, read what it says, and look whether there is more."""
         self._next_at = self._reactor.seconds() + self.interval
-        size, memory, awaited = self.size, self._seen_memory(), len(self._awaiting)
-        taking = self._take_damage(box, memory is not None)
-        taking.addCallback(self._read, size, memory)
-        taking.addCallback(lambda _: self._caught_up(awaited))
-        taking.addErrback(self._refused)
-        taking.addCallbacks(self._captured, self._lost)
+        stale, self._stale = self._stale, False
+        screen, memory, awaited = Rect(0, 0, *self.size), self._seen_memory(), len(self._awaiting)
 
-    def _read(self, drawn: Region, size: tuple[int, int], memory: Optional[Pixels]
-              ) -> Optional[Deferred[None]]:
-        region = drawn.intersect(Region([Rect(0, 0, *size)]))
-        rects = region.coarsened(MAX_RECTS).rects
-        if rects and memory is not None:
-            self._deliver(size, [(rect, memory[rect.slices]) for rect in rects])
-        elif rects:
+        def taken(outcome: bytes | Failure) -> None:
+            if isinstance(outcome, Failure):
+                self._failed(outcome)
+            else:
+                drawn = [screen] if stale else self._drawn(outcome, box)
+                self._read(_inside(screen, drawn), screen, memory, awaited)
+
+        if not stale and box.intersection(screen) is None:
+            # An event of no pixels comes when windows are arranged.  To take its
+            # damage would make older events look read, and nothing is read here.
+            self._done(awaited)
+        elif stale or memory is not None or not self._is_full(box):
+            self._ask_damage(taken)
+        else:
+            self._forget_damage(box)
+            self._read(_inside(screen, [box]), screen, memory, awaited)
+
+    def _read(self, rects: Sequence[Rect], screen: Rect, memory: Optional[Pixels],
+              awaited: int) -> None:
+        size = screen.width, screen.height
+        if rects and memory is None:
             reading = Deferred.fromCoroutine(self._images.read(rects))
-            return reading.addCallback(lambda patches: self._deliver(size, patches))
-        return None
+            reading.addCallback(lambda patches: self._deliver(size, patches))
+            reading.addCallbacks(lambda _: self._done(awaited), self._failed)
+            return
+        if rects and memory is not None:
+            patches = [(rect, memory[rect.slices]) for rect in rects]
+            isolated(self._deliver, size, patches)
+        self._done(awaited)
 
-    def _refused(self, failure: Failure) -> None:
-        failure.trap(XError)
-        self.log.info("reading the screen failed, trying again: {error}", error=failure.value)
-        self._box, self._stale = Rect(0, 0, *self.size), True
-        self._next_at += RETRY_SECONDS
-
-    def _captured(self, _: None) -> None:
+    def _done(self, awaited: int) -> None:
+        """Tell the first so many who await what was drawn before they asked; go on."""
+        done, self._awaiting = self._awaiting[:awaited], self._awaiting[awaited:]
+        for each in done:
+            each.callback(None)
         self._busy = False
         self.consider()
 
-    def _lost(self, failure: Failure) -> None:
+    def _failed(self, failure: Failure) -> None:
         self._busy = False
-        failure.trap(DisplayLost)
+        if failure.check(XError):
+            error = failure.value
+            self.log.info("reading the screen failed, trying again: {error}", error=error)
+            self._box, self._stale = Rect(0, 0, *self.size), True
+            self._next_at += RETRY_SECONDS
+            self.consider()
+        elif not failure.check(DisplayLost):
+            self.log.failure("reading the screen failed", failure)
 
     def _seen_memory(self) -> Optional[Pixels]:
         """Give the X server's memory if we see all of the screen in it."""
@@ -197,49 +218,28 @@ class Capture:
         height, width, _ = self._memory.shape
         return self._memory if width >= self.size[0] and height >= self.size[1] else None
 
-    def _caught_up(self, count: int) -> None:
-        """Tell the first ``count`` who await what was drawn before they asked."""
-        done, self._awaiting = self._awaiting[:count], self._awaiting[count:]
-        for each in done:
-            each.callback(None)
-
-    def _take_damage(self, box: Rect, waiting: bool) -> Deferred[Region]:
-        """Give where to read: ``box``, or what was drawn since the last time.
-
-        ``waiting`` says not to read before the X server has taken the damage.
-        """
-        stale, self._stale = self._stale, False
-        screen = Rect(0, 0, *self.size)
-        if stale:
-            return self._ask_damage(screen).addCallback(lambda _: Region([screen]))
-        if box.intersection(screen) is None:
-            # An event of no pixels comes when windows are arranged.  To take its
-            # damage would make older events look read, and nothing is read here.
-            return succeed(EMPTY)
-        if waiting:
-            return self._ask_damage(box)
+    def _is_full(self, box: Rect) -> bool:
+        """Tell whether to read all of ``box`` without asking what of it was drawn."""
         if box == self._full and self._trusted:
             self._trusted -= 1
-        elif box.area > SMALL:
-            return self._ask_damage(box)
-        self._forget_damage(box)
-        return succeed(Region([box]))
+            return True
+        return box.area <= SMALL
 
-    def _ask_damage(self, box: Rect) -> Deferred[Region]:
+    def _ask_damage(self, taken: Callable[[bytes | Failure], None]) -> None:
         self._taken_by = self._subtract().sequence
-        return self._connection.request_raw(self._fetch()).addCallback(self._drawn, box)
+        self._connection.ask(self._fetch(), taken)
 
-    def _drawn(self, reply: bytes, box: Rect) -> Region:
+    def _drawn(self, reply: bytes, box: Rect) -> Sequence[Rect]:
         """Give what was drawn, by the reply to FetchRegion, or the box around most of it."""
         extents = Rect(*_EXTENTS.unpack_from(reply, 8))
         if extents.area <= SMALL:
-            return Region([extents])
+            return [extents]
         drawn = [Rect(*fields) for fields in _EXTENTS.iter_unpack(reply[32:])]
         if sum(rect.area for rect in drawn) * 8 < extents.area * 7:
-            return Region(drawn)
+            return drawn
         if extents == box:
             self._full, self._trusted = box, TRUSTED
-        return Region([extents])
+        return [extents]
 
     def _forget_damage(self, box: Rect) -> None:
         """Have ``box`` undamaged; damage that is left makes an event."""
@@ -247,3 +247,11 @@ class Capture:
         server.xfixes.SetRegion(server.region_id, 1, [RECTANGLE.synthetic(*box)])
         taking = server.damage.Subtract(server.damage_id, server.region_id, 0)
         self._taken_by = taking.sequence
+
+
+def _inside(screen: Rect, drawn: Sequence[Rect]) -> Sequence[Rect]:
+    """Give what to read of what was drawn."""
+    if len(drawn) == 1:
+        inside = drawn[0].intersection(screen)
+        return [inside] if inside else []
+    return Region(drawn).intersect(Region([screen])).coarsened(MAX_RECTS).rects

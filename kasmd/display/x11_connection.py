@@ -26,6 +26,7 @@ from zope.interface import implementer
 from kasmd.display.x11_connect import Xcb
 from kasmd.display.x11_events import EVENT_BYTES, readers
 from kasmd.errors import DisplayLost
+from kasmd.permission.callbacks import isolated
 
 #: A reply that takes longer means that the server does not respond.
 PATIENCE_SECONDS = 2.0
@@ -34,7 +35,11 @@ LATE_SECONDS = 0.5
 #: Events taken in one go, so that a flood cannot hold the reactor.
 EVENTS_AT_ONCE = 256
 
+_GONE = "the display is gone"
+
 _ffi, _lib = xcffib.ffi, xcffib.lib
+# Where xcb_poll_for_event asks the socket each time, this gives what was read; xcffib lacks it.
+_ffi.cdef("xcb_generic_event_t *xcb_poll_for_queued_event(xcb_connection_t *c);", override=True)
 
 
 class XError(Exception):
@@ -44,7 +49,8 @@ class XError(Exception):
 class _Awaited(NamedTuple):
     sequence: int
     parse: Callable[[Any], Any]
-    deferred: Deferred[Any]
+    #: Is given what `parse` made of the reply, or a Failure.
+    answered: Callable[[Any], object]
     since: float
 
 
@@ -69,6 +75,8 @@ class XConnection:
         self.silent = False
         self._reactor = reactor
         self._readers = readers(xcb)
+        #: Where xcb puts a reply or an error.
+        self._reply, self._error = _ffi.new("void **"), _ffi.new("xcb_generic_error_t **")
         self._awaited: deque[_Awaited] = deque()
         self._pump_call: Optional[DelayedCall] = None
         self._watch_call: Optional[DelayedCall] = None
@@ -86,6 +94,13 @@ class XConnection:
     def request_raw(self, cookie: Any) -> Deferred[bytes]:
         """Like `request`, the reply as its bytes: for long lists."""
         return self._await(cookie, _raw)
+
+    def ask(self, cookie: Any, answered: Callable[[bytes | Failure], None]) -> None:
+        """Like `request_raw`, for what is asked with every picture: tell ``answered``."""
+        if self._open:
+            self._expect(cookie, _raw, answered)
+        else:
+            answered(Failure(DisplayLost(_GONE)))
 
     def request_check(self, cookie: Any) -> Deferred[Any]:
         """Fire when the server has done the checked request ``cookie``."""
@@ -117,19 +132,23 @@ class XConnection:
         self.xcb.disconnect()
         waiting, self._awaited = self._awaited, deque()
         for awaited in waiting:
-            awaited.deferred.errback(Failure(DisplayLost(reason)))
+            isolated(awaited.answered, Failure(DisplayLost(reason)))
         self.on_lost(reason)
 
     def _await(self, cookie: Any, parse: Callable[[Any], Any]) -> Deferred[Any]:
-        deferred: Deferred[Any] = Deferred()
         if not self._open:
-            return fail(DisplayLost("the display is gone"))
+            return fail(DisplayLost(_GONE))
+        deferred: Deferred[Any] = Deferred()
+        self._expect(cookie, parse, deferred.callback)
+        return deferred
+
+    def _expect(self, cookie: Any, parse: Callable[[Any], Any],
+                answered: Callable[[Any], object]) -> None:
         now = self._reactor.seconds()
-        self._awaited.append(_Awaited(cookie.sequence, parse, deferred, now))
+        self._awaited.append(_Awaited(cookie.sequence, parse, answered, now))
         self.flush()
         if self._watch_call is None:
             self._watch_in(PATIENCE_SECONDS)
-        return deferred
 
     def _pump_soon(self) -> None:
         if self._open and self._pump_call is None and not self._pumping:
@@ -142,24 +161,27 @@ class XConnection:
         self._pump_call = None
         self._pumping = True
         try:
-            # Sending may read too, and then the descriptor stays quiet: so taking comes last.
-            while self._open:
+            self._take_events(_lib.xcb_poll_for_event)
+            more = True
+            # Sending may read too, and so may asking for a reply, and then the descriptor
+            # stays quiet: so events that were read are taken last.
+            while more and self._open:
                 if self._unflushed:
                     self._unflushed = False
                     _lib.xcb_flush(self.xcb._conn)
-                taken = self._take_events()
-                if not self._unflushed and not (self._take_replies() or taken):
-                    break
+                self._take_replies()
+                more = self._take_events(_lib.xcb_poll_for_queued_event) or self._unflushed
         except xcffib.ConnectionException:
             self.close("the X server closed the connection")
         finally:
             self._pumping = False
 
-    def _take_events(self) -> bool:
+    def _take_events(self, poll: Callable[[Any], Any]) -> bool:
         taken = 0
         while self._open and taken < EVENTS_AT_ONCE:
             try:
-                event = self._next_event()
+                event = self._next_event(poll)
+                poll = _lib.xcb_poll_for_queued_event
             except xcffib.ConnectionException:
                 raise
             except xcffib.XcffibException as error:
@@ -174,30 +196,44 @@ class XConnection:
             self.on_events_taken()
         return taken > 0
 
-    def _next_event(self) -> Optional[Any]:
-        event = _lib.xcb_poll_for_event(self.xcb._conn)
+    def _next_event(self, poll: Callable[[Any], Any]) -> Optional[Any]:
+        event = poll(self.xcb._conn)
         if not event:
             self.xcb.invalid()
             return None
-        event = _ffi.gc(event, xcffib.c_free)
         read = self._readers.get(event.response_type & 0x7F)
         if read is None:
-            return self.xcb.hoist_event(event)
-        return read(_ffi.buffer(event, EVENT_BYTES))
+            return self.xcb.hoist_event(_ffi.gc(event, xcffib.c_free))
+        data = bytes(_ffi.buffer(event, EVENT_BYTES))
+        xcffib.c_free(event)
+        return read(data)
 
-    def _take_replies(self) -> bool:
-        taken = False
+    def _take_replies(self) -> None:
         while self._open and self._awaited:
-            outcome = _poll_reply(self.xcb, self._awaited[0])
+            outcome = self._poll_reply(self._awaited[0])
             if outcome is None:
                 break
-            taken = True
-            deferred = self._awaited.popleft().deferred
+            answered = self._awaited.popleft().answered
             if self.silent:
                 self.silent = False
                 self.on_silence(False)
-            deferred.callback(outcome[0])
-        return taken
+            isolated(answered, outcome[0])
+
+    def _poll_reply(self, awaited: _Awaited) -> Optional[tuple[Any]]:
+        """Give the reply or the Failure if it is there, in a tuple; else None."""
+        reply, error = self._reply, self._error
+        if not _lib.xcb_poll_for_reply(self.xcb._conn, awaited.sequence, reply, error):
+            return None
+        if error[0]:
+            refusal = _ffi.gc(error[0], xcffib.c_free)
+            kind = self.xcb._error_offsets[refusal.error_code]
+            return (Failure(XError(describe(kind(xcffib.CffiUnpacker(refusal))))),)
+        if not reply[0]:
+            self.xcb.invalid()
+            return (None,)
+        data = _ffi.gc(reply[0], xcffib.c_free)
+        length = 32 + 4 * _ffi.cast("xcb_generic_reply_t *", data).length
+        return (awaited.parse(xcffib.CffiUnpacker(data, known_max=length)),)
 
     def _watch(self, due: float) -> None:
         """Look whether the oldest reply is overdue, while there is one."""
@@ -240,23 +276,6 @@ class _Reader:
     def logPrefix(self) -> str:
         """Name this for the log."""
         return "X11"
-
-
-def _poll_reply(xcb: Xcb, awaited: _Awaited) -> Optional[tuple[Any]]:
-    """Give the reply or the Failure if it is there, in a tuple; else None."""
-    reply_p, error_p = _ffi.new("void **"), _ffi.new("xcb_generic_error_t **")
-    if not _lib.xcb_poll_for_reply(xcb._conn, awaited.sequence, reply_p, error_p):
-        return None
-    if error_p[0] != _ffi.NULL:
-        error = _ffi.gc(error_p[0], xcffib.c_free)
-        kind = xcb._error_offsets[error.error_code]
-        return (Failure(XError(describe(kind(xcffib.CffiUnpacker(error))))),)
-    if reply_p[0] == _ffi.NULL:
-        xcb.invalid()
-        return (None,)
-    data = _ffi.gc(reply_p[0], xcffib.c_free)
-    length = 32 + 4 * _ffi.cast("xcb_generic_reply_t *", data).length
-    return (awaited.parse(xcffib.CffiUnpacker(data, known_max=length)),)
 
 
 def describe(error: xcffib.XcffibException) -> str:

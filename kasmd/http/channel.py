@@ -6,7 +6,7 @@ Requests are read and answered one at a time.  Nothing is read while more than
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Callable, Optional
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import (
@@ -77,7 +77,7 @@ class Channel(Protocol):
 
     def connectionMade(self) -> None:
         self.secure = ISSLTransport.providedBy(self.transport)
-        self.write = PromptWriter(self.transport).write
+        self.write: Callable[[bytes], object] = PromptWriter(self.transport).write
         peer = self._peer or self.transport.getPeer()
         if isinstance(peer, (IPv4Address, IPv6Address)):
             self.peer_address, self.peer_port = peer.host, peer.port
@@ -298,10 +298,8 @@ class Channel(Protocol):
 
     def _await_request(self) -> None:
         limits = self.factory.limits
-        self._resting = limits.idle_timeout is not None and not self._session.unread
-        seconds = limits.head_timeout
-        if self._resting and limits.idle_timeout is not None:
-            seconds = limits.idle_timeout
+        self._resting = not self._session.unread
+        seconds = limits.idle_timeout if self._resting else limits.head_timeout
         self._deadline.move(seconds, self._timed_out)
 
     def _timed_out(self) -> None:

@@ -28,16 +28,15 @@ class PromptWriter:
         if isinstance(transport, Connection) and not transport.TLS:
             self._socket = transport.getHandle()
 
-    def write(self, data: bytes) -> None:
-        """Write."""
+    def write(self, *parts: bytes) -> None:
+        """Write ``parts``, one after the other: what is large is not copied to be joined."""
         transport: Any = self._transport
+        left = sum(map(len, parts))
         if self._socket is not None and not (transport.dataBuffer or transport._tempDataLen):
             try:
-                sent = self._socket.send(data)
+                left -= self._socket.sendmsg(parts)
             except OSError:
                 # It is full; or it is gone, and Twisted's own attempt finds out why.
-                sent = 0
-            if sent == len(data):
-                return
-            data = data[sent:]
-        transport.write(data)
+                pass
+        if left:
+            transport.write(b"".join(parts)[-left:])

@@ -36,8 +36,8 @@ class Limits(NamedTuple):
 
     #: Seconds for a whole request to arrive.
     head_timeout: float = 30
-    #: Seconds between an answer and the first byte of the next request; None: as many.
-    idle_timeout: Optional[float] = None
+    #: Seconds between an answer and the first byte of the next request.
+    idle_timeout: float = 30
     #: Seconds between a polite close and a rude one.
     abort_timeout: float = 5
     #: Bytes of a body that no route reads, which is dropped.

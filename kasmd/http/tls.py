@@ -81,6 +81,8 @@ class CertificateFiles:
         context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
         context.set_options(SSL.OP_CIPHER_SERVER_PREFERENCE)
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+        # Who says nothing keeps no room for records: 34 KiB less for an idle viewer.
+        context.set_mode(SSL.MODE_RELEASE_BUFFERS)
         # The key first: one that does not belong to the certificate would be no key at all.
         for path, use in (
             (self._key, context.use_privatekey_file),

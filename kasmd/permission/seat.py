@@ -214,7 +214,8 @@ class Seat:
             return True
         if member not in self._unheard:
             self._unheard.add(member)
-            _log.info("{name} may not {member}", name=ascii(self.grant.name), member=member)
+            _log.info("{name} is not heard: no right {right}", name=ascii(self.grant.name),
+                      right=str(NEEDS[member].name).lower())
         return False
 
     def _grant_changed(self) -> None:

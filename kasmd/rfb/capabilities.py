@@ -173,6 +173,9 @@ def capabilities_of(encodings: Sequence[int], dialect: Dialect) -> Capabilities:
             if field == "prefer_bandwidth":
                 settings.update(_BANDWIDTH_PRESET)
             settings[field] = value
+    if Encoding.KASM_QOI in encodings:
+        # It decodes QOI aside, and may copy before that is drawn (KasmVNC: ConnParams.cxx).
+        said.pop("copy_rect", None)
     return Capabilities(
         preferred=_preferred(encodings, RULES[dialect].encodings),
         cursor=next((kind for kind in _CURSORS if kind in encodings), None),

@@ -48,7 +48,8 @@ class ClientSession:
     """A viewer; with ``kasm`` its pointer events are Kasm's.
 
     With ``bands`` rectangles are handed out one by one as they come, Raw in
-    bands, and one that lies outside the desktop's ``size`` is a ProtocolError.
+    bands, and one that lies outside the desktop's ``size``, or is of an encoding
+    that was not listed, is a ProtocolError.
     """
 
     def __init__(self, kasm: bool = False, shared: bool = True,
@@ -58,6 +59,7 @@ class ClientSession:
         self._kasm = kasm
         self._shared = shared
         self._bands = bands
+        self._listed: frozenset[int] = frozenset()
         self._items: list[bytes] = []
         self._between = False
         self._parsers: dict[int, Callable[[], Parser[Said]]] = {
@@ -107,6 +109,7 @@ class ClientSession:
 
     def send_encodings(self, encodings: Sequence[int]) -> None:
         """SetEncodings."""
+        self._listed = frozenset(encodings)
         count = len(encodings)
         self.send(struct.pack(f">BxH{count}i", ClientMessage.SET_ENCODINGS, count, *encodings))
 
@@ -195,6 +198,8 @@ class ClientSession:
             *place, encoding = RECTANGLE.unpack((yield RECTANGLE.size))
             if encoding not in PAYLOADS:
                 raise ProtocolError(f"unknown encoding {encoding}")
+            if self._bands and encoding not in self._listed:
+                raise ProtocolError(f"encoding {encoding}, which was not asked for")
             size += RECTANGLE.size
             if encoding == Encoding.LAST_RECT:
                 break

@@ -119,6 +119,8 @@ class FenceFlag(IntFlag):
     REQUEST = 1 << 31
 
 
+#: REQUEST as a plain number, for what is asked with many an update.
+FENCE_REQUEST = int(FenceFlag.REQUEST)
 #: The flags that a fence's answer may carry.
 FENCE_ANSWERED = int(FenceFlag.BLOCK_BEFORE | FenceFlag.BLOCK_AFTER | FenceFlag.SYNC_NEXT)
 

@@ -9,7 +9,7 @@ from kasmd.rfb.capabilities import Capabilities
 from kasmd.rfb.dialect import RULES, ClipboardForm, Dialect, Reading
 from kasmd.rfb.kasm import VideoEncoder
 from kasmd.rfb.limits import Limits
-from kasmd.rfb.numbers import Encoding, FenceFlag, ServerMessage
+from kasmd.rfb.numbers import FENCE_REQUEST, Encoding, FenceFlag, ServerMessage
 
 
 class Outgoing:
@@ -60,13 +60,13 @@ class Outgoing:
         """Ring."""
         self._say(standard.bell())
 
-    def send_fence(self, payload: bytes = b"", flags: int = FenceFlag.BLOCK_BEFORE) -> None:
+    def send_fence(self, payload: bytes = b"", flags: int = int(FenceFlag.BLOCK_BEFORE)) -> None:
         """Ask to be answered (``Request`` is added) with ``payload``, 64 bytes at most.
 
         Not sent to a viewer that does not list fences.
         """
         if self.capabilities.fence:
-            self._say(standard.server_fence(flags | FenceFlag.REQUEST, payload))
+            self._say(standard.server_fence(flags | FENCE_REQUEST, payload))
 
     def send_end_of_continuous_updates(self) -> None:
         """Answer to `ContinuousUpdatesSet` without ``enabled``, after the last such update."""

@@ -10,7 +10,7 @@ from typing import Callable
 from kasmd.errors import ProtocolError
 from kasmd.rfb import limits
 from kasmd.rfb.numbers import Encoding, ServerMessage
-from kasmd.rfb.wire import U32, Parser
+from kasmd.rfb.wire import U16, U32, Parser
 from kasmd.screen.geometry import Rect
 from kasmd.screen.pixels import PixelFormat, tpixel_size
 
@@ -22,6 +22,8 @@ _EXPLICIT_FILTER, _FILL, _IMAGES = 4, 8, range(9, 14)
 _PALETTE_FILTER = 1
 #: Tight leaves data shorter than this as it is.
 _UNCOMPRESSED = 12
+
+_JPEG_SCAN, _JPEG_END = b"\xff\xda", b"\xff\xd9"
 
 #: Bytes that zlib and the heads of tiles may add to a small rectangle of ZRLE.
 _LEAST_ZRLE = 4096
@@ -69,6 +71,25 @@ def _kasm_video(rect: Rect, pixel_format: PixelFormat) -> Parser[bytes]:
     if head[1] == 0:
         return head
     return (yield from _compact(head + (yield 2)))
+
+
+def _jpeg(rect: Rect, pixel_format: PixelFormat) -> Parser[bytes]:
+    """A picture and no length (rfbproto, JPEG Encoding): segments, then a scan up to its end."""
+    data, head = bytearray((yield 2)), b""
+    while head[:2] != _JPEG_SCAN:
+        head = yield 4
+        if head[0] != _JPEG_SCAN[0]:
+            raise ProtocolError(f"{head.hex()} where a JPEG has a segment")
+        data += head + (yield from _rest_of_jpeg(data, max(0, U16.unpack(head[2:])[0] - 2)))
+    while data[-2:] != _JPEG_END:
+        data += yield from _rest_of_jpeg(data, 1 if data[-1] == _JPEG_END[0] else 2)
+    return bytes(data)
+
+
+def _rest_of_jpeg(data: bytearray, length: int) -> Parser[bytes]:
+    if len(data) + length > limits.PAYLOAD:
+        raise ProtocolError(f"a JPEG of more than {limits.PAYLOAD} bytes")
+    return (yield length)
 
 
 def _desktop_name(rect: Rect, pixel_format: PixelFormat) -> Parser[bytes]:
@@ -173,6 +194,7 @@ PAYLOADS: dict[int, Callable[[Rect, PixelFormat], Parser[bytes]]] = {
     Encoding.TIGHT: _tight,
     Encoding.ZRLE: _zrle,
     Encoding.ZLIB: _counted,
+    Encoding.JPEG: _jpeg,
     Encoding.OPEN_H264: _open_h264,
     Encoding.KASM_VIDEO: _kasm_video,
     Encoding.LAST_RECT: _empty,
@@ -220,14 +242,15 @@ def _relay_answer() -> Parser[bytes]:
 
 
 def _clipboard() -> Parser[bytes]:
-    parts = [(yield 1)]
+    parts, size = [(yield 1)], 0
     for _ in range(parts[0][0]):
         parts.append((yield 5))
         parts.append((yield parts[-1][4]))
         parts.append((yield 4))
         (length,) = U32.unpack(parts[-1])
-        if length > limits.SERVER_TEXT:
-            raise ProtocolError(f"a clipboard item of {length} bytes")
+        size += length
+        if size > limits.SERVER_TEXT:
+            raise ProtocolError(f"a clipboard of {size} bytes")
         parts.append((yield length))
     return b"".join(parts)
 

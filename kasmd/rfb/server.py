@@ -51,7 +51,7 @@ from kasmd.rfb.messages import (
     TlsRequested,
     VideoEncodersRequested,
 )
-from kasmd.rfb.numbers import FENCE_ANSWERED, Encoding, FenceFlag, SecurityType
+from kasmd.rfb.numbers import FENCE_ANSWERED, FENCE_REQUEST, Encoding, FenceFlag, SecurityType
 from kasmd.rfb.outgoing import Outgoing
 from kasmd.rfb.security import ACCEPTED, Desk
 from kasmd.rfb.wire import Reader, Script
@@ -166,7 +166,7 @@ class ServerSession(Outgoing):
             raise ProtocolError("continuous updates from a viewer that did not list them")
 
     def _answer_fence(self, event: FenceReceived) -> None:
-        if event.flags & FenceFlag.REQUEST:
+        if event.flags & FENCE_REQUEST:
             if event.flags & FenceFlag.SYNC_NEXT:
                 self._delayed_fence = event
             else:

@@ -14,6 +14,8 @@ from kasmd.screen.geometry import Move, Rect
 from kasmd.screen.pixels import Values
 from kasmd.screen.region import EMPTY, Region
 
+#: Rows and columns of a picture.
+Part = tuple[slice, ...]
 #: The bits of a pixel that mean something.
 COLOUR = np.uint32(0x00FFFFFF)
 
@@ -39,6 +41,8 @@ _SMALL = 1 << 13
 LEAST_SCROLL = 48
 #: Strips of columns that are searched for rows seen before, and their width.
 _STRIPS, _STRIP = 4, 32
+#: If none of so many rows was seen before, no more are looked for.
+_FEW_ROWS = 32
 #: Rows that must have gone the same way, of those searched (every fourth).
 _LEAST_VOTES = 6
 _LEAST_ROWS = 8
@@ -126,14 +130,25 @@ def _unequal_groups(old: Values, new: Values) -> Iterator[tuple[int, NDArray[np.
         yield top, unequal[:rows].view(np.uint64)
 
 
-def scrolled_by(old: Values, new: Values) -> int:
-    """Guess how many rows down most of the picture went; 0 for no scroll."""
+def scrolled_by(old: Values, new: Values, aside: bool = True) -> tuple[int, int]:
+    """Guess how far down, or right (``aside``), most of the picture went; (0, 0) for no scroll.
+
+    What that takes does not grow with the area: a few strips of it are looked at.
+    """
+    dy = _rows_down(old, new)
+    return (0, dy) if dy or not aside else (_rows_down(old.T, new.T), 0)
+
+
+def _rows_down(old: Values, new: Values) -> int:
     height, width = old.shape
     if min(height, width) < LEAST_SCROLL:
         return 0
     before, after = _row_hashes(old), _row_hashes(new)
     sought = (before != after).nonzero()
     sought = tuple(index[::4] for index in sought)
+    few = after[sought][::len(sought[0]) // _FEW_ROWS + 1]
+    if not (before.reshape(-1, 1) == few).any():
+        return 0
     rows = np.sort((before | np.arange(height, dtype=np.uint64)).ravel())
     hashes = rows >> _ROW_BITS
     repeated = np.zeros(len(hashes), np.bool_)
@@ -147,18 +162,25 @@ def scrolled_by(old: Values, new: Values) -> int:
     return dy - height if votes[dy] >= _LEAST_VOTES else 0
 
 
-def scrolls_on(old: Values, new: Values, dy: int) -> bool:
-    """Tell, by a few rows, whether most of the picture went ``dy`` rows down, as it did before."""
-    top, height = max(dy, 0), new.shape[0] - abs(dy)
-    here, there = slice(top, top + height), slice(top - dy, top - dy + height)
+def scrolls_on(old: Values, new: Values, dx: int, dy: int) -> bool:
+    """Tell, by a few rows, whether most of the picture went the same way as it did before."""
+    here, there = _both_inside(old, dx, dy)
     return unlike(old[there], new[here]) < 1 / 4 and unlike(old[here], new[here]) > 1 / 8
+
+
+def _both_inside(picture: Values, dx: int, dy: int) -> tuple[Part, Part]:
+    """Give where what is in the picture before and after a move is then, and was before."""
+    sides = tuple(zip(picture.shape, (dy, dx)))
+    here = tuple(slice(max(by, 0), side + min(by, 0)) for side, by in sides)
+    there = tuple(slice(max(-by, 0), side - max(by, 0)) for side, by in sides)
+    return here, there
 
 
 def _row_hashes(picture: Values) -> NDArray[np.uint64]:
     """Hash four rows from each row on, in each strip, with the lower bits zero."""
     height, width = picture.shape
     lefts = np.linspace(0, width - _STRIP, _STRIPS).astype(int)
-    strips = np.stack([picture[:, left:left + _STRIP] for left in lefts])
+    strips = np.ascontiguousarray([picture[:, left:left + _STRIP] for left in lefts])
     hashes: NDArray[np.uint64] = np.einsum("srk,sk->sr", strips.view(np.uint64), _WEIGHTS)
     four = hashes * _WEIGHTS[0, 0]
     for later in (1, 2, 3):
@@ -166,24 +188,23 @@ def _row_hashes(picture: Values) -> NDArray[np.uint64]:
     return four >> _ROW_BITS << _ROW_BITS
 
 
-def moved_rows(old: Values, new: Values, dy: int) -> list[Move]:
-    """Give what of ``new`` is ``old``, ``dy`` rows further down, in the order to apply.
+def moved_rows(old: Values, new: Values, dx: int, dy: int) -> list[Move]:
+    """Give what of ``new`` is ``old``, so much further right and down, in the order to apply.
 
     All moves have the same columns: the widest run where most rows moved.
     """
-    height = new.shape[0] - abs(dy)
-    top = max(dy, 0)
-    bands = _unequal_groups(old[top - dy:top - dy + height], new[top:top + height])
+    here, there = _both_inside(old, dx, dy)
+    bands = _unequal_groups(old[there], new[here])
     unequal = np.concatenate([band != 0 for _, band in bands])
     columns = runs(unequal[::4].mean(axis=0) < 0.4)
     if not columns:
         return []
     first, last = max(columns, key=lambda run: run[1] - run[0])
-    left, right = first * _GROUP, min(last * _GROUP, new.shape[1])
+    left, right = first * _GROUP, min(last * _GROUP, new.shape[1] - abs(dx))
     rows = runs(~np.bitwise_or.reduce(unequal[:, first:last], axis=1))
     longest = sorted(rows, key=lambda run: run[0] - run[1])[:_MOST_MOVES]
     moves = [
-        Move(Rect(left, top + start, right - left, end - start), 0, dy)
+        Move(Rect(left, start, right - left, end - start).moved(max(dx, 0), max(dy, 0)), dx, dy)
         for start, end in sorted(longest, reverse=dy > 0)
         if end - start >= _LEAST_ROWS
     ]

@@ -29,7 +29,7 @@ _SCROLL_SHARE = 4
 _MOVE_SHARE = 8
 #: Where an area was all new so many times, it is searched for scrolls only now and then.
 _FILM = 3
-_FILM_SEARCH = 8
+_FILM_SEARCH, _FILM_ASIDE = 8, 16
 #: A film that still is one, and that something moved, is known by so many rows.
 _FEW_ROWS = 16
 
@@ -73,8 +73,8 @@ class Framebuffer:
     def __init__(self, width: int, height: int) -> None:
         self.bounds = Rect(0, 0, width, height)
         self._layers = Layers(width, height)
-        #: What scrolled last, and by how many rows.
-        self._scroll: Optional[tuple[Rect, int]] = None
+        #: What scrolled last, and how far.
+        self._scroll: Optional[Move] = None
         self._film: Optional[Rect] = None
         self._frames = 0
 
@@ -172,14 +172,12 @@ class Framebuffer:
 
         That is found out quickly: most of the picture is compared once, with where it was.
         """
-        dy = self._scrolling(news)
-        if not dy:
+        scroll = self._scrolling(news)
+        target = scroll and _both_inside(scroll, scroll.target)
+        if scroll is None or target is None:
             return None
         rect, new = news[0]
-        target = _both_inside(Move(rect, 0, dy), rect)
-        if target is None:
-            return None
-        move = Move(target, 0, dy)
+        move = scroll._replace(target=target)
         old = self._values(move.source)
         if not equal(old, new[target.within(rect)]) or not self._was_otherwise(move, old):
             return None
@@ -201,21 +199,20 @@ class Framebuffer:
 
     def _scrolled_on(self, news: News) -> Optional[Change]:
         """Tell how most of what scrolled before did so again, if it did."""
-        dy = self._scrolling(news)
-        if not dy:
+        scroll = self._scrolling(news)
+        if scroll is None:
             return None
         rect, new = news[0]
-        old = self._values(rect)
-        if not scrolls_on(old, new, dy):
+        old, far = self._values(rect), (scroll.dx, scroll.dy)
+        if not scrolls_on(old, new, *far):
             return None
-        moves = tuple(_moved(moved_rows(old, new, dy), rect))
+        moves = tuple(_moved(moved_rows(old, new, *far), rect))
         return Change(self._differences(news, moves), moves)
 
-    def _scrolling(self, news: News) -> int:
-        """Give how many rows down what changed went when it did before, 0 if it did not."""
-        if self._scroll is None or len(news) != 1 or news[0][0] != self._scroll[0]:
-            return 0
-        return self._scroll[1]
+    def _scrolling(self, news: News) -> Optional[Move]:
+        """Give how what changed scrolled when it did before, None if it did not."""
+        scroll = self._scroll
+        return scroll if scroll and [rect for rect, _ in news] == [scroll.target] else None
 
     def _compared(self, news: News, hints: Sequence[Move]) -> Change:
         region = self._differences(news)
@@ -224,7 +221,9 @@ class Framebuffer:
         moves = self._hinted(region, news, hints)
         if not moves:
             moves = self._moves(region, news)
-            self._scroll = (news[0][0], moves[0].dy) if moves and len(news) == 1 else None
+            self._scroll = None
+            if moves and len(news) == 1:
+                self._scroll = moves[0]._replace(target=news[0][0])
         return Change(region.subtract(Region(move.target for move in moves)), moves)
 
     def _differences(self, news: News, moves: Sequence[Move] = ()) -> Region:
@@ -247,7 +246,7 @@ class Framebuffer:
             if not _is_worth(target, region):
                 continue
             old = self._values(hint.source)
-            moved = _moved(moved_rows(old, self._patched(target, news), 0), target)
+            moved = _moved(moved_rows(old, self._patched(target, news), 0, 0), target)
             if moved:
                 widest = max(moved, key=lambda move: move.target.area)
                 return (hint._replace(target=widest.target),)
@@ -262,8 +261,8 @@ class Framebuffer:
             return ()
         old = self._values(bounds)
         new = self._patched(bounds, news)
-        dy = scrolled_by(old, new)
-        moves = _moved(moved_rows(old, new, dy) if dy else [], bounds)
+        far = scrolled_by(old, new, self._frames <= _FILM or self._frames % _FILM_ASIDE == 0)
+        moves = _moved(moved_rows(old, new, *far) if any(far) else [], bounds)
         kept = tuple(move for move in moves if _is_worth(move.target, region))
         if kept:
             self._film = None

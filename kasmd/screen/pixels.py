@@ -20,8 +20,8 @@ Pixels = NDArray[np.uint8]
 #: Whole pixels as numbers, whatever their size.
 Values = NDArray[np.integer[Any]]
 
-#: Where numpy is the quicker to drop the fourth byte of each pixel.
-_FEW_BYTES = 1 << 12
+#: Where Pillow is the quicker to drop the fourth byte of each pixel.
+_MANY_BYTES = 1 << 20
 
 _LAYOUT = Struct(">BBBBHHHBBB3x")
 _TYPES = {8: "u1", 16: "u2", 32: "u4"}
@@ -221,12 +221,15 @@ def cpixel_size(fmt: PixelFormat) -> int:
 def _three_bytes(whole: NDArray[np.uint8], order: str) -> bytes:
     """Drop the fourth byte of each pixel; ``order`` BGR turns the others round.
 
-    Pillow does it in a third of numpy's time, but takes its time to begin.
+    Pillow copies once less, but takes more time to begin.
     """
-    if whole.size < _FEW_BYTES:
-        return whole[..., slice(2, None, -1) if order == "BGR" else slice(3)].tobytes()
     height, width = whole.shape[:2]
-    packed = np.ascontiguousarray(whole)
-    return Image.frombuffer("RGBA", (width, height), packed, "raw", "RGBA", 0, 1).tobytes(
-        "raw", order
-    )
+    if whole.size >= _MANY_BYTES:
+        packed = np.ascontiguousarray(whole)
+        return Image.frombuffer("RGBA", (width, height), packed, "raw", "RGBA", 0, 1).tobytes(
+            "raw", order
+        )
+    three = np.empty((height, width, 3), np.uint8)
+    for channel, place in enumerate(map("RGB".index, order)):
+        three[..., channel] = whole[..., place]
+    return three.tobytes()

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from kasmd.interfaces import ISeat
 from kasmd.rfb import messages as said
 from kasmd.rfb.dialect import Dialect
-from kasmd.rfb.numbers import DesktopSizeResult, FenceFlag
+from kasmd.rfb.numbers import FENCE_REQUEST, DesktopSizeResult
 from kasmd.rfb.server import ServerSession
 from kasmd.rights import Right
 from kasmd.viewer.painter import Painter
@@ -89,7 +89,7 @@ class Conversation:
         self._painter.limit_video(event.width, event.height)
 
     def _echo(self, event: said.FenceReceived) -> None:
-        if not event.flags & FenceFlag.REQUEST:
+        if not event.flags & FENCE_REQUEST:
             self._painter.echoed(event.payload)
 
     def _probe(self, event: said.LatencyProbed) -> None:

@@ -22,8 +22,7 @@ from kasmd.rights import Right
 from kasmd.screen.framebuffer import Snapshot
 from kasmd.screen.geometry import Rect
 from kasmd.screen.pixels import BGRX
-from kasmd.screen.region import Region
-from kasmd.viewer.cap import Cap
+from kasmd.screen.region import EMPTY, Region
 from kasmd.viewer.contents import Contents
 from kasmd.viewer.measures import Measures
 from kasmd.viewer.outbox import Outbox
@@ -31,7 +30,7 @@ from kasmd.viewer.pacing import NEAR, SLOT
 from kasmd.viewer.pseudo import PseudoRectangles
 from kasmd.viewer.refine import rest
 from kasmd.viewer.rhythm import Rhythm
-from kasmd.viewer.streaming import NOTHING, Streaming
+from kasmd.viewer.streaming import Streaming
 from kasmd.viewer.surroundings import Surroundings
 from kasmd.viewer.update import Piece, Update
 from kasmd.viewer.updates import Wish
@@ -70,6 +69,7 @@ class Delivery:
         self._seat = seat
         self._session = session
         self._outbox = outbox
+        self._pacing = self.rhythm.pacing
         self._encodings = around.encodings
         self._totals = around.totals
         self._turns = around.turns
@@ -93,7 +93,7 @@ class Delivery:
 
     def set_bandwidth(self, most: Optional[float]) -> None:
         """Send at most so many bytes a second; None: what the link carries."""
-        self._cap.most = most
+        self._pacing.limit(most)
         self.contents.quality.capped = most is not None
 
     def close(self) -> None:
@@ -105,58 +105,60 @@ class Delivery:
 
     def pump(self) -> None:
         """Send all that may leave now, or when it is this viewer's turn."""
-        with self._log.failuresHandled("a viewer could not be served") as serving:
+        try:
             self._say()
-        if serving.failed:
-            self._failed(_BROKEN)
-        else:
             self._ask_turn()
+        except Exception:
+            self._break()
 
     def _take_turn(self) -> None:
         """Send the next slice, and ask for another turn where there may be more."""
-        with self._log.failuresHandled("a viewer could not be served") as serving:
+        try:
             if self._outbox.stopped or not (self._update or self._begin()):
-                return
-            self._give_slice()
-        if serving.failed:
-            self._failed(_BROKEN)
-        else:
-            self._ask_turn()
+                self._rest(self._clock.seconds())
+            else:
+                self._give_slice()
+                self._ask_turn()
+        except Exception:
+            self._break()
+
+    def _break(self) -> None:
+        """End what a mistake of ours has broken."""
+        self._log.failure("a viewer could not be served")
+        self._failed(_BROKEN)
 
     def _ask_turn(self) -> None:
-        now = self._clock.seconds()
+        """Ask for a turn if there may be something to send, else see what time brings."""
+        now, stopped = self._clock.seconds(), self._outbox.stopped
+        owing = bool(self._update or self.pseudo.news or self.contents.owed)
+        if stopped or not owing:
+            self._rest(now)
+        if not stopped and (owing or self.contents.due(now)):
+            self._turns.ask(self, self._take_turn)
+
+    def _rest(self, now: float) -> None:
+        """See when something may be refined, and whether the link holds something back."""
         wait = self.contents.ripen(now, rest(self.measures.frame) / 2)
         if wait is not None:
             self.rhythm.wake_in(wait)
-        due = self._update or self.pseudo.news or self.contents.due(now)
-        if due and not self._outbox.stopped:
-            self._turns.ask(self, self._take_turn)
         self.measures.link(self._held_back(now), now)
 
     def _say(self) -> None:
         """Send what the session has to say; the clipboard and the bell can wait."""
-        if self._outbox.free and self.clipboard is not None:
+        if self.clipboard is not None and self._outbox.free:
             self._session.send_clipboard(self.clipboard)
             self.clipboard = None
-        if self._outbox.free and self.bell:
+        if self.bell and self._outbox.free:
             self._session.send_bell()
             self.bell = False
         self._outbox.put(self._session.data_to_send())
-
-    @property
-    def _cap(self) -> Cap:
-        return self.rhythm.pacing.cap
-
-    @property
-    def screen(self) -> Rect:
-        return Rect(0, 0, *self.pseudo.size)
 
     def _held_back(self, now: float) -> bool:
         """Tell whether the link is what keeps a picture from leaving."""
         owed = self._update is not None or (
             bool(self.contents.owed) and self.wish.area is not None
         )
-        return owed and (self._outbox.paused or self.rhythm.pacing.wait(now) > 0)
+        return owed and (self._outbox.paused or self._pacing.wait(now) > 0)
 
     def _begin(self) -> bool:
         """Begin an update, if one is wanted, allowed, and there is something to send."""
@@ -168,29 +170,31 @@ class Delivery:
             return True
         owed = self.contents.owed
         if not self._may_send():
-            if self.rhythm.pacing.round_trip < NEAR:
+            if self._pacing.round_trip < NEAR:
                 self.streaming.prepare(owed.region)
             return False
-        if area != self.screen or self.streaming:
+        whole = area == self.pseudo.screen
+        if self.streaming or not whole:
             owed.forget_moves()
         rectangles = self.pseudo.take(self.format)
         pictures = [wire.rectangle(*copyrect.encode(move)) for move in owed.take_moves()]
-        streamed = NOTHING
-        if area == self.screen:
-            streamed = self.streaming.take(owed.region, self.rhythm.pacing.film_budget)
-        self.contents.streamed(streamed.shown, streamed.drawn)
-        pictures += streamed.rectangles
-        self.measures.encoded(streamed.took)
-        pieces = self._pieces(area, streamed.held)
+        held = EMPTY
+        if self.streaming and whole:
+            streamed = self.streaming.take(owed.region, self._pacing.film_budget)
+            self.contents.streamed(streamed.shown, streamed.drawn)
+            pictures += streamed.rectangles
+            self.measures.encoded(streamed.took)
+            held = streamed.held
+        pieces = self._pieces(area, owed.region if whole else owed.within(area), held)
         if not (rectangles or pictures or pieces):
             return False
         # Kasm's client shows an update with pixels only if LastRect ends it.
         self._start(rectangles + pictures, pieces, last_rect=bool(pieces or pictures))
         return True
 
-    def _pieces(self, area: Rect, held: Region) -> list[Piece]:
-        pacing, now = self.rhythm.pacing, self._clock.seconds()
-        owed = self.contents.owed.within(area).subtract(held)
+    def _pieces(self, area: Rect, owed: Region, held: Region) -> list[Piece]:
+        pacing, now = self._pacing, self._clock.seconds()
+        owed = owed.subtract(held)
         if owed:
             return self.contents.plan(owed, pacing.budget, pacing.rate, now)
         return self.contents.refining(area, pacing.budget, pacing.rate, now)
@@ -198,7 +202,7 @@ class Delivery:
     def _may_send(self) -> bool:
         if self.rhythm.may_begin():
             return True
-        if self.rhythm.pacing.waiting_since(self._clock.seconds()) > self.patience:
+        if self._pacing.waiting_since(self._clock.seconds()) > self.patience:
             self._totals.limits["stalled_viewer_seconds"] += 1
             self._failed(f"took nothing for {self.patience:.0f} s")
         return False
@@ -214,22 +218,22 @@ class Delivery:
         self._counting = True
         self.wish.answered()
         self.rhythm.begun()
-        streamed = any(piece.parameters.encoding in choose.STREAMED for piece in pieces[:1])
+        streamed = pieces and pieces[0].parameters.encoding in choose.STREAMED
         streams = self._streams if streamed else None
         self._update = Update(head, pieces, last_rect, self._encodings, streams)
 
     def _measure_trip(self) -> None:
         """Ask for an echo ahead of the pixels, where the trip was not measured of late."""
         now = self._clock.seconds()
-        if self._session.capabilities.fence and self.rhythm.pacing.probe_due(now):
+        if self._session.capabilities.fence and self._pacing.probe_due(now):
             self._session.send_fence(PROBE)
-            self.rhythm.pacing.sent(0, now, now)
+            self._pacing.sent(0, now, now)
             self._say()
 
     def _give_slice(self) -> None:
         assert self._update is not None
         began = perf_counter()
-        longest = self.rhythm.pacing.longest
+        longest = self._pacing.longest
         if self._is_long(longest):
             self._share *= self._update.cut()
         data, shown, lossy = self._update.next_slice(self.look, longest)
@@ -247,24 +251,24 @@ class Delivery:
         size = self._outbox.sent - self._begun_at
         if longest is not None and size > longest // 2:
             return True
-        return size > 0 and self._cap.wait(self._clock.seconds()) > _DEAR
+        return size > 0 and self._pacing.cap.wait(self._clock.seconds()) > _DEAR
 
     def _charge(self) -> None:
         """Have the cap know of all that left, between pictures, too."""
-        self._cap.sent(self._outbox.sent - self._charged, self._clock.seconds())
+        self._pacing.cap.sent(self._outbox.sent - self._charged, self._clock.seconds())
         self._charged = self._outbox.sent
 
     def _updated(self) -> None:
         """An update is complete: ask for an echo of it."""
-        self.measures.updated(self._clock.seconds())
+        now = self._clock.seconds()
+        self.measures.updated(now)
         if self.latency_probe is not None:
             self._session.send_latency(self.latency_probe)
             self.latency_probe = None
         size = self._outbox.sent - self._begun_at
         self._totals.updates += 1
         self._totals.sent += size
-        wanted = self.rhythm.pacing.wants_echo(size, self._clock.seconds())
-        echoing = wanted and self._session.capabilities.fence
+        echoing = self._session.capabilities.fence and self._pacing.wants_echo(size, now)
         self.contents.cost(size, self._share)
         self.rhythm.sent(size, echoing)
         if echoing:

@@ -9,6 +9,7 @@ by while something was owed that the link did not take.
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from typing import NamedTuple, Optional
 
 from twisted.internet.defer import Deferred
@@ -49,7 +50,8 @@ class Network(NamedTuple):
     bandwidth: int
 
 
-class _Tally(NamedTuple):
+@dataclass(slots=True)
+class _Tally:
     """Counts of one second, or of many."""
 
     second: int = 0
@@ -57,11 +59,10 @@ class _Tally(NamedTuple):
     slow: float = 0
     held: float = 0
 
-    def plus(self, other: _Tally) -> _Tally:
-        return _Tally(
-            self.second, self.frames + other.frames, self.slow + other.slow,
-            self.held + other.held,
-        )
+    def add(self, frames: float, slow: float, held: float) -> None:
+        self.frames += frames
+        self.slow += slow
+        self.held += held
 
 
 class Measures:
@@ -92,9 +93,9 @@ class Measures:
         frames, self._encoding = self._encoding / self.frame, 0.0
         if frames >= 1:
             # What took several frames kept as many from being made.
-            self._count(_Tally(int(now), int(frames), int(frames)))
+            self._count(now, int(frames), int(frames))
         else:
-            self._count(_Tally(int(now), 1, CLOSE_COUNTS if frames >= CLOSE else 0))
+            self._count(now, 1, CLOSE_COUNTS if frames >= CLOSE else 0)
 
     def linked(self, round_trip: float, rate: float, jitter: float) -> None:
         """An echo came: the least round trip in seconds, bytes a second, and the jitter."""
@@ -110,17 +111,17 @@ class Measures:
         if held and self._held_since is None:
             self._held_since = now
         elif not held and self._held_since is not None:
-            self._count(_Tally(int(now), held=self._frames_held(now)))
+            self._count(now, held=self._frames_held(now))
             self._held_since = None
 
     def scores(self, now: float) -> Scores:
         """Give the scores as they are now."""
         self._forget(now)
-        waiting = _Tally(held=self._frames_held(now))
-        recent = waiting
+        waiting = self._frames_held(now)
+        recent, total = _Tally(held=waiting), _Tally(held=waiting)
         for tally in self._recent:
-            recent = recent.plus(tally)
-        total = self._total.plus(waiting)
+            recent.add(tally.frames, tally.slow, tally.held)
+        total.add(self._total.frames, self._total.slow, self._total.held)
         (cpu_recent, network_recent), (cpu, network) = _scores(recent), _scores(total)
         return Scores(cpu_recent, cpu, network_recent, network)
 
@@ -141,13 +142,13 @@ class Measures:
     def _frames_held(self, now: float) -> int:
         return 0 if self._held_since is None else int((now - self._held_since) / self.frame)
 
-    def _count(self, tally: _Tally) -> None:
-        self._total = self._total.plus(tally)
-        if self._recent and self._recent[-1].second == tally.second:
-            self._recent[-1] = self._recent[-1].plus(tally)
-        else:
-            self._recent.append(tally)
-            self._forget(tally.second)
+    def _count(self, now: float, frames: float = 0, slow: float = 0, held: float = 0) -> None:
+        second = int(now)
+        if not self._recent or self._recent[-1].second != second:
+            self._recent.append(_Tally(second))
+            self._forget(second)
+        self._recent[-1].add(frames, slow, held)
+        self._total.add(frames, slow, held)
 
     def _forget(self, now: float) -> None:
         while self._recent and self._recent[0].second <= now - RECENT:

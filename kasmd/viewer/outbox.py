@@ -70,7 +70,8 @@ class Outbox:
         self._updating = not last
         if not self._closed:
             self._send(data)
-        self._release()
+        if self._held:
+            self._release()
 
     def drop(self, *numbers: int) -> None:
         """Forget the messages of these types that are held."""

@@ -68,8 +68,16 @@ class Pacing:
 
     def __init__(self) -> None:
         self.cap = Cap()
-        #: Bytes sent whose echo is outstanding.
-        self.under_way = 0
+        #: Bytes sent whose echo is outstanding, and how many may be.
+        self.under_way, self.window = 0, INITIAL
+        #: The least round trip of late, in seconds; 0 before the first echo.
+        self.round_trip = 0.0
+        #: Bytes a second that may be counted on; 0 while nothing is known.
+        self.rate = 0.0
+        #: The bytes that one update should have at the most, and those that pictures of a
+        #: film should have; None: any number.
+        self.budget: Optional[int] = None
+        self.film_budget: Optional[int] = None
         #: How much round trips differ from one to the next, in seconds, smoothed
         #: as RFC 3550 section 6.4.1 has it.
         self.jitter = 0.0
@@ -83,39 +91,10 @@ class Pacing:
         self._echoed_at = -inf
         self._drained_at = -inf
 
-    @property
-    def round_trip(self) -> float:
-        """The least round trip of late, in seconds; 0 before the first echo."""
-        least = min(self._least, self._least_before)
-        return 0.0 if least == inf else least
-
-    @property
-    def rate(self) -> float:
-        """Bytes a second that may be counted on; 0 while nothing is known."""
-        if self.cap.most is None:
-            return self._carried
-        return min(self._carried or inf, self.cap.most)
-
-    @property
-    def _carried(self) -> float:
-        """Bytes a second that the link carries; 0 while that is not known."""
-        seconds = self._service.seconds_a_byte
-        return 1 / seconds if seconds else 0.0
-
-    @property
-    def budget(self) -> Optional[int]:
-        """The bytes that one update should have at the most; None: any number."""
-        return max(SMALLEST, int(self.rate * SLOT)) if self.rate else None
-
-    @property
-    def film_budget(self) -> Optional[int]:
-        """The bytes that pictures of a film should have at the most; None: any number.
-
-        Who is beside us waits for his decoder, not for a link: only a cap makes his thin.
-        """
-        if not 0 < self.round_trip < BESIDE:
-            return self.budget
-        return None if self.cap.most is None else max(SMALLEST, int(self.cap.most * SLOT))
+    def limit(self, most: Optional[float]) -> None:
+        """Count on ``most`` bytes a second, whatever the link carries; None: on all of that."""
+        self.cap.most = most
+        self._reckon()
 
     @property
     def longest(self) -> Optional[int]:
@@ -124,13 +103,6 @@ class Pacing:
             return _TOO_LONG * self.budget
         far = self.round_trip >= NEAR if self.round_trip else bool(self._flights)
         return INITIAL if far else None
-
-    @property
-    def window(self) -> int:
-        """Bytes that may be under way."""
-        if not self._carried:
-            return INITIAL
-        return max(FLOOR, int(self._carried * (self.round_trip + QUEUE)))
 
     def wait(self, now: float) -> float:
         """Give the seconds until another update may begin; infinity: until an echo."""
@@ -182,6 +154,7 @@ class Pacing:
         self._last_trip = trip
         self._note_service(flight, now)
         self._note_trip(trip, now)
+        self._reckon()
         self._correct(now - self.round_trip - flight.drained_at)
         self._echoed_at = now
 
@@ -190,6 +163,19 @@ class Pacing:
         if not self._flights or not self.round_trip:
             return False
         return now - self._flights[0].drained_at - self.round_trip > QUEUE
+
+    def _reckon(self) -> None:
+        """Set what follows from what is known of the link, and from the cap."""
+        least, most = min(self._least, self._least_before), self.cap.most
+        self.round_trip = 0.0 if least == inf else least
+        seconds = self._service.seconds_a_byte
+        carried = 1 / seconds if seconds else 0.0
+        self.window = max(FLOOR, int(carried * (least + QUEUE))) if carried else INITIAL
+        self.rate = carried if most is None else min(carried or inf, most)
+        self.budget = self.film_budget = _in_a_slot(self.rate) if self.rate else None
+        if 0 < least < BESIDE:
+            # He waits for his decoder, not for a link: only a cap makes his thin.
+            self.film_budget = None if most is None else _in_a_slot(most)
 
     def _correct(self, late: float) -> None:
         """The last update left the queue so much later than was thought."""
@@ -210,3 +196,8 @@ class Pacing:
         begun = max(self._echoed_at, flight.begun_at + self.round_trip)
         seconds = max(now - begun, _INSTANT)
         self._service.took(flight.size, seconds)
+
+
+def _in_a_slot(rate: float) -> int:
+    """Give the bytes of one update for who has so many a second."""
+    return max(SMALLEST, int(rate * SLOT))

@@ -69,7 +69,7 @@ class Painter:
             self._session.capabilities.copy_rect and not self._delivery.under_way
             and not self._streaming
         )
-        if region.area >= _MOVING and self._contents.quality.levels:
+        if self._contents.quality.levels and region.area >= _MOVING:
             seen = self._delivery.look(_CORNER)
             if seen is not None:
                 self._motion.changed(seen.identity, self._pseudo.size, region)
@@ -142,7 +142,7 @@ class Painter:
         """Answer a FramebufferUpdateRequest, now or when there is something to say."""
         if not self._keeps_up():
             return
-        wanted = rect.intersection(self._delivery.screen)
+        wanted = rect.intersection(self._pseudo.screen)
         if wanted is None:
             return
         self._wish.requested(wanted, incremental)
@@ -158,7 +158,7 @@ class Painter:
         """Send updates of ``rect`` unasked; None: no more."""
         if not self._keeps_up():
             return
-        self._wish.continuous_set(rect and rect.intersection(self._delivery.screen))
+        self._wish.continuous_set(rect and rect.intersection(self._pseudo.screen))
         if rect is None:
             self._session.send_end_of_continuous_updates()
         self.pump()

@@ -120,12 +120,12 @@ class Viewer:
         return answer
 
     def disconnect(self, code: int, reason: str) -> None:
-        """End in order, with a reason for those who can show it."""
+        """End in order, with a reason for those who can show it; 1008 is for good."""
         if self._over:
             return
         self._log.info("{viewer.peer} ({viewer.name}): {reason}", viewer=self, reason=reason)
         if self._conversation is not None:
-            self._session.send_disconnect_notice(reason, graceful=True)
+            self._session.send_disconnect_notice(reason, graceful=code == POLICY_VIOLATION)
             self._flush()
         self._end()
         self._transport.close(code, reason)

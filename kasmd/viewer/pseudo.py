@@ -9,7 +9,7 @@ from kasmd.rfb import update
 from kasmd.rfb.numbers import DesktopSizeReason, DesktopSizeResult
 from kasmd.rfb.server import ServerSession
 from kasmd.screen.cursor import Cursor
-from kasmd.screen.geometry import Screen
+from kasmd.screen.geometry import Rect, Screen
 from kasmd.screen.pixels import PixelFormat
 
 
@@ -19,7 +19,7 @@ class PseudoRectangles:
     def __init__(self, session: ServerSession, size: tuple[int, int],
                  screens: Sequence[Screen]) -> None:
         self._session = session
-        self.size = size
+        self.screen = Rect(0, 0, *size)
         self._screens = tuple(screens)
         self._sizes: dict[DesktopSizeReason, int] = {}
         self._cursor: Optional[Cursor] = None
@@ -27,6 +27,11 @@ class PseudoRectangles:
         self._leds = 0
         self._leds_due = False
         self._name: Optional[str] = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The display's width and height."""
+        return self.screen.width, self.screen.height
 
     @property
     def followed(self) -> bool:
@@ -47,7 +52,7 @@ class PseudoRectangles:
     def resized(self, width: int, height: int, screens: Sequence[Screen],
                 reason: DesktopSizeReason = DesktopSizeReason.SERVER) -> None:
         """The display has this size and layout, and why."""
-        self.size, self._screens = (width, height), tuple(screens)
+        self.screen, self._screens = Rect(0, 0, width, height), tuple(screens)
         self.tell_size(reason, DesktopSizeResult.DONE)
 
     def tell_size(self, reason: DesktopSizeReason, result: int) -> None:
@@ -83,6 +88,8 @@ class PseudoRectangles:
 
     def take(self, pixel_format: PixelFormat) -> list[bytes]:
         """Give the other rectangles that are due, if any, which then no longer are."""
+        if not self.news:
+            return []
         can = self._session.capabilities
         taken = self._session.acknowledgements()
         if self._cursor_due and self._cursor is not None and can.cursor is not None:

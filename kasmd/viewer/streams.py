@@ -275,6 +275,11 @@ class Streams:
             codec: encodings[codec] for codec in Codec
             if codec in encodings and codec in self._codecs
         }
+        if self.encodings:
+            names = (f"{codec.name} by {each.name}" for codec, each in self.encodings.items())
+            self._log.info("films go as streams: {streams}", streams=", ".join(names))
+        else:
+            self._log.info("films go as images: no encoder works here (kasmd[video] has some)")
 
     def offers(self, families: Collection[int]) -> list[Offer]:
         """Give what Kasm's client may choose from that reads these families."""

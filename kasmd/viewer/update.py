@@ -9,7 +9,8 @@ sent is never older than it must be, and a viewer that stalls holds no picture.
 from __future__ import annotations
 
 from collections import deque
-from typing import Callable, NamedTuple, Optional, Sequence
+from itertools import chain
+from typing import Callable, Iterable, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -32,6 +33,7 @@ _LEAST = 1024
 #: What stands in for pixels that may not be seen, or that are gone: it must
 #: not be taken for a picture of any display.
 _NOTHING = Identity(-1, -1)
+_LAST_RECT = wire.last_rect()
 
 
 class Piece(NamedTuple):
@@ -59,11 +61,11 @@ class Update:
     def __init__(self, head: bytes, pieces: Sequence[Piece], last_rect: bool,
                  encodings: Encodings, streams: Optional[ZlibStreams]) -> None:
         self._head = head
+        self._pieces = pieces
         self._left = deque(pieces)
         self._last_rect = last_rect
         self._encodings = encodings
         self._streams = streams
-        self._area = sum(piece.rect.area for piece in pieces)
         self._cut = False
 
     @property
@@ -73,12 +75,12 @@ class Update:
 
     def cut(self) -> float:
         """Leave out what was not given out, where LastRect may end it; give what share was."""
-        left = sum(piece.rect.area for piece in self._left)
+        left = _area_of(self._left)
         if not self._last_rect or not left:
             return 1.0
         self._left.clear()
         self._cut = True
-        return 1 - left / self._area
+        return 1 - left / _area_of(self._pieces)
 
     def next_slice(self, look: Look, most: Optional[int] = None) -> Slice:
         """Give the next part, in ``most`` bytes if it can be so small."""
@@ -117,11 +119,13 @@ class Update:
         snapshots = [
             snapshot or _blank(piece.rect) for piece, snapshot in zip(pieces, seen)
         ]
-        tail = wire.last_rect() if self._last_rect and not self._left else b""
+        tail = _LAST_RECT if self._last_rect and not self._left else b""
         data, lossy = self._encoded(self._head, pieces, snapshots, tail)
         return Slice(data, shown, lossy)
 
     def _take(self) -> list[Piece]:
+        if len(self._left) == 1:
+            return [self._left.pop()]
         taken: list[Piece] = []
         work = 0.0
         while self._left:
@@ -135,18 +139,16 @@ class Update:
     def _encoded(self, head: bytes, pieces: list[Piece], snapshots: list[Snapshot],
                  tail: bytes) -> Encoded:
         def make() -> Encoded:
-            rectangles = [
-                rectangle
-                for piece, snapshot in zip(pieces, snapshots)
-                for rectangle in _drawn(piece, snapshot, self._streams)
-            ]
-            parts = (part for each in rectangles for part in wire.parts(*each))
+            rectangles: list[Rectangle] = []
+            for piece, snapshot in zip(pieces, snapshots):
+                rectangles += _drawn(piece, snapshot, self._streams)
+            parts = chain.from_iterable([wire.parts(*each) for each in rectangles])
             data = b"".join((head, *parts, tail))
-            return Encoded(data, tuple(each.rect for each in rectangles if is_lossy(each)))
+            return Encoded(data, tuple([each.rect for each in rectangles if is_lossy(each)]))
 
         if self._streams is not None:
             return make()
-        seen = tuple(snapshot.identity for snapshot in snapshots)
+        seen = tuple([snapshot.identity for snapshot in snapshots])
         return self._encodings.get((head, seen, tuple(pieces), tail), make)
 
 
@@ -162,6 +164,10 @@ def halved(rect: Rect, most: int) -> list[Rect]:
             rect = rect._replace(height=rect.height // 2)
         parts.append(rest)
     return [rect, *reversed(parts)]
+
+
+def _area_of(pieces: Iterable[Piece]) -> int:
+    return sum(piece.rect.area for piece in pieces)
 
 
 def _drawn(piece: Piece, snapshot: Snapshot, streams: Optional[ZlibStreams]) -> list[Rectangle]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Optional, Sequence
 
 from kasmd.screen.geometry import Move, Rect, bounding
-from kasmd.screen.region import Region
+from kasmd.screen.region import EMPTY, Region
 
 #: Moves kept before more of them are owed as pixels instead.
 MAX_MOVES = 16
@@ -68,7 +68,9 @@ class Owed:
 
     def sent(self, rects: Sequence[Rect]) -> None:
         """The viewer gets ``rects`` as they are now."""
-        if rects:
+        if tuple(rects) == self.region.rects:
+            self.region = EMPTY
+        elif rects:
             self.region = self.region.subtract(Region(rects))
 
 

@@ -7,6 +7,7 @@ import ipaddress
 import os
 import socket
 from pathlib import Path
+from typing import Optional
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -27,30 +28,36 @@ def self_signed(directory: Path, now: datetime.datetime) -> Path:
     """Give a file with a certificate for this machine and its key, made if need be.
 
     ``now`` is aware.  The file is 0600 from its creation and replaced whole, so
-    certificate and key always belong together.  Raises `ConfigError`.
+    certificate and key always belong together.  A new certificate is for the same
+    key, which others may have pinned.  Raises `ConfigError`.
     """
     path = directory / FILE_NAME
     try:
-        if not _is_good(path, now):
-            _write(path, _make(now))
+        found = _read(path)
+        if found is None or not _is_good(found[0], now):
+            key = found[1] if found else ec.generate_private_key(ec.SECP256R1())
+            _write(path, _make(now, key))
             _log.info("Made a self-signed certificate: {path}", path=str(path))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be made: {error.strerror}") from None
     return path
 
 
-def _is_good(path: Path, now: datetime.datetime) -> bool:
+def _read(path: Path) -> Optional[tuple[x509.Certificate, ec.EllipticCurvePrivateKey]]:
     try:
         pem = path.read_bytes()
         certificate = x509.load_pem_x509_certificate(pem)
-        serialization.load_pem_private_key(pem, password=None)
+        key = serialization.load_pem_private_key(pem, password=None)
     except (FileNotFoundError, ValueError):
-        return False
+        return None
+    return (certificate, key) if isinstance(key, ec.EllipticCurvePrivateKey) else None
+
+
+def _is_good(certificate: x509.Certificate, now: datetime.datetime) -> bool:
     return certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc - RENEWAL
 
 
-def _make(now: datetime.datetime) -> bytes:
-    key = ec.generate_private_key(ec.SECP256R1())
+def _make(now: datetime.datetime, key: ec.EllipticCurvePrivateKey) -> bytes:
     host = socket.gethostname()[:64] or "localhost"
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
     certificate = (

@@ -1,6 +1,6 @@
 """Who I am and who else is here: /api/v1/me, and the same as it changes.
 
-<- data: {"name", "proof", "rights", "viewers"}       first, and after each change
+<- data: {"name", "proof", "rights", "reached", "viewers"}    first, and after each change
 <- event: notice; data: {"from", "text"}              a message for the page to show
 """
 
@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import Callable, Mapping, Optional
+from typing import Callable, Iterable, Mapping, Optional
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from kasmd.http.problems import Problem
 from kasmd.http.server import Request, Response
-from kasmd.interfaces import IGrant, IRoster
+from kasmd.interfaces import IGrant, IReachable, IRoster
 from kasmd.rights import Right
 from kasmd.web.event_stream import STREAM_HEADERS, EventStream
 from kasmd.web.pages import Page, Pages, page_name
@@ -24,16 +24,20 @@ from kasmd.web.pages import Page, Pages, page_name
 MAX_STREAMS_OF_ONE = 32
 #: Seconds that several changes have to become one message.
 GATHER = 0.05
+#: Has a callback called after each change, until the answer is called.
+Watch = Callable[[Callable[[], None]], Callable[[], None]]
 _JSON = ((b"Content-Type", b"application/json"), (b"Cache-Control", b"no-store"))
 
 
 class Session:
-    """Answers for the person who asks."""
+    """Answers for the person who asks; without a ``desktop`` to look at, it is there."""
 
-    def __init__(self, reactor: IReactorTime, roster: IRoster, pages: Pages) -> None:
+    def __init__(self, reactor: IReactorTime, roster: IRoster, pages: Pages,
+                 desktop: Optional[IReachable] = None) -> None:
         self._reactor = reactor
         self._roster = roster
         self._pages = pages
+        self._desktop = desktop
         self._streams: dict[str, int] = {}
 
     def document(self, proof: str, page: Page, grant: IGrant) -> bytes:
@@ -42,6 +46,7 @@ class Session:
             "name": grant.name,
             "proof": proof,
             "rights": [str(right.name).lower() for right in Right if grant.holds(right)],
+            "reached": self._desktop is None or not self._desktop.trouble,
             "viewers": [
                 {"name": viewer.name, "since": viewer.connected_at, "you": page.shows(viewer)}
                 for viewer in self._roster.viewers()
@@ -68,7 +73,9 @@ class Session:
         else:
             page = _page_of(request)
             document = partial(self.document, _proof_of(request), page)
-            stream = DocumentStream(self._reactor, request, document, self._roster)
+            watched = (self._roster,) if self._desktop is None else (self._roster, self._desktop)
+            changes = [each.watch for each in watched]
+            stream = DocumentStream(self._reactor, request, document, changes)
             closed = self._pages.opened(page, stream.show)
             request.notifyFinish().addBoth(lambda _: closed())
             stream.start()
@@ -80,7 +87,7 @@ class Session:
 
 
 class DocumentStream(EventStream):
-    """The newest document to one page, and messages for it to show.
+    """The newest document to one page after each of ``changes``, and messages for it to show.
 
     What a slow page has not taken is never queued: the newest document follows
     when there is room again.
@@ -91,21 +98,19 @@ class DocumentStream(EventStream):
         reactor: IReactorTime,
         request: Request,
         document: Callable[[IGrant], bytes],
-        roster: IRoster,
+        changes: Iterable[Watch],
     ) -> None:
         super().__init__(reactor, request)
         self._grant = _grant_of(request)
         self._document = document
-        self._roster = roster
+        self._changes = changes
         self._last = b""
         self._push: Optional[IDelayedCall] = None
 
     def start(self) -> None:
         """Send the document now and after each change."""
-        self._cancels = (
-            self._grant.when_changed(self._changed),
-            self._roster.watch(self._changed),
-        )
+        watches = (self._grant.when_changed, *self._changes)
+        self._cancels = [watch(self._changed) for watch in watches]
         super().start()
         self._send()
 

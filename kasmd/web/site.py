@@ -22,7 +22,7 @@ from kasmd.http.problems import Problem
 from kasmd.http.proxies import Proxies
 from kasmd.http.routes import Route, Routes
 from kasmd.http.server import Answer, Limits, Request
-from kasmd.interfaces import IPermissionRegistry, IRoster, MakeViewer
+from kasmd.interfaces import IPermissionRegistry, IReachable, IRoster, MakeViewer
 from kasmd.permission.tickets import Tickets
 from kasmd.rights import Right
 from kasmd.web.entrance import Entrance
@@ -116,6 +116,7 @@ def make_site(
     make_viewer: MakeViewer,
     mounts: Sequence[Mount],
     more: Sequence[Route] = (),
+    desktop: Optional[IReachable] = None,
     entrance: Optional[Entrance] = None,
     tickets: Optional[Tickets] = None,
     proxies: Proxies = Proxies(),
@@ -139,7 +140,7 @@ def make_site(
     guard = Guard(authenticator, registry, target, sessions, tickets)
     routes = site_routes(
         StaticFiles(reactor, mounts),
-        Session(reactor, roster, pages),
+        Session(reactor, roster, pages, desktop),
         Websockify(reactor, make_viewer, allowed_origins, timing),
         (*more, *(entrance.routes() if entrance is not None else ())),
     )

@@ -86,7 +86,7 @@ class Websocket(WebSocketServerProtocol):
 
     def send(self, data: bytes) -> None:
         if self.state == self.STATE_OPEN:
-            self._write(frame_header(len(data)) + data)
+            self._write(frame_header(len(data)), data)
 
     def register_producer(self, producer: IPushProducer) -> None:
         self.transport.unregisterProducer()
@@ -137,7 +137,8 @@ class Websocket(WebSocketServerProtocol):
 
     def dataReceived(self, data: bytes) -> None:
         self._heard = self.factory.reactor.seconds()
-        super().dataReceived(data)
+        # Before this Autobahn's own colours a line for its log, which takes as long as a message.
+        self._dataReceived(data)
 
     def onClose(self, wasClean: bool, code: Optional[int], reason: Optional[str]) -> None:
         if self._watch is not None and self._watch.active():

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from bench.report import About, Run, Spread, figures, over, page, rst, share, spread, verdicts
+from bench.report import (
+    About,
+    Run,
+    Scaled,
+    Spread,
+    Target,
+    figures,
+    of,
+    over,
+    page,
+    rst,
+    share,
+    spread,
+    verdicts,
+)
 from bench.targets import DESKTOP, SHOWN, TARGETS
 
 
@@ -29,6 +43,12 @@ def test_a_share_is_of_the_best_rival_that_was_measured() -> None:
     assert over(RUNS, share("latency", "p50_ms", "kasmvnc")) is None
 
 
+def test_a_scaled_number_is_as_on_a_machine_of_the_usual_speed() -> None:
+    slow = Scaled("latency", "p50_ms", of("tigervnc", "latency", "p50_ms"), usual=5)
+    assert over(RUNS, slow) == Spread(0.75, 0.5, 4.5)
+    assert over([{"kasmd": RUNS[0]["kasmd"]}], slow) is None
+
+
 def test_the_median_decides() -> None:
     beside = "kasmd 3, tigervnc 10"
     assert list(verdicts(RUNS, STACKS, TARGETS)) == [
@@ -38,6 +58,21 @@ def test_the_median_decides() -> None:
         ("latency: p99, of our p50", "at most 3", "2", "2 to 4", "", "met"),
     ]
     assert [line[-1] for line in verdicts(RUNS[:1], STACKS, TARGETS)] == ["met"] * 4
+
+
+def test_what_a_rival_is_absent_for_is_said_so() -> None:
+    targets = [Target("bytes", share("latency", "p50_ms", "kasmvnc"), 1.0),
+               Target("other bytes", share("video", "kib", "kasmvnc"), 1.0)]
+    assert list(verdicts(RUNS, STACKS, targets)) == [
+        ("bytes", "at most 1", "", "", "kasmd 3, tigervnc 10", "not measured"),
+    ]
+
+
+def test_workloads_of_fewer_runs_are_named() -> None:
+    runs = [{"kasmd": {**RUNS[0]["kasmd"], "idle": {"cpu": 0.1}}}, *RUNS[1:]]
+    text = rst(runs, STACKS, {}, DESKTOP)
+    assert "Medians of 3 runs (least to most); of fewer runs: idle (1).\n" in text
+    assert "Medians of 3 runs (least to most).\n" in rst(RUNS, STACKS, {}, DESKTOP)
 
 
 def test_at_least_is_not_at_most() -> None:

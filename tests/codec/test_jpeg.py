@@ -56,6 +56,16 @@ def test_we_see_what_pillow_wrote():
     assert not decoded[..., 3].any()
 
 
+def test_pictures_that_are_drawn_over_and_over_are_refused():
+    out = BytesIO()
+    Image.new("RGB", (64, 48)).save(out, "JPEG", progressive=True)
+    data = out.getvalue()
+    assert jpeg.decode(data, 64, 48).shape == (48, 64, 4)
+    scan = data[data.rindex(b"\xff\xda"):-2]
+    with pytest.raises(ProtocolError, match="more than 32 scans"):
+        jpeg.decode(data[:-2] + 99 * scan + data[-2:], 64, 48)
+
+
 def test_another_size_is_refused():
     with pytest.raises(ProtocolError, match="50 x 40 for 40 x 50"):
         jpeg.decode(jpeg.encode(smooth(40, 50), 50, "444"), 40, 50)

@@ -28,6 +28,18 @@ def test_painting_is_told_once() -> None:
     assert display.snapshot(Rect(8, 8, 1, 1)).pixels.tolist() == [[[3, 2, 1, 0]]]
 
 
+def test_trouble_is_told_when_it_comes_and_goes() -> None:
+    """Also to those who observe nothing."""
+    display, _ = make()
+    told: list[str] = []
+    end = display.watch(lambda: told.append(display.trouble))
+    display.lose("unplugged")
+    display.come_back()
+    end()
+    display.lose("again")
+    assert told == ["unplugged", ""]
+
+
 def test_input_is_recorded() -> None:
     """In order."""
     display, _ = make()

@@ -18,18 +18,26 @@ from kasmd.codec.compact import counted
 from kasmd.codec.decode import Streams
 from kasmd.display.memory import KeyTyped, MemoryDisplay, PointerPut
 from kasmd.display.recorder import Recorder
-from kasmd.display.upstream import UpstreamDisplay
+from kasmd.display.upstream import RECTANGLES, UpstreamDisplay
 from kasmd.display.upstream_line import Place, Terms
-from kasmd.display.upstream_picture import BAND, decoded
-from kasmd.errors import DisplayLost
+from kasmd.display.upstream_picture import BAND, MOVED, PATCHES, decoded
+from kasmd.errors import DisplayLost, PermissionDenied
+from kasmd.interfaces import Principal
+from kasmd.permission.dlp import Edge, Rules, VisibleRegion
+from kasmd.permission.prevention import Prevention
+from kasmd.permission.registry import MemoryRegistry
+from kasmd.permission.seat import Hold, Seat
 from kasmd.rfb import clipboard, update
 from kasmd.rfb.client_handshake import Credentials
+from kasmd.rfb.limits import Limits
 from kasmd.rfb.numbers import Encoding
 from kasmd.rfb.said import Received
 from kasmd.rfb.standard import server_cut_text
 from kasmd.screen.cursor import Cursor
-from kasmd.screen.geometry import Rect, Screen
+from kasmd.screen.framebuffer import Framebuffer
+from kasmd.screen.geometry import Move, Rect, Screen
 from kasmd.screen.pixels import BGRX
+from kasmd.screen.region import Region
 from tests.display.upstreams import (
     NO_LOGIN,
     QUICK,
@@ -44,6 +52,7 @@ from tests.display.upstreams import (
     serve,
     upstream,
 )
+from tests.viewer.scene import RIGHTS, Display
 
 WHOLE = Rect(0, 0, *SIZE)
 SMALL = Rect(0, 0, 20, 20)
@@ -82,6 +91,9 @@ ATTACKS = {
     "no_last_rect": Attack(
         update.update_header(None) + update.led_state(1) * 65536, "more than 65535 rectangles"),
     "unknown_encoding": Attack(one(SMALL, 99), "unknown encoding 99"),
+    **{f"{encoding.name.lower()}_unasked": Attack(
+        one(SMALL, encoding, bytes(8)), f"encoding {encoding}, which was not asked for")
+       for encoding in (Encoding.OPEN_H264, Encoding.KASM_VIDEO, Encoding.ZLIB)},
     "unknown_message": Attack(b"\x63", "unknown server message 99"),
     "tight_control": Attack(tight(0xF0), "Tight control 0xf0"),
     "tight_filter": Attack(tight(0x40, b"\x09", counted(zlib.compress(bytes(1200)))),
@@ -102,6 +114,15 @@ ATTACKS = {
         tight(0x40, b"\x01\x02", bytes(9), counted(zlib.compress(b"\xc8" * 400))),
         "palette of 3 colours has no 200"),
     "no_jpeg": Attack(tight(0x90, counted(b"GIF89a, or anything")), "JPEG data"),
+    "many_scans": Attack(tight(0x90, counted(JPEG[:-2] + 40 * b"\xff\xda" + JPEG[-2:])),
+                         "more than 32 scans"),
+    "many_bytes_of_few_pixels": Attack(
+        update.update_header(100) + 20 * update.rectangle(
+            Rect(0, 0, 1, 1), Encoding.TIGHT, b"\x90" + counted(bytes(1 << 20))),
+        "JPEG data"),
+    "kasms_clipboard": Attack(
+        b"\xb4\xff" + 2 * (bytes(4) + b"\x03t/p" + U32.pack(9 << 20) + bytes(9 << 20)),
+        "a clipboard of 18874368 bytes"),
     "another_jpeg": Attack(tight(0x90, counted(JPEG)), "a JPEG of 8 x 8 for 20 x 20"),
     "zrle_bomb": Attack(zrle(bytes(3 << 20)), "zlib data hold more than"),
     "zrle_length": Attack(one(SMALL, Encoding.ZRLE, b"\xff\xff\xff\xff"),
@@ -210,7 +231,7 @@ class AttackTests(Case):
         self.assertEqual(pixel(display), 50)
         while not (logged := [line for line in self.lines if told in line]):
             await deferLater(reactor, 0)
-        self.assertEqual(len(logged), 1, self.lines)
+        self.assertEqual((len(logged), display.losses), (1, 1), self.lines)
         await back
         self.assertEqual(pixel(display), 60)
         self.assertEqual(self.flushLoggedErrors(), [])
@@ -291,6 +312,42 @@ class LargeTests(Case):
         areas = [sum(rect.area for rect, _ in part) for part in parts if isinstance(part, list)]
         self.assertEqual(sum(areas), large.area + 99 * stripe.area)
         self.assertLessEqual(max(areas), BAND)
+        dots = [Received(Rect(x, 0, 1, 1), 0, bytes(4)) for x in range(999)]
+        counts = [len(part) for part in decoded(dots, BGRX, Streams(), large)]
+        self.assertEqual((sum(counts), max(counts)), (999, PATCHES))
+
+    async def test_what_came_in_very_many_places_is_told_of_a_few(self) -> None:
+        dots = [Rect(x, y, 1, 1) for x in range(0, SIZE[0], 2) for y in range(0, SIZE[1], 2)]
+        self.assertGreater(len(dots), 2 * RECTANGLES)
+        liar = self.lie(greeting(50))
+        display = self.display(liar.place)
+        recorder = self.watch(display)
+        await display.connect().addTimeout(SECONDS, reactor)
+        changed = recorder.next("changed").addTimeout(SECONDS, reactor)
+        data = [update.rectangle(dot, 0, b"\x09\x09\x09\0") for dot in dots]
+        liar.talkers[0].say(update.update_header(len(dots)) + b"".join(data))
+        region, _ = await changed
+        self.assertLessEqual(len(region.rects), RECTANGLES)
+        self.assertFalse(Region(dots).subtract(region))
+        self.assertEqual(pixel(display, 38, 28), 9)
+
+    def test_what_moves_is_moved_by_parts(self) -> None:
+        bounds = Rect(0, 0, 1200, 2000)
+        one, other = Framebuffer(1200, 2000), Framebuffer(1200, 2000)
+        noise = np.random.default_rng(1).integers(0, 256, (2000, 1200, 4), np.uint8)
+        one.update([(bounds, noise)])
+        other.update([(bounds, noise)])
+        for dx, dy in ((0, 7), (0, -7), (5, 0), (-5, 900), (5, -900), (0, 1900)):
+            target = bounds.moved(dx, dy).intersection(bounds)
+            assert target is not None
+            one.move(Move(target, dx, dy))
+            payload = struct.pack(">2H", target.x - dx, target.y - dy)
+            moves = decoded([Received(target, 1, payload)], BGRX, Streams(), bounds)
+            for move in moves:
+                assert isinstance(move, Move)
+                self.assertLessEqual(move.target.area, MOVED)
+                other.move(move)
+            self.assertTrue((one.pixels == other.pixels).all(), (dx, dy))
 
 
 class FaultTests(Case):
@@ -397,7 +454,8 @@ class FaultTests(Case):
         recorder = self.watch(display)
         await display.connect().addTimeout(SECONDS, reactor)
         offered = recorder.next("clipboard_offered").addTimeout(SECONDS, reactor)
-        liar.talkers[0].say(extended(1 << 28 | 1, BOMB) + server_cut_text("small"))
+        long = server_cut_text("x" * (Limits().inflated + 1))
+        liar.talkers[0].say(extended(1 << 28 | 1, BOMB) + long + server_cut_text("small"))
         self.assertEqual(await offered, ({"text/plain": b"small"},))
 
     async def test_one_that_reads_nothing_is_given_up(self) -> None:
@@ -540,3 +598,36 @@ class TrueUpstreamTests(Case):
         self.assertEqual(await resized, (700, 480, two))
         self.assertEqual(await self.near.resize(640, 480, ()), 0)
         self.assertEqual(self.far.screens, (Screen(3, 0, 0, 640, 480, 6),))
+
+
+class FannedOutTests(Case):
+    """One connection serves all seats, each with its rights, and what may be seen."""
+
+    async def test_rights_and_rules(self) -> None:
+        far, left = Display(*SIZE), Rect(0, 0, SIZE[0] // 2, SIZE[1])
+        near = upstream(self, serve(self, far))
+        rules = Rules(visible_region=VisibleRegion(Edge(0), Edge(0), Edge(left.right), Edge(0)))
+        prevention, registry = Prevention(rules), MemoryRegistry(RIGHTS)
+        seats, eyes, hold = {}, {name: Recorder() for name in RIGHTS}, Hold()
+        for name, eye in eyes.items():
+            grant = registry.admit(Principal(name), "desktop")
+            seats[name] = Seat(near, grant, hold, prevention)
+            self.addCleanup(seats[name].leave)
+            seats[name].observe(eye)
+        await near.connect().addTimeout(SECONDS, reactor)
+        for eye in eyes.values():
+            eye.events.clear()
+        seen = [eyes[name].next("changed") for name in ("writer", "reader")]
+        far.fill((9, 9, 9), WHOLE)
+        for each in seen:
+            region, _ = await each.addTimeout(SECONDS, reactor)
+            self.assertEqual(region, Region([left]))
+        self.assertEqual((far.audience, eyes["nobody"].events), (1, []))
+        shown = seats["reader"].snapshot(WHOLE).pixels[..., 0]
+        self.assertTrue((shown[:, :left.right] == 9).all() and not shown[:, left.right:].any())
+        self.assertRaises(PermissionDenied, seats["nobody"].snapshot, left)
+        seats["reader"].key(0x61, 0, True)
+        seats["writer"].key(0x62, 0, True)
+        while not far.keys:
+            await deferLater(reactor, 0)
+        self.assertEqual([key.keysym for key in far.keys], [0x62])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from dataclasses import replace
-from typing import Any, Optional
+from typing import Any, Optional, Sequence
 
 import numpy as np
 import xcffib.xproto
@@ -13,6 +13,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import DeferredQueue, gatherResults
 
 from kasmd.display.service import DesktopSettings
+from kasmd.display.watched import Patch
 from kasmd.display.x11 import X11Display
 from kasmd.display.x11_capture import Capture
 from kasmd.display.x11_connect import open_connection
@@ -142,6 +143,31 @@ class Contract:
         capture.notified(event)
         capture.consider()
         self.assertEqual(await read.get(), [drawn])
+
+    async def test_a_mistake_with_one_picture_leaves_the_next(self) -> None:
+        """It is logged, and what is drawn later is read."""
+        xcb, server = await open_connection(
+            reactor, self.display.where, self.service.authority, prepare
+        )
+        connection = XConnection(reactor, xcb)
+        self.addCleanup(connection.close)
+        mistakes = DeferredQueue[RuntimeError]()
+        read, to_make = DeferredQueue[list[Rect]](), [RuntimeError("on purpose")]
+
+        def deliver(size: tuple[int, int], patches: Sequence[Patch]) -> None:
+            if to_make:
+                mistakes.put(to_make[0])
+                raise to_make.pop()
+            read.put([rect for rect, _ in patches])
+
+        capture = Capture(reactor, connection, server, 0.0, deliver, self.display.memory)
+        self.addCleanup(capture.close)
+        connection.on_event, connection.on_events_taken = capture.notified, capture.consider
+        capture.want(True)
+        await mistakes.get()
+        self.painter.fill(Rect(10, 10, 40, 30), 0x112233)
+        self.assertEqual(await read.get(), [Rect(10, 10, 40, 30)])
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
     async def reading(
         self, memory: Optional[Pixels] = None

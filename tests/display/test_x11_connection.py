@@ -1,13 +1,53 @@
-"""When an X server counts as silent."""
+"""What is asked is answered, whatever becomes of it; when an X server counts as silent."""
 
 from __future__ import annotations
 
 import signal
 
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
 from kasmd.display.x11_connect import open_connection
 from kasmd.display.x11_connection import PATIENCE_SECONDS, XConnection
+from kasmd.errors import DisplayLost
 from tests.display.x11_desktops import Desktop
 from tests.edge.far import Still
+
+
+class AnswersTests(Desktop):
+    """On a real Xvfb."""
+
+    async def connection(self) -> XConnection:
+        """Connect."""
+        xcb, _ = await open_connection(
+            reactor, self.display.where, self.service.authority, lambda xcb: None
+        )
+        connection = XConnection(reactor, xcb)
+        self.addCleanup(connection.close)
+        return connection
+
+    async def test_a_reply_comes_as_its_bytes(self) -> None:
+        connection, answered = await self.connection(), Deferred()
+        connection.ask(connection.core.GetInputFocus(), answered.callback)
+        reply = await answered
+        self.assertEqual((len(reply), reply[0]), (32, 1))
+
+    async def test_who_asks_hears_of_the_end(self) -> None:
+        connection, heard = await self.connection(), list[bytes | Failure]()
+        connection.ask(connection.core.GetInputFocus(), heard.append)
+        connection.close()
+        connection.ask(connection.core.GetInputFocus(), heard.append)
+        self.assertEqual([failure.type for failure in heard], [DisplayLost, DisplayLost])
+
+    async def test_one_who_fails_to_hear_it_keeps_no_other_waiting(self) -> None:
+        def fail(reply: bytes | Failure) -> None:
+            raise RuntimeError("on purpose")
+
+        connection = await self.connection()
+        connection.ask(connection.core.GetInputFocus(), fail)
+        await connection.sync()
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
 
 class SilenceTests(Desktop):

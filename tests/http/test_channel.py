@@ -110,6 +110,18 @@ class ChannelTests(TestCase):
         self.requests[0].answer(Response(200))
         self.assertEqual(self.paths, [b"/1", b"/2"])
 
+    def test_a_rest_between_requests_is_no_slow_request(self):
+        for piece, limit in ((b"", "keep_alive_seconds"), (b"GET", "head_seconds")):
+            with self.subTest(limit):
+                self.setUp()
+                self.respond = lambda request: Response(200)
+                self.receive(GET % 1)
+                self.clock.advance(29)
+                self.receive(GET % 2 + piece)
+                self.clock.advance(30)
+                counts = self.factory.counts.limits
+                self.assertEqual([name for name in counts if counts[name]], [limit])
+
     def test_what_is_sent_far_ahead_stays_in_the_transport(self):
         self.receive(GET % 1, b"x" * MAX_AHEAD)
         self.assertFalse(self.paused)

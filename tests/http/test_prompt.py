@@ -55,6 +55,14 @@ class PromptTests(TestCase):
         expected = b"first" + MUCH + b"then" + MUCH + b"last"
         self.assertTrue(await deferToThread(take, peer) == expected)
 
+    async def test_parts_follow_one_another_whatever_the_socket_takes_of_them(self):
+        transport, peer = await self.connect()
+        write = PromptWriter(transport).write
+        for _ in range(3):
+            write(b"head", MUCH)
+        transport.loseConnection()
+        self.assertTrue(await deferToThread(take, peer) == 3 * (b"head" + MUCH))
+
     async def test_nothing_overtakes_what_others_wrote(self):
         transport, peer = await self.connect()
         transport.write(b"first")
@@ -86,5 +94,5 @@ class PromptTests(TestCase):
 
     def test_other_transports_write_as_they_like(self):
         transport = StringTransport()
-        PromptWriter(transport).write(b"abc")
-        self.assertEqual(transport.value(), b"abc")
+        PromptWriter(transport).write(b"abc", b"def")
+        self.assertEqual(transport.value(), b"abcdef")

@@ -46,6 +46,10 @@ class CertificateTests(TestCase):
         self.addCleanup(shutil.rmtree, made)
         return Path(made).resolve()
 
+    def test_an_idle_connection_keeps_no_buffers(self):
+        files = CertificateFiles(self.clock, self.path, self.path)
+        self.assertTrue(files._context.set_mode(0) & SSL.MODE_RELEASE_BUFFERS)
+
     def listen(self, files):
         factory = TlsFactory(files, Factory.forProtocol(Protocol))
         port = reactor.listenTCP(0, factory, interface="127.0.0.1")

@@ -267,8 +267,10 @@ class TestTrouble:
                 page.do("fill", selector="#clipboard", text="nobody reads")
                 other.settle()
                 assert page.eval("fetch('api/v1/me').then((answer) => answer.status)") == 200
+                page.wait_text("#chip", "The desktop does not answer")
             finally:
                 os.kill(pid, signal.SIGCONT)
+        page.wait_true("document.querySelector('#chip').hidden")
         painter.show(picture, tmp_path / "picture.npy")
         eventually(lambda: difference(page.picture(), picture) < 2, "the screen is seen again")
         assert page.curtains() == []

@@ -169,6 +169,24 @@ def test_the_directory_ends_what_it_no_longer_allows(
     assert chromium.curtains() == [] or HELD_UP in edges.output
 
 
+def test_a_page_that_is_not_let_in_asks_no_more_than_it_tries(
+    chromium: Chromium, edges: EdgeDaemon, desktops: tuple[Daemon, Daemon]
+) -> None:
+    def asked(what: str) -> int:
+        return sum(what in address for address in chromium.do("requests"))
+
+    log_in(chromium, edges, "bea", "desktop/ada/")
+    chromium.wait_connected()
+    edges.write_sessions(sessions(*desktops, share=False))
+    wait_out(chromium, edges)
+    before = asked("/me/events")
+    chromium.do("click", selector="#curtain-retry")
+    # After each try the page asks why.
+    eventually(lambda: asked("/api/v1/me") - asked("/me/events") >= 3, "it tries on")
+    # One more try may have begun.
+    assert asked("/me/events") - before <= 4
+
+
 def test_below_a_path_on_a_phone(chromium: Chromium, edges: EdgeDaemon) -> None:
     log_in(chromium, edges, "ada", "kasm/desks", at="below", **PHONE)
     choose(chromium, "ada")

@@ -69,9 +69,9 @@ def wait_said(page: Chromium, name: str, state: str) -> None:
     page.wait_true(f"said.has({f'{name}: {state}'!r})")
 
 
-def allow(daemon: Daemon, upload: bool) -> None:
-    """Let writer upload or not."""
-    answer = patch(daemon.port, "/api/v1/users/writer", {"rights": {"upload": upload}}, "owner")
+def allow(daemon: Daemon, may: bool, right: str = "upload") -> None:
+    """Give writer a right, or take it."""
+    answer = patch(daemon.port, "/api/v1/users/writer", {"rights": {right: may}}, "owner")
     assert answer.status == 200, answer
 
 
@@ -144,6 +144,15 @@ def test_downloads_are_listed_folder_by_folder(page: Chromium, daemon: Daemon) -
     page.do("click", selector="#downloads-list button")
     page.wait_text("#downloads-list", "more.txt")
     assert page.errors() == []
+
+
+def test_files_are_listed_for_who_comes_to_have_the_right(page: Chromium, daemon: Daemon) -> None:
+    (daemon.folder / "Downloads" / "late.txt").write_text("taken")
+    page.do("click", selector="#handle")
+    allow(daemon, False, "download")
+    page.wait_true("document.querySelector('#downloads').hidden")
+    allow(daemon, True, "download")
+    page.wait_text("#downloads-list", "late.txt")
 
 
 def test_who_may_neither(chromium: Chromium, daemon: Daemon) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, succeed
+from twisted.logger import capturedLogs, formatEvent
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
@@ -266,6 +267,16 @@ def test_what_is_answered_without_the_right() -> None:
     seat.resize(8, 6, SCREENS).addCallback(answers.append)
     assert answers == [PROHIBITED]
     assert (seat.size, seat.screens, seat.name) == ((4, 3), SCREENS, "desk")
+
+
+def test_the_log_says_once_which_right_there_is_not() -> None:
+    seat = Room(READ).seat
+    with capturedLogs() as events:
+        for member in ("pointer", "offer_clipboard", "pointer"):
+            call(seat, member)
+    assert [formatEvent(event) for event in events] == [
+        f"'ann' is not heard: no right {right}" for right in ("pointer", "clipboard_in")
+    ]
 
 
 def test_what_passes_is_passed_unchanged() -> None:

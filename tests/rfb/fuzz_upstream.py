@@ -25,6 +25,7 @@ import numpy as np
 from kasmd.codec import hextile, jpeg
 from kasmd.codec.compact import counted
 from kasmd.codec.decode import Streams, decode
+from kasmd.display.upstream_session import ENCODINGS
 from kasmd.errors import ProtocolError
 from kasmd.rfb import clipboard, update
 from kasmd.rfb.client import PICTURES, ClientSession
@@ -39,6 +40,11 @@ from kasmd.screen.pixels import BGRX
 SIZE = (96, 80)
 WAYS = Credentials((262, 261, 260, 259, 258, 257, 2, 1), "secret", "ann")
 CURSORS = (Encoding.CURSOR, Encoding.CURSOR_WITH_ALPHA, Encoding.VMWARE_CURSOR)
+#: Those of which there is nothing to read, or which tell a size.
+NO_PICTURES = (
+    Encoding.LED_STATE, Encoding.QEMU_EXTENDED_KEY_EVENT, Encoding.EXTENDED_MOUSE_BUTTONS,
+    Encoding.DESKTOP_SIZE,
+)
 #: Bytes that a session may hold that nobody has read: an update's largest part and a segment.
 KEPT = 1 << 20
 
@@ -58,7 +64,7 @@ class Grammar:
         self._pixels = np.random.default_rng(seed).integers(0, 3, (*SIZE[::-1], 4), np.uint8) * 99
         self._rectangles: list[Callable[[], bytes]] = [
             self._raw, self._copy, self._tight, self._image, self._zrle, self._hextile,
-            self._cursor, self._size, self._aside,
+            self._cursor, self._size, self._aside, self._unasked,
         ]
 
     def case(self) -> bytes:
@@ -171,6 +177,10 @@ class Grammar:
         return update.extended_desktop_size(width, height, [Screen(0, 0, 0, width, height)],
                                             self.random.randrange(3), self.random.randrange(4))
 
+    def _unasked(self) -> bytes:
+        kind = self.random.choice((Encoding.ZLIB, Encoding.KASM_VIDEO, Encoding.OPEN_H264))
+        return update.rectangle(self._place(), kind, bytes(self.random.randrange(9)))
+
     def _aside(self) -> bytes:
         return self.random.choice((update.led_state(7), update.desktop_name("name"),
                                    update.acknowledgement(Encoding.QEMU_EXTENDED_KEY_EVENT)))
@@ -187,6 +197,7 @@ def check(data: bytes, segments: Sequence[bytes]) -> Outcome:
 def play(segments: Sequence[bytes]) -> Outcome:
     """Give what a client with its decoders makes of it."""
     session, streams, events = ClientSession(credentials=WAYS, bands=True), Streams(), []
+    session.send_encodings(ENCODINGS)
     try:
         for segment in segments:
             session.receive_data(segment)
@@ -210,12 +221,12 @@ def _act(session: ClientSession, streams: Streams, event: object) -> None:
     if received.encoding in PICTURES:
         bounds = Rect(0, 0, *session.size)
         decode(*received, session.format, streams, bounds)
-    elif received.encoding in CURSORS:
-        cursor_of(received, session.format)
     elif received.encoding == Encoding.DESKTOP_NAME:
         name_of(received)
     elif received.encoding == Encoding.EXTENDED_DESKTOP_SIZE:
         screens_of(received)
+    elif received.encoding not in NO_PICTURES:
+        cursor_of(received, session.format)
 
 
 def fuzz(count: int, seed: int) -> int:

@@ -120,6 +120,12 @@ def test_values_of_others_are_no_evidence(number: int) -> None:
     assert not speaks_kasm([number])
 
 
+def test_who_reads_qoi_is_sent_no_copies() -> None:
+    assert capabilities_of([1, 7], Dialect.KASM).copy_rect
+    can = capabilities_of([1, 7, Encoding.KASM_QOI], Dialect.KASM)
+    assert can.qoi and not can.copy_rect
+
+
 def test_earlier_entries_win() -> None:
     can = capabilities_of([-23, -32, -2048, -1998], Dialect.KASM)
     assert (can.jpeg_level, can.kasm.frame_rate) == (9, 10)

@@ -47,6 +47,7 @@ def read(parser: Parser[bytes], wire: bytes) -> bytes:
         (7, (4, 3), b"\x60\x01\xff" + bytes(768) + b"\x04zlib"),
         (16, (64, 64), b"\0\0\0\x03abc"),
         (6, (64, 64), b"\0\0\0\x03abc"),
+        (21, (64, 64), b"\xff\xd8\xff\xdb\0\x04ab\xff\xda\0\x03cd\xff\0e\xff\xd0f\xff\xff\xd9"),
         (50, (64, 64), b"\0\0\0\x03\0\0\0\1abc"),
         (17, (64, 64), b"\0\x10\2\1\3abc"),
         (17, (64, 64), b"\0\0"),
@@ -115,3 +116,13 @@ def test_what_no_server_sends_ends_it(encoding: int, size: tuple[int, int], wire
 )
 def test_kasms_messages(number: int, body: bytes) -> None:
     assert read(KASM_BODIES[number](), body) is not None
+
+
+def test_all_of_a_clipboard_has_one_ceiling() -> None:
+    def item(length: int) -> bytes:
+        return b"\0\0\0\x01\x03t/p" + length.to_bytes(4, "big") + bytes(length)
+
+    half = limits.SERVER_TEXT // 2
+    read(KASM_BODIES[180](), b"\x02" + 2 * item(half))
+    with pytest.raises(ProtocolError, match="a clipboard of"):
+        read(KASM_BODIES[180](), b"\x03" + 2 * item(half) + item(1))

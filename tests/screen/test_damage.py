@@ -83,17 +83,41 @@ def test_a_still_half_of_a_large_picture_is_not_reported():
 def test_a_scroll_is_found(dy):
     page = lines_of_text(1000, 640)
     old, new = page[300:700], page[300 - dy:700 - dy]
-    assert scrolled_by(old, new) == dy
-    moves = moved_rows(old, new, dy)
+    assert scrolled_by(old, new) == (0, dy)
+    moves = moved_rows(old, new, 0, dy)
     assert [move.target for move in moves] == [Rect(0, max(dy, 0), 640, 400 - abs(dy))]
+
+
+@pytest.mark.parametrize("dx", [-200, -16, -3, 1, 16, 77])
+def test_a_scroll_aside_is_found(dx):
+    page = lines_of_text(400, 1000)
+    old, new = page[:, 300:700], page[:, 300 - dx:700 - dx]
+    assert scrolled_by(old, new) == (dx, 0)
+    moves = moved_rows(old, new, dx, 0)
+    assert [move.target for move in moves] == [Rect(max(dx, 0), 0, 400 - abs(dx), 400)]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_search_takes_as_long_however_large_the_area(turned):
+    """It looks at four strips, and never at what is between them."""
+    page = lines_of_text(1016, 2000)
+    old, new = noise(1000, 2000), noise(1000, 2000, seed=1)
+    for left in np.linspace(0, 2000 - 32, 4).astype(int):
+        old[:, left:left + 32], new[:, left:left + 32] = (
+            part[:, left:left + 32] for part in (page[:-16], page[16:])
+        )
+    if turned:
+        assert scrolled_by(old.T, new.T) == (-16, 0)
+    else:
+        assert scrolled_by(old, new) == (0, -16)
 
 
 def test_a_still_margin_is_left_out_of_the_move():
     page = lines_of_text(600, 640)
     old, new = page[100:500].copy(), page[116:516].copy()
     old[:, :128] = new[:, :128] = noise(400, 128)
-    assert scrolled_by(old, new) == -16
-    moves = moved_rows(old, new, -16)
+    assert scrolled_by(old, new) == (0, -16)
+    moves = moved_rows(old, new, 0, -16)
     assert [move.target.x for move in moves] == [128]
     assert all(move.target.right == 640 for move in moves)
 
@@ -103,7 +127,7 @@ def test_moves_are_in_the_order_in_which_they_can_be_applied(dy):
     page = lines_of_text(600, 640)
     old, new = page[100:500], page[100 - dy:500 - dy].copy()
     new[150:160, 200:208] = 0xFF0000
-    moves = moved_rows(old, new, dy)
+    moves = moved_rows(old, new, 0, dy)
     assert len(moves) == 2
     picture = old.copy()
     for move in moves:
@@ -120,10 +144,10 @@ def test_moves_are_in_the_order_in_which_they_can_be_applied(dy):
 def test_a_scroll_that_goes_on_is_known_from_one_that_does_not(dy):
     page = lines_of_text(1000, 640)
     old, new = page[300:700], page[300 - dy:700 - dy]
-    assert scrolls_on(old, new, dy)
-    assert not scrolls_on(old, new, -dy)
-    assert not scrolls_on(old, old, dy)
-    assert not scrolls_on(np.zeros_like(old), np.zeros_like(old), dy)
+    assert scrolls_on(old, new, 0, dy)
+    assert not scrolls_on(old, new, 0, -dy)
+    assert not scrolls_on(old, old, 0, dy)
+    assert not scrolls_on(np.zeros_like(old), np.zeros_like(old), 0, dy)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +159,7 @@ def test_a_scroll_that_goes_on_is_known_from_one_that_does_not(dy):
     ],
 )
 def test_no_scroll_where_there_is_none(old, new):
-    assert scrolled_by(old, new) == 0
+    assert scrolled_by(old, new) == (0, 0)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (64, 8), (65, 9), (200, 131)])

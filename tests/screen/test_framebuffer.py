@@ -37,7 +37,7 @@ def patches(draw):
     x, y = draw(st.integers(0, WIDTH - 1)), draw(st.integers(0, HEIGHT - 1))
     rect = Rect(x, y, draw(st.integers(0, WIDTH - x)), draw(st.integers(0, HEIGHT - y)))
     seed = draw(st.integers(0, 9))
-    kind = draw(st.sampled_from(["noise", "flat", "dots", "scroll", "same"]))
+    kind = draw(st.sampled_from(["noise", "flat", "dots", "scroll", "aside", "same"]))
     return rect, kind, seed
 
 
@@ -51,6 +51,8 @@ def drawn(framebuffer, rect, kind, seed):
         now[pixels(rect.height, rect.width, seed)[..., 0] < 2] += 9
     if kind == "scroll":
         now = np.roll(now, (seed - 5) * 3, axis=0)
+    if kind == "aside":
+        now = np.roll(now, (seed - 5) * 3, axis=1)
     now[..., 3] = seed
     return now
 
@@ -86,6 +88,33 @@ def test_a_scroll_is_a_move_and_the_rest(dy, seed):
     assert change.moves == (Move(Rect(0, top, WIDTH, HEIGHT - abs(dy)), 0, dy),)
     uncovered = Rect(0, 0 if dy > 0 else HEIGHT - abs(dy), WIDTH, abs(dy))
     assert change.region == Region([uncovered])
+
+
+@given(st.integers(-90, 90).filter(bool), st.integers(0, 99))
+def test_a_scroll_aside_is_a_move_and_the_rest(dx, seed):
+    page = pixels(HEIGHT, WIDTH + 180, seed)
+    framebuffer = Framebuffer(WIDTH, HEIGHT)
+    framebuffer.update([(framebuffer.bounds, page[:, 90:90 + WIDTH])])
+    change = framebuffer.update([(framebuffer.bounds, page[:, 90 - dx:90 - dx + WIDTH])])
+    left = max(dx, 0)
+    assert change.moves == (Move(Rect(left, 0, WIDTH - abs(dx), HEIGHT), dx, 0),)
+    uncovered = Rect(0 if dx > 0 else WIDTH - abs(dx), 0, abs(dx), HEIGHT)
+    assert change.region == Region([uncovered])
+
+
+def test_a_scroll_aside_goes_on_is_disturbed_and_turns():
+    page = pixels(HEIGHT, WIDTH + 200, 5, colours=2) * 255
+    framebuffer = Framebuffer(WIDTH, HEIGHT)
+    framebuffer.update([(framebuffer.bounds, page[:, :WIDTH])])
+    left = 0
+    for step in (10, 10, 10, -10, -10, 7, 7, 0, 7):
+        old, left = framebuffer.pixels.copy(), left + step
+        new = page[:, left:left + WIDTH].copy()
+        new[40:50, 60:70] = 77
+        change = framebuffer.update([(framebuffer.bounds, new)])
+        assert (applied(old, change, framebuffer.pixels) == framebuffer.pixels).all()
+        assert (framebuffer.pixels[..., :3] == new[..., :3]).all()
+        assert {(move.dx, move.dy) for move in change.moves} == ({(-step, 0)} if step else set())
 
 
 def test_a_scroll_told_line_by_line():
@@ -294,7 +323,10 @@ def test_a_film_that_halts_is_told_no_more():
     assert (framebuffer.copy(film)[..., :3] == new[..., :3]).all()
 
 
-def test_a_film_is_searched_for_scrolls_only_now_and_then_and_a_scroll_is_found_again() -> None:
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_film_is_searched_for_scrolls_only_now_and_then_and_a_scroll_is_found_again(
+    axis: int,
+) -> None:
     rng = np.random.default_rng(1)
     frames = rng.integers(0, 256, (20, 128, 128, 4), np.uint8)
     framebuffer = Framebuffer(128, 128)
@@ -302,8 +334,8 @@ def test_a_film_is_searched_for_scrolls_only_now_and_then_and_a_scroll_is_found_
     for frame in frames:
         framebuffer.update([(rect, frame)])
     found = []
-    for _ in range(10):
-        scrolled = np.roll(framebuffer.pixels, -5, axis=0)
-        scrolled[-5:] = rng.integers(0, 256, (5, 128, 4), np.uint8)
+    for _ in range(18):
+        scrolled = np.roll(framebuffer.pixels, -5, axis)
+        scrolled.swapaxes(0, axis)[-5:] = rng.integers(0, 256, (5, 128, 4), np.uint8)
         found.append(bool(framebuffer.update([(rect, scrolled)]).moves))
-    assert any(found) and all(found[found.index(True):])
+    assert any(found) and not found[0] and all(found[found.index(True):])

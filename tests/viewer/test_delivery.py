@@ -10,7 +10,7 @@ from twisted.trial.unittest import TestCase
 from bench.pictures import film
 from kasmd.rfb.client import UpdateReceived
 from kasmd.rfb.numbers import Encoding
-from kasmd.screen.geometry import Rect
+from kasmd.screen.geometry import Move, Rect
 from kasmd.viewer.measures import Network, Scores
 from kasmd.viewer.quality import Rules
 from tests.viewer.link import Faraway, percentile
@@ -68,29 +68,45 @@ class Play:
         return watcher.shows(self.scene.display.picture)
 
 
+#: What one lists, whether he is Kasm's, and by which way he loses something.
 LOSSY = {
-    **{f"level {level}": ((*TIGHT, number), False) for level, number in QUALITY.items()},
-    "subsampled": ((*TIGHT, QUALITY[6], -767), False),
-    "gray": ((*TIGHT, QUALITY[6], GRAY), False),
-    "fine": ((*TIGHT, FINE_50), False),
-    "one by one": ((Encoding.TIGHT, QUALITY[6], Encoding.FENCE,
-                    Encoding.CONTINUOUS_UPDATES), False),
-    "Kasm": ((*TIGHT, QUALITY[6]), True),
-    "Kasm, WebP": ((*TIGHT, QUALITY[6], Encoding.KASM_WEBP), True),
-    "Kasm, video": ((*TIGHT, QUALITY[6], VIDEO_AREA_1, VIDEO_ALWAYS + 1), True),
+    **{f"level {level}": ((*TIGHT, number), False, "JPEG") for level, number in QUALITY.items()},
+    "subsampled": ((*TIGHT, QUALITY[6], -767), False, "JPEG"),
+    "gray": ((*TIGHT, QUALITY[6], GRAY), False, "JPEG"),
+    "fine": ((*TIGHT, FINE_50), False, "JPEG"),
+    "one by one": ((Encoding.TIGHT, QUALITY[6], *TIGHT[2:]), False, "JPEG"),
+    **{f"{encoding.name}, JPEG": ((encoding, Encoding.JPEG, *TIGHT[1:], QUALITY[6]), False,
+                                  "JPEG rectangles")
+       for encoding in (Encoding.RAW, Encoding.HEXTILE, Encoding.ZLIB, Encoding.ZRLE)},
+    "Kasm": ((*TIGHT, QUALITY[6]), True, "JPEG"),
+    "Kasm, WebP": ((*TIGHT, QUALITY[6], Encoding.KASM_WEBP), True, "WebP"),
+    "Kasm, video": ((*TIGHT, QUALITY[6], VIDEO_AREA_1, VIDEO_ALWAYS + 1), True, "smaller"),
 }
 #: Thin enough that WebP is worth its time, and small enough pictures are scaled.
 RULES = Rules(max_bandwidth=900_000, max_resolution=(240, 160))
 
 
-@pytest.mark.parametrize("encodings, kasm", LOSSY.values(), ids=LOSSY.keys())
+def ways(watcher: Watcher) -> set[str]:
+    """Give how what came was lossy."""
+    found = {"smaller"} if watcher.shrunk else set()
+    for _, encoding, payload in watcher.rectangles:
+        if encoding == Encoding.TIGHT and payload[0] in (0x90, 0xB0):
+            found.add({0x90: "JPEG", 0xB0: "WebP"}[payload[0]])
+        elif encoding == Encoding.JPEG:
+            found.add("JPEG rectangles")
+    return found
+
+
+@pytest.mark.parametrize("encodings, kasm, way", LOSSY.values(), ids=LOSSY.keys())
 @pytest.mark.parametrize("seconds", [0.0, 2.0], ids=["still", "film"])
-def test_a_still_screen_is_exact(encodings: tuple[int, ...], kasm: bool, seconds: float) -> None:
+def test_a_still_screen_is_exact(encodings: tuple[int, ...], kasm: bool, way: str,
+                                 seconds: float) -> None:
     play = Play(*encodings, kasm=kasm, rules=RULES)
     play.paint()
     play.pass_time(0.02)
     play.play(seconds)
     assert not play.exact(play.watcher), "nothing was lost"
+    assert way in ways(play.watcher) or (way == "smaller" and not seconds)
     for _ in range(8):
         play.pass_time(1)
     assert play.exact(play.watcher)
@@ -106,6 +122,22 @@ class ExactTests(TestCase):
         play.pass_time(0.11)
         self.assertFalse(play.exact(play.watcher))
         play.pass_time(0.12)
+        self.assertTrue(play.exact(play.watcher))
+
+    def test_what_moves_before_it_is_made_good_takes_its_losses_along(self) -> None:
+        play = Play(Encoding.COPY_RECT, *TIGHT, QUALITY[6])
+        photograph = Rect(0, 0, 200, 160)
+        play.pass_time(5)
+        play.scene.display.paint(photograph, play.frames[0][:160, :200])
+        play.pass_time(0.02)
+        for dx, dy in ((240, 0), (0, 160)):
+            photograph = photograph.moved(dx, dy)
+            play.scene.display.move(Move(photograph, dx, dy))
+            play.pass_time(0.02)
+        self.assertEqual([each.encoding for each in play.watcher.rectangles[-2:]], [1, 1])
+        self.assertFalse(play.exact(play.watcher))
+        for _ in range(5):
+            play.pass_time(1)
         self.assertTrue(play.exact(play.watcher))
 
     def test_without_a_quality_all_is_exact_at_once(self) -> None:

@@ -33,7 +33,7 @@ class Film:
                  decoding: Callable[[], float] = lambda: 0.0,
                  varying: Callable[[], float] = lambda: 1.0) -> None:
         self.clock, self.pacing = Clock(), Pacing()
-        self.pacing.cap.most = most
+        self.pacing.limit(most)
         self.least, self.decoding, self.decoded_at = least, decoding, 0.0
         self.varying = varying
         self.there, self.back = Link(self.clock, rate, trip / 2), Link(self.clock, 1e9, trip / 2)
@@ -251,7 +251,7 @@ def test_an_update_is_as_long_as_the_link_bears() -> None:
         pacing.echoed(number + 0.38)
     assert pacing.longest is not None and pacing.budget is not None
     assert 8_000 < pacing.budget < 12_000 and pacing.longest == 3 * pacing.budget
-    pacing.cap.most = 100
+    pacing.limit(100)
     assert pacing.budget == SMALLEST
 
 
@@ -265,7 +265,7 @@ def test_a_slow_decoder_beside_us_is_no_thin_link() -> None:
             pacing.echoed(number + 0.2)
         assert pacing.budget is not None and pacing.budget < 8_000
         assert pacing.film_budget == (None if near else pacing.budget)
-        pacing.cap.most = 50_000
+        pacing.limit(50_000)
         assert pacing.film_budget == pacing.budget == 2_000
 
 
@@ -280,7 +280,7 @@ def test_the_trip_is_asked_for_where_it_is_not_known() -> None:
 def test_a_cap_holds_whatever_the_link_does() -> None:
     for echoing in (True, False):
         pacing, now, sent = Pacing(), 0.0, 0
-        pacing.cap.most = 100_000
+        pacing.limit(100_000)
         while now < 10:
             wait = pacing.wait(now)
             assert wait < inf

@@ -145,6 +145,13 @@ class OthersTests(TestCase):
         self.assertEqual(standard.told(KasmMessageSent), [])
         self.assertEqual(second.kasm_told(253), [])
 
+    def test_kasms_clients_come_back_unless_they_may_not(self) -> None:
+        for code, flag in ((1001, 0), (1011, 0), (1008, 1)):
+            watcher = Scene().watch(Encoding.KASM_DISCONNECT_NOTICE, kasm=True)
+            watcher.viewer.disconnect(code, "bye")
+            watcher.exchange()
+            self.assertEqual(watcher.kasm_told(186), [bytes([flag]) + b"\0\0\0bye"])
+
     def test_one_who_never_came_in_is_no_matter(self) -> None:
         scene = Scene()
         first = scene.watch(kasm=True)

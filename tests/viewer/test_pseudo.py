@@ -76,6 +76,7 @@ def test_a_new_name_is_told_once_and_the_newest() -> None:
 
 def test_extensions_are_acknowledged_once() -> None:
     telling = pseudo(Encoding.QEMU_EXTENDED_KEY_EVENT, Encoding.EXTENDED_MOUSE_BUTTONS)
+    telling.tell_again()
     assert encodings_of(telling.take(BGRX)) == [-258, -316]
     telling.tell_again()
     assert telling.take(BGRX) == []

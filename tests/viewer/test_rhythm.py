@@ -35,7 +35,7 @@ def test_a_frame_rate_is_kept_and_the_newest_not_forgotten() -> None:
 
 def test_a_link_that_is_busy_wakes_when_it_is_not() -> None:
     clock, beat, woken = rhythm()
-    beat.pacing.cap.most = 100_000
+    beat.pacing.limit(100_000)
     beat.begun()
     beat.pacing.cap.sent(50_000, clock.seconds())
     assert not beat.may_begin()

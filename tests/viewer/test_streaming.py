@@ -310,6 +310,10 @@ class KasmTests(Case):
         self.play(3, watcher)
         self.assertEqual(self.pictures_of(watcher)[0], (-1037, True))
         self.assertGreater(self.sharpness(watcher), 30)
+        for _ in range(4):
+            self.scene.clock.advance(RESTS_AFTER)
+            self.scene.settle(watcher)
+        self.assertTrue(watcher.shows(self.scene.display.picture))
 
     def test_what_is_small_comes_as_an_image_once_the_screen_rests(self) -> None:
         watcher = self.scene.watch(*KASMS, kasm=True)

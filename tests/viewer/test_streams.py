@@ -6,6 +6,7 @@ from typing import Any, Callable, Optional
 
 import numpy as np
 from twisted.internet.defer import Deferred
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
@@ -295,6 +296,14 @@ class FindingTests(TestCase):
     def test_only_what_may_be_used(self) -> None:
         self.assertEqual(set(self.streams().encodings), set())
         self.assertEqual(set(self.streams(Codec.H264).encodings), {Codec.H264})
+
+    def test_the_log_says_how_films_go(self) -> None:
+        with capturedLogs() as events:
+            self.streams(Codec.H264)
+            Streams(InlineWorker)._found({})
+        said = [formatEvent(event) for event in events]
+        self.assertRegex(said[0], "^films go as streams: H264 by [a-z0-9_]+$")
+        self.assertRegex(said[1], r"^films go as images: .*kasmd\[video\]")
 
     def test_offers(self) -> None:
         streams = Streams(InlineWorker)

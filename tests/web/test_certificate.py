@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
 from kasmd.errors import ConfigError
 from kasmd.web.certificate import LIFETIME, RENEWAL, self_signed
@@ -35,6 +36,16 @@ def test_it_is_kept_while_it_is_good(tmp_path: Path) -> None:
 def test_it_is_replaced_before_it_ends(tmp_path: Path, later: datetime.timedelta) -> None:
     first = self_signed(tmp_path, NOW).read_bytes()
     assert self_signed(tmp_path, NOW + later).read_bytes() != first
+
+
+def test_its_key_stays_for_those_who_pinned_it(tmp_path: Path) -> None:
+    def key() -> CertificatePublicKeyTypes:
+        return x509.load_pem_x509_certificate(path.read_bytes()).public_key()
+
+    path = self_signed(tmp_path, NOW)
+    first = key()
+    self_signed(tmp_path, NOW + LIFETIME)
+    assert key() == first
 
 
 def test_a_damaged_one_is_replaced(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from twisted.internet.task import Clock, deferLater
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from kasmd.display.memory import MemoryDisplay
 from kasmd.http.server import HttpFactory, Limits
 from kasmd.interfaces import Principal
 from kasmd.permission.registry import MemoryRegistry
@@ -63,7 +64,8 @@ class SessionTests(TestCase):
         self.registry = MemoryRegistry({"ann": READ, "bob": NOTHING})
         self.roster = Roster()
         self.pages = Pages()
-        self.session = Session(reactor, self.roster, self.pages)
+        self.desktop = MemoryDisplay(64, 48)
+        self.session = Session(reactor, self.roster, self.pages, self.desktop)
         factory = HttpFactory(reactor, self.respond, (), Limits())
         port = reactor.listenTCP(0, factory, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
@@ -90,6 +92,7 @@ class SessionTests(TestCase):
                 "name": "ann",
                 "proof": "password",
                 "rights": ["enter", "view"],
+                "reached": True,
                 "viewers": [{"name": "ann", "since": 12.5, "you": False}],
             },
         )
@@ -107,6 +110,15 @@ class SessionTests(TestCase):
         self.assertEqual(seen, [{"name": "bob", "since": 1.0, "you": False}])
         self.roster.left(bob)
         self.assertEqual((await deferToThread(client.event))["viewers"], [])
+
+    async def test_events_tell_whether_the_desktop_answers(self):
+        self.desktop.lose("unplugged")
+        client = await self.open(b"/ann/events")
+        self.assertFalse((await deferToThread(client.event))["reached"])
+        self.desktop.come_back()
+        self.assertTrue((await deferToThread(client.event))["reached"])
+        self.desktop.lose("unplugged")
+        self.assertFalse((await deferToThread(client.event))["reached"])
 
     async def test_two_pages_of_one_account_each_know_themselves(self):
         mine, other = Present("ann", 1.0, PAGE), Present("ann", 2.0, OTHER)
@@ -203,7 +215,7 @@ class SlowTests(TestCase):
         self.request = SlowRequest(self.registry.admit(Principal("ann"), "desktop"))
         session = Session(self.clock, self.roster, Pages())
         document = partial(session.document, "login", Page("ann", PAGE))
-        self.stream = DocumentStream(self.clock, self.request, document, self.roster)
+        self.stream = DocumentStream(self.clock, self.request, document, [self.roster.watch])
         self.stream.start()
         self.stream.pauseProducing()
 

@@ -20,11 +20,14 @@ export class Downloads {
         again.addEventListener("click", () => this.show());
     }
 
-    permit(rights) {
+    permit(rights, seen) {
+        const could = this.#may;
         this.#may = rights.has("download");
         this.#section.hidden = !this.#may;
         if (!this.#may) {
             this.#list.replaceChildren();
+        } else if (seen && !could) {
+            this.show();
         }
     }
 

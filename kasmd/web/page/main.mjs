@@ -23,7 +23,7 @@ const downloads = new Downloads(
 );
 new Keys(connection, element("keys"), element("typing"));
 
-let me = { name: "", rights: new Set(), viewers: [] };
+let me = { name: "", rights: new Set(), reached: true, viewers: [] };
 let state = "connecting";
 let everConnected = false;
 // Whether the desktop had several screens when this page came; null before it is asked.
@@ -35,13 +35,17 @@ function say(text) {
     }
 }
 
-// What the rights mean for the person, in a sentence; empty when all is allowed.
+// What the rights mean for the person, or that there is nothing to see at the moment, in a
+// sentence; empty when all is allowed.
 function limits() {
     if (!me.name || state !== "connected") {
         return "";
     }
     if (!me.rights.has("view")) {
         return "You may not see this desktop";
+    }
+    if (!me.reached) {
+        return "The desktop does not answer";
     }
     return me.rights.has("keyboard") && me.rights.has("pointer") ? "" : "You may look but not type";
 }
@@ -127,11 +131,11 @@ function draw(detail) {
             say(`${title}. ${reason}`);
         }
     }
-    if (state === "stopped") {
+    if (state === "connecting" || state === "connected") {
+        session.open();
+    } else {
         session.close();
         panel.showPeople([]);
-    } else {
-        session.open();
     }
     apply();
 }
@@ -153,7 +157,7 @@ session.addEventListener("change", (event) => {
     clipboard.permit(me.rights);
     uploads.permit(me.rights);
     element("upload").hidden = !me.rights.has("upload");
-    downloads.permit(me.rights);
+    downloads.permit(me.rights, panel.isOpen);
     panel.showRights(me.rights);
     panel.showPeople(me.viewers);
     element("log-out").hidden = me.proof !== "login" && me.proof !== "invitation";

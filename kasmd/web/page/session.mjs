@@ -1,6 +1,6 @@
 // Who I am, what I may do and who else is here, as the server tells it.
 //
-// Fires "change" with detail {name, proof, rights: Set, viewers}, and "notice" with
+// Fires "change" with detail {name, proof, rights: Set, reached, viewers}, and "notice" with
 // {from, text}: a message to be shown.
 
 const RETRY = 5000;
