@@ -92,11 +92,11 @@ def test_losses_here_and_there_are_told_apart_as_long_as_they_are_few() -> None:
 
 def test_what_is_covered_by_what_moves_is_not_lost() -> None:
     refinement = Refinement()
-    for x in range(0, 480, 8):
+    for x in range(0, 320, 8):
         refinement.moved([Move(Rect(x + 8, 0, 64, 64), 8, 0)])
         refinement.sent([Rect(x, 0, 8, 64)], [Rect(x, 0, 8, 64)])
     refinement.ripen(0, HALF)
-    assert ripe(refinement, 1.0) == Region([Rect(0, 0, 480, 64)])
+    assert ripe(refinement, 1.0) == Region([Rect(0, 0, 320, 64)])
 
 
 def test_of_much_that_was_sent_without_loss_nothing_is_left() -> None:
