@@ -45,7 +45,7 @@ _STREAMED = 1 << 14
 _BLOCK = 16
 #: An update may cost so many times what it should before it goes in parts: a film whose
 #: pictures come in parts is torn.
-_TOO_MUCH = {Kind.STILL: 2, Kind.REFINED: 2, Kind.FILM: 3}
+_TOO_MUCH = {Kind.STILL: 2, Kind.FILM: 3}
 
 
 class Contents:
@@ -139,16 +139,17 @@ class Contents:
         film = owed.intersect(Region([playing])) if playing else EMPTY
         if not film:
             self._film_waits = False
-            return self._still(owed, budget, rate)
+            return self._pieces(Kind.STILL, owed, budget, rate)
         still = owed.subtract(film)
         if still and self._is_long(film, budget, rate):
             self._film_waits = not self._film_waits
             if self._film_waits:
-                return self._still(still, budget, rate)
+                return self._pieces(Kind.STILL, still, budget, rate)
             still = smallest_of(self._news.intersect(still), Room(_SMALL))
         else:
             self._film_waits = False
-        pieces = self._still(still, budget, rate) + self._pieces(Kind.FILM, film, budget, rate)
+        pieces = self._pieces(Kind.STILL, still, budget, rate) if still else []
+        pieces += self._pieces(Kind.FILM, film, budget, rate)
         if still.area * _NEGLIGIBLE > film.area:
             self._planned = None
         return pieces
@@ -205,12 +206,6 @@ class Contents:
         ripe = self.refinement.ripe
         playing = self._playing(now)
         return ripe.subtract(Region([playing])) if playing else ripe
-
-    def _still(self, region: Region, budget: Optional[int], rate: float) -> list[Piece]:
-        if not region:
-            return []
-        little = self.quality.is_little(region.area, budget)
-        return self._pieces(Kind.REFINED if little else Kind.STILL, region, budget, rate)
 
     def _pieces(self, kind: Kind, region: Region, budget: Optional[int], rate: float
                 ) -> list[Piece]:

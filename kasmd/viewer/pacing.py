@@ -20,7 +20,7 @@ from math import inf
 from typing import NamedTuple, Optional
 
 from kasmd.viewer.cap import Cap
-from kasmd.viewer.service import Service
+from kasmd.viewer.throughput import Throughput
 
 #: Bytes that may be under way before anything is known of the link.
 INITIAL = 16 * 1024
@@ -82,7 +82,7 @@ class Pacing:
         #: as RFC 3550 section 6.4.1 has it.
         self.jitter = 0.0
         self._flights: deque[_Flight] = deque()
-        self._service = Service()
+        self._throughput = Throughput()
         self._least = self._least_before = inf
         self._span_begins = -inf
         self._light_at = self._asked_at = -inf
@@ -132,7 +132,7 @@ class Pacing:
     def sent(self, size: int, begun_at: float, now: float, echoing: bool = True) -> None:
         """``size`` bytes left, and if ``echoing`` a fence behind them."""
         self._drained_at = max(begun_at, self._drained_at)
-        self._drained_at += size * (self._service.seconds_a_byte or 0.0)
+        self._drained_at += size * (self._throughput.seconds_a_byte or 0.0)
         if size <= LIGHT or not echoing:
             self._light_at = now
         if not echoing:
@@ -152,7 +152,7 @@ class Pacing:
         if self._last_trip:
             self.jitter += (abs(trip - self._last_trip) - self.jitter) / 16
         self._last_trip = trip
-        self._note_service(flight, now)
+        self._note_throughput(flight, now)
         self._note_trip(trip, now)
         self._reckon()
         self._correct(now - self.round_trip - flight.drained_at)
@@ -168,7 +168,7 @@ class Pacing:
         """Set what follows from what is known of the link, and from the cap."""
         least, most = min(self._least, self._least_before), self.cap.most
         self.round_trip = 0.0 if least == inf else least
-        seconds = self._service.seconds_a_byte
+        seconds = self._throughput.seconds_a_byte
         carried = 1 / seconds if seconds else 0.0
         self.window = max(FLOOR, int(carried * (least + QUEUE))) if carried else INITIAL
         self.rate = carried if most is None else min(carried or inf, most)
@@ -190,12 +190,12 @@ class Pacing:
             self._least, self._span_begins = inf, now
         self._least = min(self._least, trip)
 
-    def _note_service(self, flight: _Flight, now: float) -> None:
+    def _note_throughput(self, flight: _Flight, now: float) -> None:
         if not self.round_trip or not flight.size:
             return
         begun = max(self._echoed_at, flight.begun_at + self.round_trip)
         seconds = max(now - begun, _INSTANT)
-        self._service.took(flight.size, seconds)
+        self._throughput.took(flight.size, seconds)
 
 
 def _in_a_slot(rate: float) -> int:

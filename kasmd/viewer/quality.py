@@ -23,9 +23,6 @@ _WEIGHTS = (0.19, 0.26, 0.32, 0.38, 0.52, 0.78, 1.0, 1.38, 2.0, 4.0)
 _FILM_WEIGHTS = (0.26, 0.35, 0.44, 0.45, 0.63, 0.94, 1.0, 1.36, 2.06, 3.4)
 #: Below so many bytes a second the time that WebP takes pays.
 _THIN = 1_000_000
-#: So few pixels go without loss where all their bytes are but a small share of what an
-#: update may have: that is quicker than a JPEG, and nothing is left to be refined.
-_FEW, _LITTLE = 1 << 14, 1 / 8
 #: The share of a new measurement in what a pixel costs.
 _SHARE = 0.3
 #: Smaller areas tell nothing of what a pixel costs: with loss (a JPEG begins with 600
@@ -134,12 +131,6 @@ class Quality:
             while most > least and cost.pixel * area * weights[most] + cost.rectangle > budget:
                 most -= 1
         return self._way(kind, most, thin)
-
-    def is_little(self, area: int, budget: Optional[int]) -> bool:
-        """Tell whether ``area`` pixels can go without loss at once, and nobody waits longer."""
-        if area > _FEW or self.capped or not self.refines:
-            return False
-        return budget is None or area * self._format.bytes_per_pixel <= budget * _LITTLE
 
     def _film_level(self, least: int, most: int) -> int:
         kasm, level = self._can.kasm, self._can.jpeg_level

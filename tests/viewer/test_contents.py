@@ -91,26 +91,6 @@ def test_rectangles_of_jpeg_are_refined() -> None:
     assert not contents.refinement and contents.ripen(9.0, 0.1) is None
 
 
-def test_what_is_little_has_no_loss_and_does_not_tell_what_the_rest_costs() -> None:
-    display = Display(ALL.width, ALL.height)
-    display.noise(ALL, 1)
-    contents = contents_for(Capabilities(preferred=Encoding.TIGHT, jpeg_level=6, last_rect=True))
-    strip, much = Rect(0, 0, 100, 100), 2_000_000
-
-    def plan(rect: Rect, budget: Optional[int]) -> list[Piece]:
-        return contents.plan(Region([rect]), budget, 0.0, 0.0)
-
-    send(contents, display, plan(ALL, None))
-    contents.ripen(0.0, 0.1)
-    for budget in (None, much):
-        pieces = plan(strip, budget)
-        assert [piece.parameters.jpeg_quality for piece in pieces] == [None]
-        assert send(contents, display, pieces) > 25_000
-    for rect, budget in ((strip, much // 10), (ALL, much)):
-        pieces = plan(rect, budget)
-        assert {piece.parameters.jpeg_quality for piece in pieces} == {79}
-
-
 def test_nothing_is_refined_while_much_moves_and_letters_do_not_hinder() -> None:
     display = Display(ALL.width, ALL.height)
     display.noise(ALL, 1)

@@ -23,7 +23,7 @@ _OVERHEAD = 0.06
 _GROWS, _FALLS = 1.5, 0.6
 
 
-class Service:
+class Throughput:
     """Fitted to the sizes of updates, bytes, and the seconds that each took."""
 
     def __init__(self) -> None:
