@@ -94,6 +94,7 @@ class IReachable(Interface):
     """Something that may be gone for a while."""
 
     trouble = Attribute("Why it cannot be reached, as the log says; empty: it can (str).")
+    losses = Attribute("How often it was lost, or could not be reached (int).")
 
     def watch(callback: Callable[[], None]) -> Callable[[], None]:
         """Call ``callback`` after ``trouble`` has changed; the answer ends it."""

@@ -9,12 +9,11 @@ from __future__ import annotations
 from enum import Enum
 from typing import Callable, Iterable, Iterator, Mapping, NamedTuple, Optional
 
-from kasmd.display.watched import WatchedDisplay
 from kasmd.edge.pool import Pool
 from kasmd.edge.relay import Relay
 from kasmd.edge.splices import Splices
 from kasmd.http.counts import Counts
-from kasmd.interfaces import IRoster
+from kasmd.interfaces import IReachable, IRoster
 from kasmd.permission.leases import Leases
 from kasmd.permission.lockout import AccountLockout, Lockout
 from kasmd.viewer.totals import Totals
@@ -114,7 +113,7 @@ def of_edge(name: str, pool: Pool, splices: Splices, relay: Relay,
     return samples
 
 
-def of_desktop(roster: IRoster, totals: Totals, display: WatchedDisplay) -> Source:
+def of_desktop(roster: IRoster, totals: Totals, display: IReachable) -> Source:
     """Tell of a desktop and its viewers."""
 
     def samples() -> Iterator[Sample]:
