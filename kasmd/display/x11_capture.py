@@ -182,15 +182,15 @@ class Capture:
     def _read(self, rects: Sequence[Rect], screen: Rect, memory: Optional[Pixels],
               awaited: int) -> None:
         size = screen.width, screen.height
-        if rects and memory is None:
+        if not rects:
+            self._done(awaited)
+        elif memory is None:
             reading = Deferred.fromCoroutine(self._images.read(rects))
             reading.addCallback(lambda patches: self._deliver(size, patches))
             reading.addCallbacks(lambda _: self._done(awaited), self._failed)
-            return
-        if rects and memory is not None:
-            patches = [(rect, memory[rect.slices]) for rect in rects]
-            isolated(self._deliver, size, patches)
-        self._done(awaited)
+        else:
+            isolated(self._deliver, size, [(rect, memory[rect.slices]) for rect in rects])
+            self._done(awaited)
 
     def _done(self, awaited: int) -> None:
         """Tell the first so many who await what was drawn before they asked; go on."""
