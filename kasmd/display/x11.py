@@ -301,6 +301,8 @@ class X11Display(WatchedDisplay):
                 deferred.callback(None)
         else:
             self._show(patches, self._session.windows.take() if self._session else ())
+        if self._session is not None:
+            self._session.capture.doubt(self._framebuffer.doubtful)
 
     def _configured(self, event: ConfigureNotify) -> None:
         if self._session is None:

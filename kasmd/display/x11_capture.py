@@ -43,6 +43,8 @@ SMALL = 1 << 14
 TRUSTED = 16
 #: Rest after a refused request, for instance while the size changes.
 RETRY_SECONDS = 0.25
+#: What was only likely is looked at again when it was the same for so long.
+DOUBT_SECONDS = 0.5
 
 _EXTENTS = Struct("=hhHH")
 #: Requests of DAMAGE and XFIXES.
@@ -80,8 +82,11 @@ class Capture:
         self._deliver = deliver
         self.size = server.size
         self._wanted = False
-        #: What was drawn is in this box.
+        #: What was drawn is in this box, and what is read whether it was drawn or not.
         self._box: Optional[Rect] = None
+        self._stale: Optional[Rect] = None
+        self._doubtful: Optional[Rect] = None
+        self._doubt_ends: Optional[DelayedCall] = None
         self._full, self._trusted = Rect(0, 0, 0, 0), 0
         #: The request that took the damage last.
         self._taken_by = 0
@@ -117,14 +122,33 @@ class Capture:
 
     def read_all(self) -> None:
         """Read the whole screen, wanted or not."""
-        self._stale = True
-        self.damaged(Rect(0, 0, *self.size))
+        self._read_anyway(Rect(0, 0, *self.size))
+
+    def doubt(self, rect: Optional[Rect]) -> None:
+        """Hear that what ``rect`` shows is only likely; it is read again when it stands."""
+        self._doubtful = rect
+        if rect and not self._doubt_ends:
+            self._doubt_ends = self._reactor.callLater(DOUBT_SECONDS, self._look_again, rect)
+
+    def _look_again(self, rect: Rect) -> None:
+        self._doubt_ends = None
+        if rect != self._doubtful:
+            self.doubt(self._doubtful)
+        else:
+            self._doubtful = None
+            self._read_anyway(rect)
+
+    def _read_anyway(self, rect: Rect) -> None:
+        self._stale = bounding(self._stale, rect)
+        self.damaged(rect)
         self.consider()
 
     def catch_up(self) -> Deferred[None]:
         """Fire when all that was drawn until now is delivered (DisplayLost)."""
         awaiting: Deferred[None] = Deferred()
         self._awaiting.append(awaiting)
+        if self._doubtful:
+            self._stale = bounding(self._stale, self._doubtful)
         self.damaged(Rect(0, 0, *self.size))
         self.consider()
         return awaiting
@@ -132,12 +156,13 @@ class Capture:
     def close(self) -> None:
         """End; the connection must be closed already."""
         self._images.close()
-        self._box, self._stale = None, False
+        self._box = self._stale = None
         awaiting, self._awaiting = self._awaiting, []
         for each in awaiting:
             each.errback(DisplayLost("the connection to the X server is closed"))
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+        for timer in (self._timer, self._doubt_ends):
+            if timer is not None and timer.active():
+                timer.cancel()
 
     def consider(self) -> None:
         """Read now, later or not at all."""
@@ -159,14 +184,15 @@ class Capture:
     def _capture(self, box: Rect) -> None:
         """Take the damage, read what it says, and look whether there is more."""
         self._next_at = self._reactor.seconds() + self.interval
-        stale, self._stale = self._stale, False
+        stale, self._stale = self._stale, None
         screen, memory, awaited = Rect(0, 0, *self.size), self._seen_memory(), len(self._awaiting)
 
         def taken(outcome: bytes | Failure) -> None:
             if isinstance(outcome, Failure):
                 self._failed(outcome)
             else:
-                drawn = [screen] if stale else self._drawn(outcome, box)
+                drawn = self._drawn(outcome, box)
+                drawn = [*drawn, stale] if stale else drawn
                 self._read(_inside(screen, drawn), screen, memory, awaited)
 
         if not stale and box.intersection(screen) is None:
@@ -205,7 +231,7 @@ class Capture:
         if failure.check(XError):
             error = failure.value
             self.log.info("reading the screen failed, trying again: {error}", error=error)
-            self._box, self._stale = Rect(0, 0, *self.size), True
+            self._box = self._stale = Rect(0, 0, *self.size)
             self._next_at += RETRY_SECONDS
             self.consider()
         elif not failure.check(DisplayLost):

@@ -18,7 +18,7 @@ from kasmd.screen.damage import (
     shows,
     unlike,
 )
-from kasmd.screen.geometry import Move, Rect
+from kasmd.screen.geometry import Move, Rect, bounding
 from kasmd.screen.layers import Layers
 from kasmd.screen.pixels import Pixels, Values, as_values
 from kasmd.screen.region import Region
@@ -32,6 +32,8 @@ _FILM = 3
 _FILM_SEARCH, _FILM_ASIDE = 8, 16
 #: A film that still is one, and that something moved, is known by so many rows.
 _FEW_ROWS = 16
+#: What moved as a hint says is known by one row in so many, by others each time.
+_EVERY = 8
 
 
 #: Pixels of anybody's, and where they are; and what is drawn where.
@@ -77,6 +79,9 @@ class Framebuffer:
         self._scroll: Optional[Move] = None
         self._film: Optional[Rect] = None
         self._frames = 0
+        #: What moved, and was not compared whole since: to be given anew before long.
+        self.doubtful: Optional[Rect] = None
+        self._first_row = 0
 
     @property
     def pixels(self) -> Pixels:
@@ -124,13 +129,14 @@ class Framebuffer:
         return as_values(self._layers.part(rect))
 
     def _followed(self, patches: Patches, hints: Sequence[Move]) -> Optional[Change]:
-        """Move what moved as a hint says, if all of it did: only the rest is copied."""
+        """Move what moved as a hint says, if some rows of it did: only the rest is copied."""
         for move in hints:
             pixels = _shown(move.target, patches)
             if pixels is None:
                 continue
             old = self._values(move.source)
-            if shows(as_values(pixels), old) and self._was_otherwise(move, old):
+            rows = self._some_rows(len(old))
+            if shows(as_values(pixels)[rows], old[rows]) and self._was_otherwise(move, old):
                 news = _read([
                     (part, pixels[part.within(rect)])
                     for rect, pixels in patches for part in rect.without(move.target)
@@ -138,11 +144,22 @@ class Framebuffer:
                 change = Change(self._differences(news), (move,))
                 self._layers.move(move.source, move.target)
                 self._draw(news)
+                known = None if self.doubtful == move.source else self.doubtful
+                self.doubtful = bounding(known, move.target)
                 return change
         return None
 
+    def _some_rows(self, height: int) -> slice:
+        """Give the rows of a picture by which to know it, other ones than the last time."""
+        every = max(1, min(_EVERY, height // _FEW_ROWS))
+        self._first_row += 1
+        return slice(self._first_row % every, None, every)
+
     def _found(self, news: News, hints: Sequence[Move]) -> Change:
         """Find out how the picture changed, and draw the news."""
+        if self.doubtful:
+            compared = Region(rect for rect, _ in news)
+            self.doubtful = Region([self.doubtful]).subtract(compared).bounds
         change = (
             self._filmed(news, hints) or self._scrolled(news)
             or self._scrolled_on(news) or self._compared(news, hints)

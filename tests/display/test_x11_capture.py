@@ -189,6 +189,17 @@ class Contract:
         await read.get()
         return capture, read, connection
 
+    async def test_what_is_doubtful_is_read_again_when_it_stands(self) -> None:
+        """Nothing was drawn there; a screenshot does not wait for that."""
+        capture, read, _ = await self.reading()
+        rect = Rect(10, 10, 40, 30)
+        capture.doubt(rect.moved(5, 5))
+        capture.doubt(rect)
+        self.assertEqual(await read.get(), [rect])
+        capture.doubt(rect)
+        await capture.catch_up()
+        self.assertEqual(await read.get(), [rect])
+
     async def test_who_comes_later_catches_up(self) -> None:
         """Nothing is read for nobody; then all that was missed."""
         self.end()

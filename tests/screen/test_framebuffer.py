@@ -253,16 +253,74 @@ def test_a_scroll_goes_on_is_disturbed_turns_and_ends():
 @settings(max_examples=60)
 @given(st.integers(0, HEIGHT - 1), st.integers(0, WIDTH - 1), st.integers(0, 2))
 def test_what_goes_on_is_looked_at_to_the_last_pixel(y, x, channel):
-    """One pixel that does not scroll along, nor with its window, is told of."""
+    """One pixel that does not scroll along is told of."""
     page = pixels(HEIGHT + 40, WIDTH, 5)
-    for hints in ((), (Move(Rect(0, 0, WIDTH, HEIGHT - 10), 0, -10),)):
-        framebuffer = Framebuffer(WIDTH, HEIGHT)
-        for top in (0, 10, 20, 30):
-            old, new = framebuffer.pixels.copy(), page[top:top + HEIGHT].copy()
-            new[y, x, channel] ^= 1 if top == 30 else 0
-            change = framebuffer.update([(framebuffer.bounds, new)], hints if top else ())
-            assert (applied(old, change, new)[..., :3] == new[..., :3]).all()
-        assert change.moves
+    framebuffer = Framebuffer(WIDTH, HEIGHT)
+    for top in (0, 10, 20, 30):
+        old, new = framebuffer.pixels.copy(), page[top:top + HEIGHT].copy()
+        new[y, x, channel] ^= 1 if top == 30 else 0
+        change = framebuffer.update([(framebuffer.bounds, new)])
+        assert (applied(old, change, new)[..., :3] == new[..., :3]).all()
+    assert change.moves
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 119), st.integers(0, 159), st.integers(0, 2))
+def test_a_pixel_that_does_not_move_with_its_window_is_doubtful_and_then_told_of(y, x, channel):
+    """What moves is known by some of its rows, until all of it is given again."""
+    framebuffer, window = Framebuffer(400, 300), Rect(10, 20, 160, 120)
+    drawn, ground = pixels(120, 160, 7), pixels(300, 400, 8)
+    screen = ground.copy()
+    screen[at(window)] = drawn
+    framebuffer.update([(framebuffer.bounds, screen)])
+    moved_ = window.moved(40, 30)
+    screen, old = ground.copy(), framebuffer.pixels.copy()
+    screen[at(moved_)] = drawn
+    screen[moved_.y + y, moved_.x + x, channel] ^= 1
+    given = [(framebuffer.bounds, screen)]
+    change = framebuffer.update(given, [Move(moved_, 40, 30)])
+    wrong = (framebuffer.pixels != screen)[..., :3].any(axis=2)
+    assert wrong.sum() <= 1 and not wrong[:, :moved_.x].any()
+    assert (applied(old, change, framebuffer.pixels) == framebuffer.pixels).all()
+    if wrong.any():
+        assert change.moves and framebuffer.doubtful == moved_
+        framebuffer.update([(moved_, screen[at(moved_)])])
+    assert framebuffer.doubtful is None or change.moves
+    assert (framebuffer.pixels == screen)[..., :3].all()
+
+
+def test_each_row_of_what_moves_on_is_looked_at_soon():
+    """A line that changed is told of after some moves, though nobody doubts it."""
+    framebuffer, drawn, ground = Framebuffer(400, 300), pixels(160, 160, 7), pixels(300, 400, 8)
+    for row in (0, 77, 159):
+        place = Rect(10, 20, 160, 160)
+        for number in range(10):
+            screen = ground.copy()
+            place = place.moved(5, 3)
+            screen[at(place)] = drawn
+            if number:
+                screen[place.y + row] ^= 1
+            hints = [Move(place, 5, 3)] if number else []
+            framebuffer.update([(framebuffer.bounds, screen)], hints)
+            if not number:
+                assert (framebuffer.pixels == screen)[..., :3].all()
+        assert (framebuffer.pixels == screen)[..., :3].all()
+
+
+def test_doubt_goes_where_its_window_goes_and_ends_when_all_of_it_was_compared():
+    framebuffer, ground = Framebuffer(400, 300), pixels(300, 400, 8)
+    places = [Rect(10 + 30 * number, 20, 100, 80) for number in range(4)]
+    for number, place in enumerate(places):
+        screen = ground.copy()
+        screen[at(place)] = pixels(80, 100, 7)
+        hints = [Move(place, 30, 0)] if number else []
+        framebuffer.update([(framebuffer.bounds, screen)], hints)
+        assert framebuffer.doubtful == (place if number else None)
+    above, below = Rect(0, 0, 400, 60), Rect(0, 60, 400, 240)
+    framebuffer.update([(above, screen[at(above)])])
+    assert framebuffer.doubtful == Rect(100, 60, 100, 40)
+    framebuffer.update([(below, screen[at(below)])])
+    assert framebuffer.doubtful is None
 
 
 def test_a_look_at_nothing_new_does_not_end_a_scroll():
