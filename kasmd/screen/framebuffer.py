@@ -136,7 +136,7 @@ class Framebuffer:
                 continue
             old = self._values(move.source)
             rows = self._some_rows(len(old))
-            if shows(as_values(pixels)[rows], old[rows]) and self._was_otherwise(move, old):
+            if shows(as_values(pixels)[rows], old[rows]) and self._covers_other(move, old):
                 news = _read([
                     (part, pixels[part.within(rect)])
                     for rect, pixels in patches for part in rect.without(move.target)
@@ -201,18 +201,25 @@ class Framebuffer:
         return Change(self._differences(news, [move]), (move,))
 
     def _was_otherwise(self, move: Move, new: Values) -> bool:
-        """Tell, by a few rows, whether enough changed in the target for a move of all of it.
+        """Tell, by a few rows, whether enough changed in the target for a move of all of it."""
+        return unlike(*self._covered(move, new), _FEW_ROWS) * _MOVE_SHARE >= 1
 
-        ``new`` is what moved: where it lay on its new place, it is what was there, too.
+    def _covers_other(self, move: Move, new: Values) -> bool:
+        """Tell, by a few rows, whether anything changed in the target."""
+        before, new = self._covered(move, new)
+        every = -(-len(new) // _FEW_ROWS)
+        return bool((before[::every] != new[::every]).any())
+
+    def _covered(self, move: Move, new: Values) -> tuple[Values, Values]:
+        """Give most of what was in the target, and what moved there of ``new``, its source.
+
+        Where that lay on its new place, it is what was there, too.
         """
         target, source = move.target, move.source
         both = target.intersection(source)
         if both is None or both.area * 2 < target.area:
-            before = self._values(target)
-        else:
-            before = new[both.within(source)]
-            new = new[both.within(target)]
-        return unlike(before, new, _FEW_ROWS) * _MOVE_SHARE >= 1
+            return self._values(target), new
+        return new[both.within(source)], new[both.within(target)]
 
     def _scrolled_on(self, news: News) -> Optional[Change]:
         """Tell how most of what scrolled before did so again, if it did."""
