@@ -63,7 +63,9 @@ class Contents:
         self._video: Optional[VideoMode] = None
         self._scaling: Optional[int] = None
         self._film_waits = False
-        self._played_at = self._stirred_at = -inf
+        self._played_at = -inf
+        #: Much moved that is no film: refining can wait until then.
+        self._stirs_until = -inf
         #: The row and column where what was sent in turn last ends.
         self._place = 0, 0
         #: What changed since the last plan, and whether that put off all but small news.
@@ -101,7 +103,7 @@ class Contents:
         if film is not None and bounds is not None and film.intersection(bounds):
             self._played_at = now
         elif region.area >= _STIR or moves:
-            self._stirred_at = now
+            self._stirs_until = now + _QUIET
         if self._video is not None:
             self._video.changed(region, self._size[0] * self._size[1], now)
 
@@ -172,8 +174,8 @@ class Contents:
         wait = self.refinement.ripen(now, half)
         if not self.refinement.ripened:
             return wait
-        if self._stirs(now):
-            return _QUIET
+        if now < self._stirs_until:
+            return self._stirs_until - now
         return wait if self._ripe(now) else _FILM_ENDS
 
     def due(self, now: float) -> bool:
@@ -186,10 +188,6 @@ class Contents:
             return None
         return self._motion.film
 
-    def _stirs(self, now: float) -> bool:
-        """Tell whether much moved just now that is no film: refining can wait."""
-        return now - self._stirred_at < _QUIET
-
     def _is_long(self, film: Region, budget: Optional[int], rate: float) -> bool:
         """Tell whether a picture of a film may keep the link busy for a good while."""
         if budget is None:
@@ -199,7 +197,7 @@ class Contents:
         return room is None or film.area * 2 > room.pixels
 
     def _ripe(self, now: float) -> Region:
-        if self._stirs(now) or not self.refinement.ripened:
+        if now < self._stirs_until or not self.refinement.ripened:
             return EMPTY
         if self._video is not None and self._video.on(now):
             return EMPTY

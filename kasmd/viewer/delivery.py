@@ -140,7 +140,7 @@ class Delivery:
         """See when something may be refined, and whether the link holds something back."""
         wait = self.contents.ripen(now, rest(self.measures.frame) / 2)
         if wait is not None:
-            self.rhythm.wake_in(wait)
+            self.rhythm.look_in(wait)
         self.measures.link(self._held_back(now), now)
 
     def _say(self) -> None:

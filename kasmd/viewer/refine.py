@@ -112,12 +112,17 @@ class Refinement:
             self._older_at = now + half
         while self.ripening:
             if now < self._older_at:
-                return self._older_at - now
+                return self._older_at - now + (self._halves_left() - 1) * half
             self._half += 1
             self._ripe = None
             self._older_at += half
         self._older_at = None
         return None
+
+    def _halves_left(self) -> int:
+        """Give after how many more halves more may be ripe, of what is ripening."""
+        oldest = self._half - _HALVES
+        return next(event.half for event in self._events if event.half > oldest) - oldest
 
     def moved(self, moves: Sequence[Move]) -> None:
         """What is moved takes its losses along."""

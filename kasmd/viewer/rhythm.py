@@ -13,7 +13,7 @@ from kasmd.viewer.pacing import Pacing
 class Rhythm:
     """Told what leaves and what comes back; ``wake`` is called when more may leave.
 
-    There is a timer only while something waits for it.
+    There are timers only while something waits for them.
     """
 
     def __init__(self, clock: IReactorTime, wake: Callable[[], None]) -> None:
@@ -23,6 +23,7 @@ class Rhythm:
         self._clock = clock
         self._wake = wake
         self._timer: Optional[IDelayedCall] = None
+        self._look: Optional[IDelayedCall] = None
         self._begun_at = -inf
 
     def may_begin(self) -> bool:
@@ -50,7 +51,16 @@ class Rhythm:
             self._timer.cancel()
         self._timer = self._clock.callLater(seconds, self._wake)
 
+    def look_in(self, seconds: float) -> None:
+        """Call ``wake`` after so long, and not when it was to be called so before."""
+        if self._look is not None and self._look.active():
+            # Later than before costs next to nothing.
+            self._look.reset(seconds)
+        else:
+            self._look = self._clock.callLater(seconds, self._wake)
+
     def close(self) -> None:
         """Wake nobody any more."""
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+        for timer in (self._timer, self._look):
+            if timer is not None and timer.active():
+                timer.cancel()

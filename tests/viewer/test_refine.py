@@ -44,10 +44,24 @@ def test_what_loses_something(parameters: Parameters, lossy: bool) -> None:
 def test_it_ripens_within_one_rest_and_a_half() -> None:
     refinement = Refinement()
     refinement.sent([HERE], [HERE])
-    assert refinement.ripen(5.0, HALF) == pytest.approx(HALF)
+    assert refinement.ripen(5.0, HALF) == pytest.approx(3 * HALF), "nothing comes of less"
     assert not ripe(refinement, 5.0 + 2 * HALF - 0.001)
+    assert refinement.ripen(5.0 + 2.5 * HALF, HALF) == pytest.approx(HALF / 2)
     assert ripe(refinement, 5.0 + 3 * HALF) == Region([HERE])
     assert refinement.ripen(10.0, HALF) is None, "a timer for nothing"
+
+
+def test_what_is_sent_later_is_waited_for_when_the_rest_is_ripe() -> None:
+    refinement = Refinement()
+    refinement.sent([HERE], [HERE])
+    refinement.ripen(0.0, HALF)
+    refinement.ripen(HALF, HALF)
+    refinement.sent([THERE], [THERE])
+    assert refinement.ripen(HALF, HALF) == pytest.approx(2 * HALF)
+    assert refinement.ripen(3 * HALF, HALF) == pytest.approx(HALF)
+    assert refinement.ripe == Region([HERE])
+    assert refinement.ripen(4 * HALF, HALF) is None
+    assert refinement.ripe == Region([HERE, THERE])
 
 
 def test_what_changes_all_the_time_never_does_and_what_is_beside_it_does() -> None:

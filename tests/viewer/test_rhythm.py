@@ -43,6 +43,23 @@ def test_a_link_that_is_busy_wakes_when_it_is_not() -> None:
     assert len(woken) == 1 and beat.may_begin()
 
 
+def test_the_last_look_counts() -> None:
+    """Sooner or later than the one before; what time brings besides stays."""
+    clock, beat, woken = rhythm()
+    beat.wake_in(0.2)
+    for seconds in (0.1, 1.0, 0.5):
+        beat.look_in(seconds)
+    clock.advance(0.4)
+    assert len(woken) == 1
+    beat.look_in(0.3)
+    for _ in range(7):
+        clock.advance(0.1)
+    assert len(woken) == 2 and not clock.getDelayedCalls()
+    beat.look_in(1.0)
+    beat.close()
+    assert clock.getDelayedCalls() == []
+
+
 def test_the_sooner_of_two_wakes() -> None:
     clock, beat, woken = rhythm()
     beat.wake_in(1.0)
