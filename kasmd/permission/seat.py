@@ -132,7 +132,7 @@ class Seat:
         """Copy what may be seen of ``rect`` (PermissionDenied without the right)."""
         self.grant.require(NEEDS["snapshot"])
         snapshot: Snapshot = self._display.snapshot(rect)
-        return self._prevention.look(snapshot, self.size)
+        return self._prevention.look(snapshot, self._display.size)
 
     def key(self, keysym: int, keycode: int, down: bool) -> None:
         """Press or release a key, if it may."""

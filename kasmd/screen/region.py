@@ -151,11 +151,12 @@ class Region:
     with others the bands of both are combined.
     """
 
-    __slots__ = ("rects",)
+    __slots__ = ("rects", "_area")
 
     def __init__(self, rects: Iterable[Rect] = ()) -> None:
         some = tuple([rect for rect in rects if rect[2] > 0 and rect[3] > 0])
         self.rects = some if _are_stacked(some) else _rects_in(_bands_of(some))
+        self._area: Optional[int] = None
 
     @classmethod
     def of_rows(cls, rows: Iterable[tuple[int, int, Edges]]) -> Region:
@@ -166,6 +167,7 @@ class Region:
     def _of(cls, rects: tuple[Rect, ...]) -> Region:
         region = cls.__new__(cls)
         region.rects = rects
+        region._area = None
         return region
 
     def _combined(self, other: Region, keep: Keep) -> Region:
@@ -216,7 +218,9 @@ class Region:
     @property
     def area(self) -> int:
         """The number of pixels."""
-        return sum([width * height for _, _, width, height in self.rects])
+        if self._area is None:
+            self._area = sum([width * height for _, _, width, height in self.rects])
+        return self._area
 
     def coarsened(self, limit: int) -> Region:
         """Give a region of at most ``limit`` rectangles that covers this one.

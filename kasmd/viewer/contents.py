@@ -179,8 +179,8 @@ class Contents:
         return wait if self._ripe(now) else _FILM_ENDS
 
     def due(self, now: float) -> bool:
-        """Tell whether there may be something to send."""
-        return bool(self.owed) or bool(self._ripe(now))
+        """Tell whether there may be something to refine."""
+        return bool(self._ripe(now))
 
     def _playing(self, now: float) -> Optional[Rect]:
         """Give where a film plays, for one who bears losses there."""

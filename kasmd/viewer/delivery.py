@@ -115,7 +115,7 @@ class Delivery:
         """Send the next slice, and ask for another turn where there may be more."""
         try:
             if self._outbox.stopped or not (self._update or self._begin()):
-                self._rest(self._clock.seconds())
+                self._rest(self._clock.seconds(), True)
             else:
                 self._give_slice()
                 self._ask_turn()
@@ -132,16 +132,16 @@ class Delivery:
         now, stopped = self._clock.seconds(), self._outbox.stopped
         owing = bool(self._update or self.pseudo.news or self.contents.owed)
         if stopped or not owing:
-            self._rest(now)
+            self._rest(now, owing)
         if not stopped and (owing or self.contents.due(now)):
             self._turns.ask(self, self._take_turn)
 
-    def _rest(self, now: float) -> None:
-        """See when something may be refined, and whether the link holds something back."""
+    def _rest(self, now: float, owing: bool) -> None:
+        """See when something may be refined, and whether the link holds back what is owed."""
         wait = self.contents.ripen(now, rest(self.measures.frame) / 2)
         if wait is not None:
             self.rhythm.look_in(wait)
-        self.measures.link(self._held_back(now), now)
+        self.measures.link(owing and self._held_back(now), now)
 
     def _say(self) -> None:
         """Send what the session has to say; the clipboard and the bell can wait."""

@@ -7,7 +7,7 @@ quality gets just that, and one that named none loses nothing.
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import IntEnum
 from typing import NamedTuple, Optional, Sequence
 
 from kasmd.codec import quality
@@ -37,12 +37,12 @@ _TABLES = 620
 _PIXELS_TAKE = 0.1
 
 
-class Kind(Enum):
+class Kind(IntEnum):
     """What pixels are sent for."""
 
-    STILL = "still"
-    FILM = "film"
-    REFINED = "refined"
+    STILL = 0
+    FILM = 1
+    REFINED = 2
 
 
 class Rules(NamedTuple):

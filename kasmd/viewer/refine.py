@@ -53,11 +53,8 @@ class _Event(NamedTuple):
     moves: Sequence[Move] = ()
     shown: Sequence[Rect] = ()
     lossy: Sequence[Rect] = ()
-
-    @property
-    def pixels(self) -> int:
-        """How many it changes."""
-        return sum([move.target.area for move in self.moves] + [each.area for each in self.shown])
+    #: How many pixels it changes.
+    pixels: int = 0
 
 
 class Refinement:
@@ -128,7 +125,8 @@ class Refinement:
         """What is moved takes its losses along."""
         if self._events and moves:
             self._ripe = None
-            self._note(_Event(self._half, moves=moves))
+            pixels = sum([move.target.area for move in moves])
+            self._note(_Event(self._half, moves=moves, pixels=pixels))
 
     def sent(self, shown: Sequence[Rect], lossy: Sequence[Rect]) -> None:
         """The viewer gets ``shown``, and ``lossy`` of it with loss."""
@@ -139,7 +137,8 @@ class Refinement:
         if self._ripe is not None:
             self._ripe = self._ripe.subtract(Region(shown))
         self._drop_hidden(shown)
-        self._note(_Event(self._half, shown=shown, lossy=lossy))
+        pixels = sum([rect.area for rect in shown])
+        self._note(_Event(self._half, shown=shown, lossy=lossy, pixels=pixels))
         refined = self._ripe is not None and not (self._ripe or self.ripening)
         if refined or not any(event.lossy for event in self._events):
             self.clear()
@@ -162,7 +161,9 @@ class Refinement:
             event = self._events[number]
             if event.moves:
                 break
-            if all(_hides(shown, rect) for rect in (*event.shown, *event.lossy)):
+            if event.shown == shown or all(
+                _hides(shown, rect) for rect in (*event.shown, *event.lossy)
+            ):
                 self._changed = max(0, self._changed - event.pixels)
                 del self._events[number]
 
