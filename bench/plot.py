@@ -13,8 +13,8 @@ Group = tuple[str, Mapping[str, Spread]]
 _COLOURS = {
     "kasmd": "#1f6feb", "kasmvnc": "#bf8700", "tigervnc": "#8250df", "x11vnc": "#6e7781",
 }  # fmt: skip
-_WIDTH, _LEFT, _RIGHT, _BAR, _GAP, _TOP = 800, 210, 220, 14, 12, 62
-_LEGEND = "Bars: medians; red lines: from the least to the most; each group has a scale of its own."
+_WIDTH, _LEFT, _RIGHT, _BAR, _GAP, _TOP = 800, 235, 210, 14, 12, 62
+_LEGEND = "Red lines: from the least to the most of the runs.  Each group has a scale of its own."
 
 
 def groups(runs: Sequence[Run], stacks: Sequence[str], plot: Plot) -> Iterator[Group]:
