@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Self, Sequence
+from typing import Sequence
 
 from bench.client import ENCODINGS
 from bench.painters import ADVANCE, ASCENT, FONT, LINE, TEXT, WHITE, corner
@@ -29,9 +29,6 @@ class Keys(Square):
         self._patience = patience
         self._desktop.hear_keys(self._window)
         self._sources.append(self._desktop)
-
-    def __enter__(self) -> Self:
-        return self
 
     def press_often(self, seconds: float) -> list[float]:
         """Press, and rest once it shows; gives seconds, and where nothing does all it waited."""

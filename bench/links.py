@@ -13,14 +13,13 @@ from bench.keys import Keys, Letters
 from bench.link import LINKS
 from bench.report import PRESSED, Found, percentile
 from bench.shown import MOVIE, NOISE, WHOLE, Screening
-from bench.square import WARM_UP
 from bench.stacks import Stack
 from bench.steady import Scale, painting
 
 Workload = Callable[[Stack, Scale], Found]
 
 #: Seconds for the traffic to find its pace.
-_PACE = 2.5
+_PACE = {"20m": 1.5, "2m": 2.5, "56k": 2.5}
 #: For how many times as long as other things are measured keys are pressed: some twelve
 #: times a run where targets are of what the slowest take.
 _PRESSES = {"20m": 2, "2m": 3, "56k": 2}
@@ -33,7 +32,8 @@ def _film(link: str, film: Screening, encodings: Sequence[int] = ENCODINGS) -> W
         file = str(film.file(scale))
         with _pressing(stack, link, encodings, film.painter, 30, file) as keys:
             found = _measure(keys, _PRESSES[link] * scale.seconds)
-            return {**found, **film.likeness(keys.picture(), scale)}
+            shown = keys.picture() if found["updates_per_s"] else keys.viewer.held()
+            return {**found, **film.likeness(shown, scale)}
 
     return workload
 
@@ -57,7 +57,7 @@ def _page(link: str) -> Workload:
             far = ending.enter_context(LINKS[link].to(stack))
             # The square is above the page, and has the keyboard.
             keys = ending.enter_context(Keys(far, ENCODINGS))
-            keys.watch(_PACE)
+            keys.watch(_PACE[link])
             return _measure(keys, _PRESSES[link] * scale.seconds)
 
     return workload
@@ -68,7 +68,6 @@ def _typing(link: str) -> Workload:
 
     def workload(stack: Stack, scale: Scale) -> Found:
         with LINKS[link].to(stack) as far, Letters(far) as keys:
-            keys.watch(WARM_UP)
             return _measure(keys, _PRESSES[link] * scale.seconds)
 
     return workload
@@ -84,7 +83,7 @@ def _pressing(stack: Stack, link: str, encodings: Sequence[int], painter: str, r
         paints = ending.enter_context(closing(painting(stack, painter, rate, *arguments)))
         keys = ending.enter_context(Keys(far, encodings))
         paints.ask("start")
-        keys.watch(_PACE)
+        keys.watch(_PACE[link])
         yield keys
 
 
