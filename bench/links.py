@@ -19,7 +19,7 @@ from bench.steady import Scale, painting
 Workload = Callable[[Stack, Scale], Found]
 
 #: Seconds for the traffic to find its pace.
-_PACE = {"20m": 1.5, "2m": 2.5, "56k": 2.5}
+_PACE = 2.5
 #: For how many times as long as other things are measured keys are pressed: some twelve
 #: times a run where targets are of what the slowest take.
 _PRESSES = {"20m": 2, "2m": 3, "56k": 2}
@@ -57,7 +57,7 @@ def _page(link: str) -> Workload:
             far = ending.enter_context(LINKS[link].to(stack))
             # The square is above the page, and has the keyboard.
             keys = ending.enter_context(Keys(far, ENCODINGS))
-            keys.watch(_PACE[link])
+            keys.watch(_PACE)
             return _measure(keys, _PRESSES[link] * scale.seconds)
 
     return workload
@@ -83,7 +83,7 @@ def _pressing(stack: Stack, link: str, encodings: Sequence[int], painter: str, r
         paints = ending.enter_context(closing(painting(stack, painter, rate, *arguments)))
         keys = ending.enter_context(Keys(far, encodings))
         paints.ask("start")
-        keys.watch(_PACE[link])
+        keys.watch(_PACE)
         yield keys
 
 
