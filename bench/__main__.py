@@ -137,8 +137,7 @@ def main(arguments: Sequence[str]) -> None:
             if chosen.json or not chosen.quick:
                 path.write_text(json.dumps(kept, indent=1) + "\n")
     for table in report.tables(runs, chosen.stacks, suite.about):
-        if table.lines:
-            print("\n" + report.text_table(table))
+        print("\n" + report.text_table(table))
     if path.exists():
         print(f"\nkept; for docs/bench.rst: ./dev bench --write {path}")
 

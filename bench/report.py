@@ -247,23 +247,29 @@ def figures(runs: Sequence[Run], stacks: Sequence[str], shown: Shown) -> Iterato
                 yield (f"{workload}: {number.replace('_', ' ')}", *cells)
 
 
-def _row(runs: Sequence[Run], stack: str, workload: str, numbers: Mapping[str, str]) -> str:
+def _cell(runs: Sequence[Run], stack: str, workload: str, numbers: Mapping[str, str]) -> str:
     """Give all the numbers of a stack's workload, a line for each."""
     found = {said: over(runs, of(stack, workload, number)) for number, said in numbers.items()}
     return "\n".join(said.format(figure) for said, figure in found.items() if figure)
 
 
-def tables(runs: Sequence[Run], stacks: Sequence[str], about: About) -> Iterator[Table]:
-    """Give the tables of what was measured: targets, those with many numbers, and figures."""
-    head = ("target", "asked", "measured", "least to most", "beside", "")
-    yield Table("targets", head, list(verdicts(runs, stacks, about.targets)))
-    for title, workloads, numbers in about.rows:
-        lines = [
-            (name, *(_row(runs, stack, workload, numbers) for stack in stacks))
-            for name, workload in workloads.items()
-        ]
-        yield Table(title, ("", *stacks), [line for line in lines if any(line[1:])])
-    yield Table("figures", ("", *stacks), list(figures(runs, stacks, about.shown)))
+def tables(runs: Sequence[Run], stacks: Sequence[str], about: About) -> list[Table]:
+    """Give the tables that are not empty: targets, those with many numbers, and figures."""
+    asked, measured = ("target", "asked", "measured", "least to most", "beside", ""), ("", *stacks)
+    found = [
+        Table("targets", asked, list(verdicts(runs, stacks, about.targets))),
+        *(Table(rows.title, measured, list(_lines(runs, stacks, rows))) for rows in about.rows),
+        Table("figures", measured, list(figures(runs, stacks, about.shown))),
+    ]
+    return [table for table in found if table.lines]
+
+
+def _lines(runs: Sequence[Run], stacks: Sequence[str], rows: Rows) -> Iterator[Line]:
+    """Give a line for each workload of which there is a number."""
+    for name, workload in rows.workloads.items():
+        cells = [_cell(runs, stack, workload, rows.numbers) for stack in stacks]
+        if any(cells):
+            yield (name, *cells)
 
 
 def text_table(table: Table) -> str:
