@@ -14,8 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Optional, Sequence
 
-from bench import desk, edge, links, owner, plot, report, shown, targets, workloads
-from bench.child import Numbers
+from bench import desk, edge, links, owner, page, plot, report, shown, targets, workloads
 from bench.machine import commit, machine
 from bench.processes import Failed
 from bench.stacks import STACKS, start_stacks
@@ -82,7 +81,7 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
 def run_once(suite: Suite[Any, Any], stacks: Sequence[str], names: Sequence[str], scale: object,
              folder: Path) -> report.Run:
     """Start the stacks afresh, and measure each workload on one after the other."""
-    run: dict[str, dict[str, Numbers]] = {name: {} for name in stacks}
+    run: dict[str, dict[str, report.Found]] = {name: {} for name in stacks}
     with ExitStack() as ending:
         place = Path(ending.enter_context(tempfile.TemporaryDirectory(dir=folder)))
         running = suite.start(stacks, place, ending)
@@ -91,13 +90,12 @@ def run_once(suite: Suite[Any, Any], stacks: Sequence[str], names: Sequence[str]
                 if stack.name not in suite.only.get(workload, stacks):
                     continue
                 try:
-                    numbers = suite.workloads[workload](stack, scale)
+                    found = suite.workloads[workload](stack, scale)
                 except (Failed, Closed, OSError) as error:
                     said = _end_of(place / stack.name / "log")
                     raise Failed(f"{workload} on {stack.name}: {error}\n{said}") from error
-                run[stack.name][workload] = numbers
-                told = ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())
-                print(f"{workload:8} {stack.name:8} {told}", flush=True)
+                run[stack.name][workload] = found
+                print(f"{workload:8} {stack.name:8} {_told(found)}", flush=True)
     return run
 
 
@@ -108,9 +106,9 @@ def write(path: Path) -> None:
     about, docs = SUITES[kept["suite"]].about, ROOT / "docs"
     for name, plotted in about.plots.items():
         drawn = plot.svg(plotted.title, list(plot.groups(runs, stacks, plotted)))
-        (docs / report.picture(about, name)).write_text(drawn)
-    page = docs / "bench.rst"
-    page.write_text(report.page(page.read_text(), about, report.rst(runs, stacks, where, about)))
+        (docs / page.picture(about, name)).write_text(drawn)
+    file = docs / "bench.rst"
+    file.write_text(page.page(file.read_text(), about, page.rst(runs, stacks, where, about)))
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -138,10 +136,15 @@ def main(arguments: Sequence[str]) -> None:
             runs.append(run_once(suite, chosen.stacks, names, scale, folder))
             if chosen.json or not chosen.quick:
                 path.write_text(json.dumps(kept, indent=1) + "\n")
-    for head, lines in report.tables(runs, chosen.stacks, suite.about):
-        print("\n" + report.text_table(head, lines))
+    for table in report.tables(runs, chosen.stacks, suite.about):
+        print("\n" + report.text_table(table))
     if path.exists():
         print(f"\nkept; for docs/bench.rst: ./dev bench --write {path}")
+
+
+def _told(found: report.Found) -> str:
+    numbers = {name: one for name, one in found.items() if isinstance(one, (int, float))}
+    return ", ".join(f"{name} {number:.4g}" for name, number in numbers.items())
 
 
 def _end_of(log: Path) -> str:

@@ -18,9 +18,11 @@ from bench.x11 import Desktop, Film
 
 #: Where the video plays, and the size of its frames.
 VIDEO = (320, 180, 1280, 720)
-_TEXT = (200, 200, 800, 608)
-_LINE, _ADVANCE, _FONT = 16, 6, "fixed"
-_WHITE = 0xF0F0F0
+#: Where text is written; a line's height, how far above the base line it begins, and a letter's
+#: width; the font and its colour.
+TEXT = (200, 200, 800, 608)
+LINE, ASCENT, ADVANCE = 16, 12, 6
+FONT, WHITE = "fixed", 0xF0F0F0
 _LETTERS = "etaoin shrdlu cmfwyp vbgkjq ETAOIN 0123456789 .,;(){}=+"
 _GREY, _GAP = 0x405060, 20
 #: Seconds between looks at a metronome that does not run.
@@ -39,37 +41,41 @@ def video(desktop: Desktop, frames: str) -> Paint:
 
 def scroll(desktop: Desktop) -> Paint:
     """Scroll a text by one line, as a terminal does."""
-    x, y, width, height = _TEXT
+    x, y, width, height = TEXT
     window = desktop.window(x, y, width, height)
-    pen, blank = desktop.pen(window, _WHITE, _FONT), desktop.pen(window, 0)
+    pen, blank = desktop.pen(window, WHITE, FONT), desktop.pen(window, 0)
     chance = random.Random(20)
 
     def paint(number: int) -> None:
-        desktop.scroll(window, blank, width, height, _LINE)
-        desktop.core.ClearArea(False, window, 0, height - _LINE, width, _LINE)
+        desktop.scroll(window, blank, width, height, LINE)
+        desktop.core.ClearArea(False, window, 0, height - LINE, width, LINE)
         text = f"{number:6} " + "".join(chance.choices(_LETTERS, k=chance.randint(30, 120)))
         desktop.write(window, pen, 2, height - 4, text)
 
-    for number in range(height // _LINE):
+    for number in range(height // LINE):
         paint(number)
     return paint
 
 
 def typing(desktop: Desktop) -> Paint:
     """Write one more letter."""
-    x, y, width, height = _TEXT
-    window = desktop.window(x, y, width, height)
-    pen = desktop.pen(window, _WHITE, _FONT)
-    columns, lines = width // _ADVANCE - 1, height // _LINE
+    window = desktop.window(*TEXT)
+    pen = desktop.pen(window, WHITE, FONT)
     chance = random.Random(15)
 
     def paint(number: int) -> None:
-        line, column = divmod(number, columns)
+        left, top = corner(number)
         letter = chance.choice(_LETTERS.replace(" ", ""))
-        baseline = (line % lines) * _LINE + 12
-        desktop.write(window, pen, 2 + column * _ADVANCE, baseline, letter)
+        desktop.write(window, pen, left, top + ASCENT, letter)
 
     return paint
+
+
+def corner(number: int) -> tuple[int, int]:
+    """Give the left and the top, in the text, of a letter's place."""
+    columns, lines = TEXT[2] // ADVANCE - 1, TEXT[3] // LINE
+    line, column = divmod(number, columns)
+    return 2 + column * ADVANCE, line % lines * LINE
 
 
 def full(desktop: Desktop, frames: str) -> Paint:
@@ -85,16 +91,16 @@ def text(desktop: Desktop) -> Paint:
     corners = [(x, y) for x in (_GAP, WIDTH // 2 + _GAP) for y in (_GAP, HEIGHT // 2 + _GAP)]
     desktop.window(0, 0, WIDTH, HEIGHT, _GREY)
     windows = [desktop.window(x, y, width, height) for x, y in corners]
-    pens = [desktop.pen(window, _WHITE, _FONT) for window in windows]
+    pens = [desktop.pen(window, WHITE, FONT) for window in windows]
     words = Path(__file__).read_text().split()
     chance = random.Random(40)
 
     def paint(number: int) -> None:
         for window, pen in zip(windows, pens):
             desktop.core.ClearArea(False, window, 0, 0, 0, 0)
-            for base in range(12, height, _LINE):
+            for base in range(12, height, LINE):
                 line = " ".join(chance.choices(words, k=chance.randint(0, 16)))
-                desktop.write(window, pen, 2, base, line[: width // _ADVANCE])
+                desktop.write(window, pen, 2, base, line[: width // ADVANCE])
 
     return paint
 

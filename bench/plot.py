@@ -13,7 +13,8 @@ Group = tuple[str, Mapping[str, Spread]]
 _COLOURS = {
     "kasmd": "#1f6feb", "kasmvnc": "#bf8700", "tigervnc": "#8250df", "x11vnc": "#6e7781",
 }  # fmt: skip
-_WIDTH, _LEFT, _RIGHT, _BAR, _GAP, _TOP = 800, 210, 220, 14, 12, 44
+_WIDTH, _LEFT, _RIGHT, _BAR, _GAP, _TOP = 800, 235, 210, 14, 12, 62
+_LEGEND = "Red lines: from the least to the most of the runs.  Each group has a scale of its own."
 
 
 def groups(runs: Sequence[Run], stacks: Sequence[str], plot: Plot) -> Iterator[Group]:
@@ -27,7 +28,8 @@ def groups(runs: Sequence[Run], stacks: Sequence[str], plot: Plot) -> Iterator[G
 
 def svg(title: str, shown: Sequence[Group]) -> str:
     """Draw the groups below one another."""
-    pieces, top = [_text(10, 26, title, "font-size='16' font-weight='bold'")], _TOP
+    pieces = [_text(10, 24, title, "font-size='16' font-weight='bold'"), _text(10, 42, _LEGEND)]
+    top = _TOP
     for label, bars in shown:
         most = max(figure.most for figure in bars.values()) or 1.0
         pieces.append(_text(10, top + _BAR - 3, label))

@@ -1,32 +1,26 @@
-"""From the runs to medians, a verdict for each target, and docs/bench.rst."""
+"""From the runs to medians, and a verdict for each target."""
 
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
+from itertools import zip_longest
 from statistics import median
-from typing import Callable, Iterator, Mapping, NamedTuple, Optional, Sequence
+from typing import Callable, Iterator, Mapping, NamedTuple, Optional, Sequence, Union
 
-from bench.child import Numbers
+import numpy
 
-#: One run: stack, then workload, then number.
-Run = Mapping[str, Mapping[str, Numbers]]
+#: What a workload found: numbers, and the samples that some of them are of.
+Found = Mapping[str, Union[float, Sequence[float]]]
+#: One run: stack, then workload, then what it found.
+Run = Mapping[str, Mapping[str, Found]]
 #: One line of a table.
 Line = tuple[str, ...]
 #: The numbers of each workload that people are shown.
 Shown = Mapping[str, Sequence[str]]
-_LABEL = re.compile(r"^\.\. _bench-(\w+):\n", re.MULTILINE)
-_PAGE = """\
-The benchmark
-=============
-
-Written by ``./dev bench --write`` from what ``./dev bench`` and ``./dev bench edge`` measured;
-``bench/`` says how, ``bench/results`` has each run.
-Each ratio is taken within one run.
-
-"""
 OURS, RIVALS = "kasmd", ("kasmvnc", "tigervnc")
+#: What each key press took; and what is told of the presses of all runs together.
+PRESSED, _PERCENTS = "pressed_ms", {"p50_ms": 50, "p95_ms": 95}
 
 
 class Spread(NamedTuple):
@@ -45,11 +39,30 @@ class Spread(NamedTuple):
         return f"{_short(self.least)} to {_short(self.most)}"
 
 
+class Table(NamedTuple):
+    """What people are shown; a cell may have several lines."""
+
+    title: str
+    head: Line
+    lines: Sequence[Line]
+
+
 class Plot(NamedTuple):
     """A picture of some numbers: what a bar is of, its workload and the number's name."""
 
     title: str
     bars: Sequence[tuple[str, str, str]]
+
+
+class Rows(NamedTuple):
+    """A table with a row for each workload, by a name for people; a cell has all its numbers.
+
+    ``numbers`` says how each is told, with {} for what was found.
+    """
+
+    title: str
+    workloads: Mapping[str, str]
+    numbers: Mapping[str, str]
 
 
 class Target(NamedTuple):
@@ -86,6 +99,7 @@ class About(NamedTuple):
     targets: Sequence[Target]
     shown: Shown
     plots: Mapping[str, Plot] = {}
+    rows: Sequence[Rows] = ()
 
 
 @dataclass(frozen=True)
@@ -97,7 +111,17 @@ class Figure:
     number: str
 
     def __call__(self, run: Run) -> float:
-        return run[self.stack][self.workload][self.number]
+        found = run[self.stack][self.workload][self.number]
+        assert isinstance(found, (int, float))
+        return found
+
+    def pooled(self, runs: Sequence[Run]) -> Optional[float]:
+        """Give the percentile of the presses of all runs; None where it is of none."""
+        found = [run.get(self.stack, {}).get(self.workload, {}).get(PRESSED, ()) for run in runs]
+        presses = [one for some in found if isinstance(some, Sequence) for one in some]
+        if not presses or self.number not in _PERCENTS:
+            return None
+        return percentile(presses, _PERCENTS[self.number])
 
 
 @dataclass(frozen=True)
@@ -115,7 +139,7 @@ class Share:
 
     def __call__(self, run: Run) -> float:
         theirs = [
-            run[rival][self.workload][self.number]
+            of(rival, self.workload, self.number)(run)
             for rival in self.rivals
             if self.workload in run.get(rival, ())
         ]
@@ -134,7 +158,7 @@ class Scaled:
     usual: float
 
     def __call__(self, run: Run) -> float:
-        return run[OURS][self.workload][self.number] * self.usual / self.yardstick(run)
+        return ours(self.workload, self.number)(run) * self.usual / self.yardstick(run)
 
 
 def of(stack: str, workload: str, number: str) -> Figure:
@@ -161,6 +185,14 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(median(values), min(values), max(values))
 
 
+def percentile(values: Sequence[float], percent: float) -> float:
+    """Give the least of ``values`` that so many percent are no more than.
+
+    So that of several runs together is never outside those of each.
+    """
+    return float(numpy.percentile(values, percent, method="inverted_cdf"))
+
+
 def over(runs: Sequence[Run], measure: Callable[[Run], float]) -> Optional[Spread]:
     """Summarise ``measure``; None where no run has what it needs."""
     values = []
@@ -169,7 +201,10 @@ def over(runs: Sequence[Run], measure: Callable[[Run], float]) -> Optional[Sprea
             values.append(measure(run))
         except KeyError:
             continue
-    return spread(values) if values else None
+    if not values:
+        return None
+    pooled = measure.pooled(runs) if isinstance(measure, Figure) else None
+    return spread(values) if pooled is None else spread(values)._replace(middle=pooled)
 
 
 def verdicts(
@@ -212,81 +247,43 @@ def figures(runs: Sequence[Run], stacks: Sequence[str], shown: Shown) -> Iterato
                 yield (f"{workload}: {number.replace('_', ' ')}", *cells)
 
 
-def tables(
-    runs: Sequence[Run], stacks: Sequence[str], about: About
-) -> Iterator[tuple[Line, list[Line]]]:
-    """Give the heads and the lines of the two tables: targets, and figures."""
-    head = ("target", "asked", "measured", "least to most", "beside", "")
-    yield head, list(verdicts(runs, stacks, about.targets))
-    yield ("", *stacks), list(figures(runs, stacks, about.shown))
+def _cell(runs: Sequence[Run], stack: str, workload: str, numbers: Mapping[str, str]) -> str:
+    """Give all the numbers of a stack's workload, a line for each."""
+    found = {said: over(runs, of(stack, workload, number)) for number, said in numbers.items()}
+    return "\n".join(said.format(figure) for said, figure in found.items() if figure)
 
 
-def text_table(head: Line, lines: Sequence[Line]) -> str:
+def tables(runs: Sequence[Run], stacks: Sequence[str], about: About) -> list[Table]:
+    """Give the tables that are not empty: targets, those with many numbers, and figures."""
+    asked, measured = ("target", "asked", "measured", "least to most", "beside", ""), ("", *stacks)
+    found = [
+        Table("targets", asked, list(verdicts(runs, stacks, about.targets))),
+        *(Table(rows.title, measured, list(_lines(runs, stacks, rows))) for rows in about.rows),
+        Table("figures", measured, list(figures(runs, stacks, about.shown))),
+    ]
+    return [table for table in found if table.lines]
+
+
+def _lines(runs: Sequence[Run], stacks: Sequence[str], rows: Rows) -> Iterator[Line]:
+    """Give a line for each workload of which there is a number."""
+    for name, workload in rows.workloads.items():
+        cells = [_cell(runs, stack, workload, rows.numbers) for stack in stacks]
+        if any(cells):
+            yield (name, *cells)
+
+
+def text_table(table: Table) -> str:
     """Give an aligned table for a terminal."""
-    widths = [max(map(len, column)) for column in zip(head, *lines)]
+    lines = [
+        cells
+        for line in (table.head, *table.lines)
+        for cells in zip_longest(*(cell.split("\n") for cell in line), fillvalue="")
+    ]
+    widths = [max(map(len, column)) for column in zip(*lines)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip()
-        for line in (head, *lines)
+        for line in lines
     )
-
-
-def rst_table(head: Line, lines: Sequence[Line]) -> str:
-    """Give a list-table of reStructuredText."""
-    rows = []
-    for line in (head, *lines):
-        cells = [f" {cell}".rstrip() for cell in line]
-        rows.append("   * -" + "\n     -".join(cells))
-    return ".. list-table::\n   :header-rows: 1\n\n" + "\n".join(rows) + "\n"
-
-
-def rst(
-    runs: Sequence[Run], stacks: Sequence[str], machine: Mapping[str, str], about: About
-) -> str:
-    """Give the part of docs/bench.rst that is about one suite."""
-    targets, numbers = (rst_table(head, lines) for head, lines in tables(runs, stacks, about))
-    return "\n".join(
-        (
-            _heading(about.title, "-"),
-            about.text,
-            f"Medians of {len(runs)} runs (least to most){_fewer(runs, about.shown)}.\n",
-            *(_image(about, name, plot) for name, plot in about.plots.items()),
-            _heading(f"{about.title}: targets", "~"),
-            targets,
-            _heading(f"{about.title}: figures", "~"),
-            numbers,
-            _heading(f"{about.title}: the machine", "~"),
-            *(f":{name}: {value}" for name, value in machine.items()),
-            "",
-        )
-    )
-
-
-def _fewer(runs: Sequence[Run], shown: Shown) -> str:
-    """Give which workloads were measured in some of the runs only."""
-    counts = {workload: sum(workload in run[OURS] for run in runs) for workload in shown}
-    fewer = [f"{name} ({count})" for name, count in counts.items() if 0 < count < len(runs)]
-    return f"; of fewer runs: {', '.join(fewer)}" if fewer else ""
-
-
-def picture(about: About, name: str) -> str:
-    """Give the name of a picture's file."""
-    return f"bench-{about.name}-{name}.svg"
-
-
-def _image(about: About, name: str, plot: Plot) -> str:
-    return f".. image:: {picture(about, name)}\n   :alt: {plot.title}\n"
-
-
-def page(before: str, about: About, part: str) -> str:
-    """Give docs/bench.rst with ``part`` in the place of what it said of the same suite."""
-    _, *labelled = _LABEL.split(before)
-    parts = {**dict(zip(labelled[::2], labelled[1::2])), about.name: f"\n{part}\n"}
-    labels = (f".. _bench-{name}:\n{parts[name]}" for name in sorted(parts))
-    return (_PAGE + "".join(labels)).rstrip() + "\n"
-
-
-def _heading(text: str, line: str) -> str:
-    return f"{text}\n{line * len(text)}\n"
 
 
 def _short(value: float) -> str:

@@ -5,29 +5,27 @@ from __future__ import annotations
 import random
 import select
 import time
-from typing import Callable, Optional, Self, Sequence, Union
+from typing import Callable, Self, Sequence, Union
 
 import numpy
 
 from bench.child import Numbers
 from bench.client import ENCODINGS, Viewer
-from bench.processes import PATIENCE, Failed
+from bench.processes import Failed
 from bench.stacks import AUTHORIZATION, Stack
 from bench.tight import Picture
 from bench.websocket import WebSocket
 from bench.x11 import Desktop
 
 Source = Union[WebSocket, Desktop]
+#: Left, top, width, height.
+Area = tuple[int, int, int, int]
 
 #: The square that latency is measured with; clear of the pointer's first place, and one
 #: that is clear of the video and of the text, too.
 _SQUARE, BESIDE = (640, 384, 32, 32), (1700, 950, 32, 32)
 #: Seconds after which a change that nobody saw counts as lost.
 _LOST_AFTER = 2.0
-#: Seconds after which one gives up on a key press.
-UNSEEN_AFTER = 5.0
-_LETTER = 0x61
-_LOOK = 0.1
 #: Difference of a colour channel's mean below which a decoded colour is the painted one.
 SAME_COLOUR = 24
 #: Seconds before measuring.
@@ -37,7 +35,7 @@ WARM_UP = 1.0
 class Square:
     """A square that changes colour, and a viewer in this very process that sees it."""
 
-    def __init__(self, stack: Stack, place: tuple[int, int, int, int] = _SQUARE,
+    def __init__(self, stack: Stack, place: Area = _SQUARE,
                  encodings: Sequence[int] = ENCODINGS) -> None:
         self._place = place
         self._desktop = Desktop(stack.display, stack.authority)
@@ -68,14 +66,15 @@ class Square:
         return taken
 
     def _draw(self, number: int) -> float:
-        self._next_colour(number)
+        self._next(number)
         self._paint()
         began = time.perf_counter()
         self._desktop.flush()
-        seen = self.watch(_LOST_AFTER, self._colour)
+        seen = self.watch(_LOST_AFTER, self._shows)
         return time.perf_counter() - began if seen else float("inf")
 
-    def _next_colour(self, number: int) -> None:
+    def _next(self, number: int) -> None:
+        """Choose what is painted next."""
         channels = [(number * step + start) % 3 * 120 for step, start in ((1, 0), (1, 1), (2, 2))]
         self._colour = numpy.array(channels)
 
@@ -84,8 +83,8 @@ class Square:
         self._desktop.recolour(self._pen, red << 16 | green << 8 | blue)
         self._desktop.fill(self._window, self._pen, *self._place[2:])
 
-    def watch(self, seconds: float, colour: Optional[numpy.ndarray] = None) -> bool:
-        """Receive until the square has ``colour``, or for ``seconds``."""
+    def watch(self, seconds: float, seen: Callable[[], bool] = lambda: False) -> bool:
+        """Receive until something is ``seen``, or for ``seconds``; tells which."""
         deadline = time.perf_counter() + seconds
         while (left := deadline - time.perf_counter()) > 0:
             ready = select.select(self._sources, [], [], left)[0]
@@ -94,57 +93,23 @@ class Square:
             if self.viewer.socket not in ready:
                 continue
             self.viewer.socket.receive()
-            if colour is not None and self._shows(colour):
+            if seen():
                 return True
         return False
 
     def _answer(self) -> None:
         """Act on what the X server said; nothing, unless it was asked for."""
 
-    def _shows(self, colour: numpy.ndarray) -> bool:
+    def _shows(self) -> bool:
+        """Tell whether the viewer holds what was painted last."""
+        away = abs(self.held(self._place).mean(axis=(0, 1)) - self._colour)
+        return bool(away.max() < SAME_COLOUR)
+
+    def held(self, area: Area) -> Picture:
+        """Give a part of what the viewer holds."""
         assert self.viewer.screen is not None
-        x, y, width, height = self._place
-        shown = self.viewer.screen[y : y + height, x : x + width]
-        return bool(abs(shown.mean(axis=(0, 1)) - colour).max() < SAME_COLOUR)
-
-
-class Keys(Square):
-    """The same, but the colour changes when the viewer presses a key."""
-
-    def __init__(self, stack: Stack, encodings: Sequence[int] = ENCODINGS) -> None:
-        super().__init__(stack, BESIDE, encodings)
-        self._desktop.hear_keys(self._window)
-        self._sources.append(self._desktop)
-
-    def press_often(self, seconds: float) -> list[float]:
-        """Press with 100 to 250 ms of rest; gives seconds, `UNSEEN_AFTER` at most."""
-        taken: list[float] = []
-        ends = time.perf_counter() + seconds
-        while time.perf_counter() < ends:
-            self.watch(self._chance.uniform(0.1, 0.25))
-            self._next_colour(len(taken))
-            began = time.perf_counter()
-            self.viewer.press(_LETTER)
-            self.watch(UNSEEN_AFTER, self._colour)
-            taken.append(time.perf_counter() - began)
-        return taken
-
-    def picture(self) -> Picture:
-        """Give what the viewer holds after the next update; `Failed` where none comes."""
-        kept: list[Picture] = []
-        self.viewer.when_updated = lambda: kept.append(self.viewer.held())
-        ends = time.perf_counter() + PATIENCE
-        while not kept and time.perf_counter() < ends:
-            self.watch(_LOOK)
-        self.viewer.when_updated = lambda: None
-        if not kept:
-            raise Failed("no update came")
-        return kept[0]
-
-    def _answer(self) -> None:
-        if self._desktop.key_pressed():
-            self._paint()
-            self._desktop.flush()
+        x, y, width, height = area
+        return self.viewer.screen[y : y + height, x : x + width]
 
 
 def percentiles(taken: list[float]) -> Numbers:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Collection, Generic, Mapping, Optional, Protocol, Sequence, TypeVar
 
-from bench.child import Numbers
-from bench.report import About
+from bench.report import About, Found
 
 
 class Named(Protocol):
@@ -29,7 +28,7 @@ class Suite(Generic[StackT, ScaleT]):
     stacks: Sequence[str]
     #: Starts the stacks of these names with their files in a folder.
     start: Callable[[Sequence[str], Path, ExitStack], Sequence[StackT]]
-    workloads: Mapping[str, Callable[[StackT, ScaleT], Numbers]]
+    workloads: Mapping[str, Callable[[StackT, ScaleT], Found]]
     only: Mapping[str, Sequence[str]]
     once: Collection[str]
     #: How long and how much is measured, given a folder for files, and seconds if asked for.

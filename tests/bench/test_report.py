@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from bench.report import (
+    PRESSED,
     About,
+    Rows,
     Run,
     Scaled,
     Spread,
+    Table,
     Target,
     figures,
     of,
+    ours,
     over,
-    page,
-    rst,
+    percentile,
     share,
     spread,
+    tables,
+    text_table,
     verdicts,
 )
-from bench.targets import DESKTOP, SHOWN, TARGETS
+from bench.targets import SHOWN, TARGETS
 
 
 def run(ours: float, theirs: float, p99: float) -> Run:
@@ -68,13 +73,6 @@ def test_what_a_rival_is_absent_for_is_said_so() -> None:
     ]
 
 
-def test_workloads_of_fewer_runs_are_named() -> None:
-    runs = [{"kasmd": {**RUNS[0]["kasmd"], "idle": {"cpu": 0.1}}}, *RUNS[1:]]
-    text = rst(runs, STACKS, {}, DESKTOP)
-    assert "Medians of 3 runs (least to most); of fewer runs: idle (1).\n" in text
-    assert "Medians of 3 runs (least to most).\n" in rst(RUNS, STACKS, {}, DESKTOP)
-
-
 def test_at_least_is_not_at_most() -> None:
     target = next(target for target in TARGETS if target.at_least)
     above, below = (Spread(target.limit + by, 0, 9e9) for by in (1, -1))
@@ -95,17 +93,35 @@ def test_spread_of_an_even_number_of_runs() -> None:
     assert spread([4, 1, 3, 2]) == Spread(2.5, 1, 4)
 
 
-def test_the_page_has_every_line_and_the_machine() -> None:
-    text = rst(RUNS, ("kasmd", "tigervnc"), {"kernel": "6.1"}, DESKTOP)
-    assert "   * - latency: p50, of the better rival's\n     - at most 0.4\n" in text
-    assert ".. image:: bench-desktop-latency.svg\n   :alt: Milliseconds" in text
-    assert ":kernel: 6.1" in text
+def pressed(*presses: float) -> Run:
+    """Make a run of some key presses over a link."""
+    found = {"p95_ms": percentile(presses, 95), "kib_per_s": len(presses), PRESSED: presses}
+    return {"kasmd": {"far": found}}
 
 
-def test_a_suite_takes_its_own_place_on_the_page() -> None:
-    one, two = (About(name, name, "", (), {}) for name in ("one", "two"))
-    first = page(page("", two, "old two"), one, "the one")
-    again = page(first, two, "new two")
-    assert "old two" not in again
-    assert again.index(".. _bench-one:\n\nthe one") < again.index(".. _bench-two:\n\nnew two")
-    assert page(again, two, "new two") == again
+def test_a_percentile_is_of_the_presses_of_all_runs() -> None:
+    one, other = [10.0] * 18 + [100.0, 100.0], [20.0] * 20
+    runs = [pressed(*one), pressed(*other)]
+    assert over(runs, ours("far", "p95_ms")) == Spread(20, 20, 100)
+    assert over(runs, ours("far", "kib_per_s")) == Spread(20, 20, 20)
+    assert over(runs, Scaled("far", "p95_ms", ours("far", "kib_per_s"), 20)) == Spread(60, 20, 100)
+
+
+def test_a_percentile_is_one_of_the_values() -> None:
+    values = [float(number) for number in range(1, 101)]
+    assert [percentile(values, percent) for percent in (50, 95, 100)] == [50, 95, 100]
+    assert percentile([7.0], 95) == 7
+
+
+def test_all_numbers_of_a_workload_are_in_one_cell() -> None:
+    rows = Rows("links", {"a thin one": "far", "another": "farther"},
+                {"p95_ms": "p95 {} ms", "ssim": "SSIM {}", "kib_per_s": "{} KiB/s"})
+    about = About("one", "One", "", (), {}, rows=(rows,))
+    told = "p95 5 (5 to 5) ms\n2 (2 to 2) KiB/s"
+    found = Table("links", ("", *STACKS), [("a thin one", told, "")])
+    assert tables([pressed(5, 5)], STACKS, about) == [found]
+
+
+def test_a_cell_has_as_many_lines_as_it_needs() -> None:
+    table = Table("", ("", "a", "b"), [("x", "1\n22", "3"), ("y", "", "4")])
+    assert text_table(table).split("\n") == ["   a   b", "x  1   3", "   22", "y      4"]
