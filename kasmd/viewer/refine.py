@@ -23,7 +23,9 @@ _HALVES = 3
 _MAX_RECTANGLES = 64
 #: Events noted, and pixels that they change, before it is found out what came of them:
 #: that takes a few milliseconds at the most.
-_MAX_EVENTS, _MAX_CHANGED = 96, 3 << 21
+_MAX_EVENTS, _MAX_CHANGED = 160, 3 << 21
+#: While a window is dragged so many of them are looked at for what is seen no more.
+_LATEST = 3
 #: What is lost is found in blocks of so many pixels a side.
 _BLOCK = 16
 
@@ -44,17 +46,18 @@ def rest(interval: float) -> float:
 
 
 class _Event(NamedTuple):
-    """First ``moves`` were made, then ``shown`` was sent, of that ``lossy`` with loss.
+    """``shown`` was sent, of that ``lossy`` with loss; or else something moved.
 
-    ``half`` is that of a rest, counted.
+    What moves is ``lifted``, and comes down where ``laid``.  ``half`` is that of a rest,
+    counted; ``pixels`` says how many are changed.
     """
 
     half: int
-    moves: Sequence[Move] = ()
+    pixels: int
     shown: Sequence[Rect] = ()
     lossy: Sequence[Rect] = ()
-    #: How many pixels it changes.
-    pixels: int = 0
+    lifted: Optional[Rect] = None
+    laid: Optional[Rect] = None
 
 
 class Refinement:
@@ -66,6 +69,9 @@ class Refinement:
 
     def __init__(self) -> None:
         self._events: list[_Event] = []
+        #: Where that is now which was lifted last: a window that is dragged is laid down
+        #: when it stands, or when something is drawn over it.
+        self._carried: Optional[Rect] = None
         #: Pixels changed by those of them of which it was not found out.
         self._changed = 0
         self._half = 0
@@ -125,8 +131,9 @@ class Refinement:
         """What is moved takes its losses along."""
         if self._events and moves:
             self._ripe = None
-            pixels = sum([move.target.area for move in moves])
-            self._note(_Event(self._half, moves=moves, pixels=pixels))
+            for move in moves:
+                self._carry(move.source, move.target)
+            self._keep_few()
 
     def sent(self, shown: Sequence[Rect], lossy: Sequence[Rect]) -> None:
         """The viewer gets ``shown``, and ``lossy`` of it with loss."""
@@ -136,9 +143,11 @@ class Refinement:
             self._last = self._half
         if self._ripe is not None:
             self._ripe = self._ripe.subtract(Region(shown))
+        if self._carried and any(map(self._carried.intersection, shown)):
+            self._lay()
         self._drop_hidden(shown)
-        pixels = sum([rect.area for rect in shown])
-        self._note(_Event(self._half, shown=shown, lossy=lossy, pixels=pixels))
+        self._note(_Event(self._half, _area_of(shown), shown, lossy))
+        self._keep_few()
         refined = self._ripe is not None and not (self._ripe or self.ripening)
         if refined or not any(event.lossy for event in self._events):
             self.clear()
@@ -146,20 +155,39 @@ class Refinement:
     def clear(self) -> None:
         """All is sent anew."""
         self._events.clear()
+        self._carried = None
         self._changed = 0
         self._ripe = None
 
     def _note(self, event: _Event) -> None:
         self._events.append(event)
         self._changed += event.pixels
+
+    def _keep_few(self) -> None:
         if len(self._events) > _MAX_EVENTS or self._changed > _MAX_CHANGED:
             self._settle()
 
+    def _carry(self, source: Rect, target: Rect) -> None:
+        if source != self._carried:
+            self._lay()
+            self._note(_Event(self._half, source.area, lifted=source))
+        elif left := source.without(target):
+            # What it leaves there is nearly always sent at once; if not, it is refined.
+            self._note(_Event(self._half, _area_of(left), left, left))
+        self._carried = target
+
+    def _lay(self) -> None:
+        if self._carried:
+            self._note(_Event(self._half, self._carried.area, laid=self._carried))
+            self._carried = None
+
     def _drop_hidden(self, shown: Sequence[Rect]) -> None:
-        """Forget what nothing is seen of any more, and nothing was moved since."""
-        for number in range(len(self._events) - 1, -1, -1):
+        """Forget what nothing is seen of any more, and was not moved since."""
+        latest = len(self._events) - 1
+        first = max(0, latest - _LATEST) if self._carried else 0
+        for number in range(latest, first - 1, -1):
             event = self._events[number]
-            if event.moves:
+            if event.lifted or event.laid:
                 break
             if event.shown == shown or all(
                 _hides(shown, rect) for rect in (*event.shown, *event.lossy)
@@ -169,6 +197,7 @@ class Refinement:
 
     def _settle(self) -> None:
         """Find out what came of the events, and note that instead of them."""
+        self._lay()
         self._changed, oldest = 0, self._half - _HALVES
         touched = chain.from_iterable(map(_touched, self._events))
         ages = _Ages(reduce(bounding, touched, None) or Rect(0, 0, _BLOCK, _BLOCK))
@@ -176,7 +205,7 @@ class Refinement:
             ages.change(event, max(event.half - oldest, 0))
         found = ages.rects()
         self._events = [
-            _Event(oldest + age, lossy=rects) for age, rects in enumerate(found) if rects
+            _Event(oldest + age, 0, lossy=rects) for age, rects in enumerate(found) if rects
         ]
 
 
@@ -190,6 +219,7 @@ class _Ages:
         self._bounds = bounds
         #: All that is lost is in here.
         self._lost: Optional[Rect] = None
+        self._lifted: Optional[NDArray[np.uint8]] = None
         self._left, self._top = bounds.x // _BLOCK * _BLOCK, bounds.y // _BLOCK * _BLOCK
         columns = -((self._left - bounds.right) // _BLOCK)
         rows = -((self._top - bounds.bottom) // _BLOCK)
@@ -197,18 +227,24 @@ class _Ages:
 
     def change(self, event: _Event, age: int) -> None:
         """Do to the pixels what an event does to them; what moves keeps its age."""
-        for move in event.moves:
-            source = move.source
-            if self._lost and self._lost.intersection(source):
-                self._part(move.target)[...] = self._part(source)
-                self._lost = bounding(self._lost, move.target)
-            else:
-                self._find(move.target)
+        if event.lifted:
+            lost = self._lost and self._lost.intersection(event.lifted)
+            self._lifted = self._part(event.lifted).copy() if lost else None
+        if event.laid:
+            self._lay(event.laid)
         for rect in event.shown:
             if rect not in event.lossy:
                 self._find(rect)
         for rect in event.lossy:
             self._part(rect)[...] = 1 << age
+            self._lost = bounding(self._lost, rect)
+
+    def _lay(self, rect: Rect) -> None:
+        """Put down what was lifted."""
+        if self._lifted is None:
+            self._find(rect)
+        else:
+            self._part(rect)[...] = self._lifted
             self._lost = bounding(self._lost, rect)
 
     def rects(self) -> list[Sequence[Rect]]:
@@ -258,10 +294,15 @@ def _halved(rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _touched(event: _Event) -> Iterator[Rect]:
     """Give where an event takes losses from, or brings some."""
-    for move in event.moves:
-        yield move.source
-        yield move.target
+    if event.lifted:
+        yield event.lifted
+    if event.laid:
+        yield event.laid
     yield from event.lossy
+
+
+def _area_of(rects: Sequence[Rect]) -> int:
+    return sum([rect.area for rect in rects])
 
 
 def _hides(shown: Sequence[Rect], rect: Rect) -> bool:

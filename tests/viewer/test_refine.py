@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,29 @@ def test_losses_here_and_there_are_told_apart_as_long_as_they_are_few() -> None:
             assert found == Region(spots)
 
 
+def test_a_window_that_is_dragged_takes_its_losses_along_however_far() -> None:
+    refinement, window = Refinement(), Rect(0, 0, 512, 512)
+    refinement.sent([window], [window])
+    for x in range(0, 960, 10):
+        refinement.moved([Move(Rect(x + 10, 0, 512, 512), 10, 0)])
+        refinement.sent([Rect(x, 0, 10, 512)], [])
+    refinement.ripen(0, HALF)
+    assert ripe(refinement, 1.0) == Region([Rect(960, 0, 512, 512)])
+
+
+def test_what_is_drawn_over_what_moves_moves_with_it() -> None:
+    refinement = Refinement()
+    refinement.sent([HERE], [])
+    refinement.sent([THERE], [THERE])
+    for x in range(0, 32, 8):
+        refinement.moved([Move(HERE.moved(x + 8, 0), 8, 0)])
+        refinement.sent([Rect(x + 10, 8, 16, 16)], [Rect(x + 10, 8, 16, 16)])
+    refinement.sent([Rect(0, 0, 32, 64)], [])
+    refinement.ripen(0, HALF)
+    found = ripe(refinement, 1.0).intersect(Region([Rect(0, 0, 128, 64)]))
+    assert found == Region([Rect(32, 0, 32, 32)]), "the blocks around the last place"
+
+
 def test_what_is_covered_by_what_moves_is_not_lost() -> None:
     refinement = Refinement()
     for x in range(0, 320, 8):
@@ -147,8 +171,29 @@ exact, lossy = st.tuples(st.just("exact"), places), st.tuples(st.just("lossy"), 
 moved, waited = st.tuples(st.just("moved"), moves), st.tuples(st.just("waited"), st.just(HALF))
 
 
-@given(st.lists(st.one_of(exact, lossy, moved, waited), max_size=80))
-def test_each_pixel_that_was_lost_is_refined(events: list[tuple[str, Any]]) -> None:
+def drags(first: Rect, steps: list[tuple[int, int]]) -> list[tuple[str, Any]]:
+    """Give how a window moves on and on, and what shows where it was, in one way or another."""
+    events: list[tuple[str, Any]] = []
+    for number, (dx, dy) in enumerate(steps):
+        x = min(max(0, first.x + dx), 200 - first.width)
+        y = min(max(0, first.y + dy), 150 - first.height)
+        second = first._replace(x=x, y=y)
+        events.append(("moved", Move(second, x - first.x, y - first.y)))
+        for left in first.without(second):
+            events.append((("lossy", "exact", "nothing")[number % 3], left))
+        first = second
+    return events
+
+
+step = st.integers(-20, 20)
+dragged = st.builds(drags, places, st.lists(st.tuples(step, step), min_size=2, max_size=9))
+
+
+@given(st.lists(
+    st.one_of(exact, lossy, moved, waited).map(lambda event: [event]) | dragged, max_size=60
+))
+def test_each_pixel_that_was_lost_is_refined(actions: list[list[tuple[str, Any]]]) -> None:
+    events = chain.from_iterable(actions)
     refinement, lost, now = Refinement(), np.zeros((150, 200), bool), 0.0
     for what, where in events:
         if what == "waited":
@@ -159,7 +204,7 @@ def test_each_pixel_that_was_lost_is_refined(events: list[tuple[str, Any]]) -> N
             part = lost[source.y:source.bottom, source.x:source.right].copy()
             lost[target.y:target.bottom, target.x:target.right] = part
             refinement.moved([where])
-        else:
+        elif what != "nothing":
             lost[where.y:where.bottom, where.x:where.right] = what == "lossy"
             refinement.sent([where], [where] if what == "lossy" else [])
     refinement.ripen(now, HALF)
