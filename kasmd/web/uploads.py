@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 
 from kasmd.errors import KasmdError
 from kasmd.http.problems import CLOSE, Problem
+from kasmd.http.sending import PATIENCE, PORTION
 from kasmd.http.server import Request
 from kasmd.interfaces import IGrant, IWorker
 from kasmd.rights import Right
@@ -28,8 +29,6 @@ MAX_AT_ONCE = 32
 MAX_OF_ONE = 8
 #: Bytes that wait for the disk before no more are read.
 MAX_WAITING = 256 * 1024
-#: Seconds without a byte from a client that is not kept waiting.
-PATIENCE = 60.0
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _log = Logger(namespace="kasmd.uploads")
 
@@ -104,7 +103,8 @@ class Uploads:
 class Receiving:
     """One body on its way to the disk: a `kasmd.http.body.BodyReader`.
 
-    It ends at once when the right to upload goes, or the client does.
+    It ends at once when the right to upload goes, or the client does, and when less than
+    a portion comes in the time that there is for one, unless it is the disk that takes long.
     """
 
     def __init__(self, reactor: IReactorTime, request: Request, arriving: Arriving,
@@ -117,12 +117,14 @@ class Receiving:
         self._worker = worker
         self._most = most
         self._size = 0
+        #: Bytes of the present portion that are not written yet.
+        self._due = PORTION
         self._waiting: list[bytes] = []
         self._writing = self._whole = self._stopped = False
         self._ended: Optional[Failure] = None
         self._received: Deferred[int] = Deferred()
         self._forget = self._grant.when_changed(self._rights_changed)
-        self._timer = reactor.callLater(PATIENCE, self._silent)
+        self._timer = reactor.callLater(PATIENCE, self._out_of_patience)
         self._reactor = reactor
 
     def start(self) -> Deferred[int]:
@@ -159,7 +161,6 @@ class Receiving:
         """Take a piece."""
         self._size += len(data)
         self._waiting.append(data)
-        self._timer.reset(PATIENCE)
         if self._size > self._most:
             self._end(Failure(_too_large(self._most)))
         elif sum(map(len, self._waiting)) > MAX_WAITING:
@@ -185,14 +186,18 @@ class Receiving:
             data = b"".join(self._waiting)
             self._waiting.clear()
             written = self._worker.do(self._arriving.write, data)
-            written.addCallback(self._written).addErrback(self._end)
+            written.addCallback(self._written, len(data)).addErrback(self._end)
         elif self._whole and not self._received.called:
             self._timer.cancel()
             self._received.callback(self._size)
 
-    def _written(self, _: None) -> None:
+    def _written(self, _: None, size: int) -> None:
         self._writing = False
         if self._ended is None:
+            self._due -= size
+            if self._due <= 0:
+                self._due = PORTION
+                self._timer.reset(PATIENCE)
             # This may bring the rest at once, and its end.
             self._request.resume_body()
             self._write()
@@ -207,11 +212,12 @@ class Receiving:
     def _over(self, _: object) -> None:
         self._end(Failure(Gone("the client left")))
 
-    def _silent(self) -> None:
+    def _out_of_patience(self) -> None:
         if self._writing:
-            self._timer = self._reactor.callLater(PATIENCE, self._silent)
+            self._timer = self._reactor.callLater(PATIENCE, self._out_of_patience)
         else:
-            self._end(Failure(Problem(408, f"Nothing came for {PATIENCE:.0f} s.", [CLOSE])))
+            text = f"Less than {PORTION // 1024} KiB came in {PATIENCE:.0f} s."
+            self._end(Failure(Problem(408, text, [CLOSE])))
 
     def _end(self, why: Failure) -> None:
         if self._ended is None and not self._stopped:

@@ -319,6 +319,18 @@ class RelayTests(TestCase):
         first, _, body = await self.one(post, b"Content-Length: 1", body=b"x")
         self.assertIn(b"upstream-silent", body)
 
+    async def test_a_body_that_comes_in_drops_is_let_go(self):
+        client = socket.create_connection(("127.0.0.1", self.port))
+        self.addCleanup(client.close)
+        client.sendall(b"POST /desktop/one/ HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n")
+        await self.far.until(lambda: self.far.lines and self.far.lines[0].heard)
+        for sent in range(1, 11):
+            client.sendall(b"x")
+            await self.far.until(lambda: self.far.lines[0].heard.endswith(b"x" * sent))
+            self.still.advance(self.timeouts.idle * 0.11)
+        answer = await deferToThread(client.recv, 1 << 16)
+        self.assertIn(b"reason: body-slow", answer)
+
     async def test_an_upstream_that_is_not_there(self):
         self.upstream = Upstream("127.0.0.1", 1)
         self.assertEqual(await self.problem(), (502, "upstream-refused"))

@@ -18,11 +18,12 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from kasmd.http.problems import Problem
+from kasmd.http.sending import PATIENCE, PORTION
 from kasmd.interfaces import Principal
 from kasmd.permission.grant import Grant
 from kasmd.rights import WRITE, Right
 from kasmd.viewer.worker import InlineWorker
-from kasmd.web.uploads import MAX_OF_ONE, MAX_WAITING, PATIENCE, Gone, Receiving
+from kasmd.web.uploads import MAX_OF_ONE, MAX_WAITING, Gone, Receiving
 from tests.web.api.site import MAX_UPLOAD, Served, authorization
 
 CONTENT = bytes(range(256)) * 8192
@@ -371,6 +372,24 @@ class ReceivingTests(SynchronousTestCase):
         self.disk.turn()
         self.clock.advance(PATIENCE)
         self.assertEqual(self.failureResultOf(self.received, Problem).value.status, 408)
+
+    def test_a_client_that_sends_little_now_and_then(self) -> None:
+        for _ in range(10):
+            self.assertNoResult(self.received)
+            self.receiving.body_received(b"1")
+            self.disk.turn()
+            self.clock.advance(PATIENCE / 10)
+        problem = self.failureResultOf(self.received, Problem).value
+        self.assertEqual((problem.status, problem.detail), (408, "Less than 64 KiB came in 60 s."))
+
+    def test_a_client_that_sends_enough(self) -> None:
+        for _ in range(10):
+            self.clock.advance(PATIENCE - 1)
+            self.receiving.body_received(b"1" * PORTION)
+            self.disk.turn()
+        self.receiving.body_ended()
+        self.assertEqual(self.successResultOf(self.received), 10 * PORTION)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_a_right_that_went_while_the_file_was_opened(self) -> None:
         self.receiving.stop()
