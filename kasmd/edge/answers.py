@@ -8,9 +8,9 @@ that was put in for it.
 from __future__ import annotations
 
 import binascii
-from functools import lru_cache
+import re
 from typing import Callable, NamedTuple, Optional, Sequence
-from urllib.parse import quote_from_bytes, urlsplit
+from urllib.parse import urlsplit
 
 from kasmd.edge.asking import Allowed
 from kasmd.edge.onward import HOP_BY_HOP, Hop, is_own_cookie, via
@@ -34,6 +34,8 @@ PROXY_STATUS = b"proxy-status"
 _PLACED = (b"location", b"content-location", b"set-cookie")
 #: Shorter parts of a credential are found everywhere.
 _SHORTEST_SECRET = 6
+#: What is written as an escape in a URL (RFC 3986 section 2.3).
+_ESCAPED = re.compile(rb"[^A-Za-z0-9._~-]")
 
 
 class PathMap(NamedTuple):
@@ -128,9 +130,11 @@ def _is_withheld(key: bytes) -> bool:
 _WITHHELD = Memo(_is_withheld, is_short)
 
 
-@lru_cache(maxsize=256)
 def secrets_of(fields: tuple[Field, ...]) -> tuple[bytes, ...]:
-    """Give what of the fields that were put in may never come back, as it may be written."""
+    """Give what of the fields that were put in may never come back, as it may be written.
+
+    It is found anew for each answer: what is remembered outlives the session.
+    """
     found: set[bytes] = set()
     for name, value in fields:
         if name.lower() in (b"authorization", b"kasmd-ticket"):
@@ -138,8 +142,12 @@ def secrets_of(fields: tuple[Field, ...]) -> tuple[bytes, ...]:
             found |= {value, parameter}
             if scheme.lower() == b"basic":
                 found |= _decoded(parameter)
-    found |= {quote_from_bytes(secret, safe="").encode("ascii") for secret in found}
-    return tuple(secret for secret in found if len(secret) >= _SHORTEST_SECRET)
+    found |= {_ESCAPED.sub(_escape, secret) for secret in found}
+    return tuple([secret for secret in found if len(secret) >= _SHORTEST_SECRET])
+
+
+def _escape(match: re.Match[bytes]) -> bytes:
+    return b"%%%02X" % match[0][0]
 
 
 def _decoded(parameter: bytes) -> set[bytes]:

@@ -49,6 +49,8 @@ MAX_SERVICES = 16
 #: Seconds after which an open socket's leave is asked for again where leases last less.
 LEAST_RENEWAL = 10.0
 _USER = 127
+#: Persons who are remembered for a second.
+_PERSONS = 256
 #: The word of the failure to ask.
 DOWN = "auth-service-down"
 #: What the control plane's statuses say.
@@ -143,6 +145,8 @@ class ControlPlane:
         self._kept: WeakKeyDictionary[Lease, _Kept] = WeakKeyDictionary()
         self._asking: dict[tuple[str, str, str], list[Deferred[Way]]] = {}
         self._renewing: set[Lease] = set()
+        #: Who asks, by secrets: for a page of fifty files, and not until others push them out.
+        self._person = lru_cache(_PERSONS)(_person)
 
     def authorise(self, request: Request) -> Asked:
         """Give leave to pass, or raise or fail with a refusal."""
@@ -160,7 +164,7 @@ class ControlPlane:
         if place is None:
             raise refusal("no-such-session")
         try:
-            principal, cookie = _person(tuple(request.values(b"Cookie")))
+            principal, cookie = self._person(tuple(request.values(b"Cookie")))
         except CookieConflict as conflict:
             paths = (b"/", self._below.rstrip(b"/") or b"/", place.prefix)
             gone = clearing(conflict.names, request.host, paths)
@@ -252,6 +256,7 @@ class ControlPlane:
 
     def look(self) -> None:
         """Ask again for the leases that are over and in use; call this every second."""
+        self._person.cache_clear()
         for lease in list(self._leases.over()):
             late = self._clock() - lease.ends
             kept = self._kept.get(lease)
@@ -279,7 +284,6 @@ class ControlPlane:
         self._leases.end(lease)
 
 
-@lru_cache(maxsize=256)
 def _person(values: tuple[bytes, ...]) -> tuple[Principal, Field]:
     """Read who asks from Cookie values, and what the control plane is told (CookieConflict)."""
     cookies = kasm_cookies(values)

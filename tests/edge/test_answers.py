@@ -1,6 +1,7 @@
 """What an upstream's answer may say to the client."""
 
 from base64 import b64encode
+from sys import getrefcount
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -136,3 +137,10 @@ def test_secrets_are_found_in_what_is_put_in():
         secrets_of(((b"Authorization", b"Basic !!!!!!!"),))
     )
     assert all(len(secret) >= 6 for secret in secrets_of(((b"Authorization", b"Basic YTpi"),)))
+
+
+def test_no_credential_is_remembered():
+    fields = ((b"Authorization", b"Basic " + b64encode(b"kasm_user:" + PASSWORD)),)
+    held = getrefcount(fields)
+    secrets_of(fields)
+    assert getrefcount(fields) == held

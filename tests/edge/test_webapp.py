@@ -18,6 +18,7 @@ from kasmd.h1.head import HTTP_1_1, ResponseHead
 from kasmd.http.failures import Refusal
 from kasmd.permission.leases import Leases
 from kasmd.rights import Right
+from tests.edge.remembered import holds
 
 DESK = "01234567-89ab-cdef-0123-456789abcdef"
 COOKIE = b"username=ada; session_token=t1; theme=dark; kasm_client_key=k"
@@ -133,6 +134,15 @@ class WebappTests(TestCase):
                    for name in ("a.js", "b.js", "c/d.css?v=1", "websockify")]
         self.assertEqual(len(self.plane.asked), 1)
         self.assertEqual(targets[2], f"/desktop/{DESK}/vnc/c/d.css?v=1".encode())
+
+    def test_the_cookies_of_who_left_are_forgotten(self) -> None:
+        hop = self.hop()
+        self.allowed(hop, f"/desktop/{DESK}/vnc/", COOKIE).grant.release()
+        self.plane.asked.clear()
+        self.clock.advance(5)
+        self.assertTrue(holds(hop, b"session_token"))
+        hop.look()
+        self.assertFalse(holds(hop, b"session_token"))
 
     def test_a_way_with_another_beginning_serves_other_files_too(self) -> None:
         hop = self.hop()
