@@ -27,6 +27,10 @@ class AccountsError(KasmdError):
     """The password file cannot be read or written."""
 
 
+class AccountsBusy(AccountsError):
+    """Another program is writing the accounts; it needs milliseconds."""
+
+
 class ConfigError(KasmdError):
     """The configuration is wrong; the text names the file, the line and the key."""
 

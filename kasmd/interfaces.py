@@ -185,7 +185,8 @@ class IAccounts(Interface):
         ``change`` is given the accounts as they are kept now, while nobody else
         can write, and gives what becomes of which name: an account of that
         name, or None for none.  What it raises goes through, and then nothing
-        has changed.
+        has changed.  Raises `kasmd.errors.AccountsBusy` rather than wait for
+        another program: see `kasmd.permission.edits`.
         """
 
     def when_changed(callback: Callable[[], None]) -> Callable[[], None]:

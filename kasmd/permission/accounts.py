@@ -9,7 +9,7 @@ from typing import Any, Callable, Iterable, Mapping, Optional
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from kasmd.errors import AccountsError, UnknownPrincipal
+from kasmd.errors import AccountsBusy, AccountsError, UnknownPrincipal
 from kasmd.interfaces import Account, IAccounts
 from kasmd.log.audit import Source, asking_source, audited
 from kasmd.permission import durable
@@ -36,8 +36,9 @@ def rewrite(path: str, change: Callable[[PasswordFile], PasswordFile],
     """Replace the file by ``change`` of what it holds now, durably and under a lock.
 
     Blocks for an fsync or two, and for ``seconds`` if another program holds the
-    lock.  What ``change`` raises goes through; AccountsError if the file cannot
-    be kept.  Either way the old file stays.  A ``signature`` is for `durable.signed`.
+    lock (then AccountsBusy).  What ``change`` raises goes through; AccountsError
+    if the file cannot be kept.  Either way the old file stays.  A ``signature``
+    is for `durable.signed`.
     """
     path = os.path.realpath(path)
     try:
@@ -45,6 +46,8 @@ def rewrite(path: str, change: Callable[[PasswordFile], PasswordFile],
             file = change(load(path))
             content = render(file).encode("utf-8", "surrogateescape")
             durable.replace(path, content, signature)
+    except TimeoutError as error:
+        raise AccountsBusy(f"{path}: cannot be written: {error}") from error
     except OSError as error:
         raise AccountsError(f"{path}: cannot be written: {error.strerror or error}") from error
     return file
@@ -112,7 +115,7 @@ class FileAccounts(KeptAccounts, WatchedFile):
 
     The file is read when this is made (AccountsError).  Later trouble is
     logged and the accounts stay as they were, except that no file means no
-    accounts.  A change blocks as `rewrite` does.
+    accounts.  A change blocks for an fsync or two, and waits for nobody.
     """
 
     log = Logger()
@@ -152,7 +155,7 @@ class FileAccounts(KeptAccounts, WatchedFile):
             self._take(file, self._editor())
             return change(file)
 
-        self._take(rewrite(self._path, noted), asking_source())
+        self._take(rewrite(self._path, noted, 0), asking_source())
 
     def _editor(self) -> Source:
         signature = durable.signed(os.path.realpath(self._path))

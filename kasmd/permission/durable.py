@@ -53,7 +53,7 @@ def warn_if_open(path: str) -> None:
 def exclusive(path: str, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     """Keep other writers of ``path`` out, by a lock on ``path``.lock, which stays.
 
-    Raises TimeoutError (an OSError) after ``seconds``.
+    Raises TimeoutError (an OSError) after ``seconds``; with 0 it never blocks.
     """
     fd = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
@@ -113,7 +113,7 @@ def _lock(fd: int, seconds: float) -> None:
         try:
             return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if time.monotonic() > deadline:
+            if time.monotonic() >= deadline:
                 raise TimeoutError("another program is writing it") from None
         time.sleep(_LOCK_STEP)
 

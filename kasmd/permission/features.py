@@ -20,7 +20,7 @@ from typing import Any, Callable, Iterator, Mapping, Optional
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from kasmd.errors import AccountsError
+from kasmd.errors import AccountsBusy, AccountsError
 from kasmd.interfaces import Account, IAccounts
 from kasmd.log.audit import Source, asking_source, audited
 from kasmd.permission import durable
@@ -85,13 +85,15 @@ class Features(WatchedFile):
             return before
         path = os.path.realpath(self._path)
         try:
-            with durable.exclusive(path):
+            with durable.exclusive(path, 0):
                 value = self._read()
                 for name, overrides in changes.items():
                     value.pop(name, None)
                     if overrides:
                         value[name] = dict(overrides)
                 durable.replace(path, (json.dumps(value, indent=1) + "\n").encode())
+        except TimeoutError as error:
+            raise AccountsBusy(f"{self._path}: cannot be written: {error}") from error
         except OSError as error:
             reason = error.strerror or error
             raise AccountsError(f"{self._path}: cannot be written: {reason}") from error

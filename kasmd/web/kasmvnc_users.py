@@ -17,12 +17,14 @@ import json
 from typing import Any, Callable, Mapping, NamedTuple, Optional
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from kasmd.errors import AccountsError, UnknownPrincipal
 from kasmd.http.query import Query
 from kasmd.http.server import Request, Response
 from kasmd.interfaces import Account, IAccounts, IWorker
+from kasmd.permission.edits import edit
 from kasmd.permission.kasmpasswd import FIELD_LIMIT, canonical, hash_password
 from kasmd.rights import OWNER, READ, WRITE, Right
 from kasmd.web.kasmvnc_says import Refusal, done, not_the_owner, said
@@ -63,7 +65,8 @@ class Entry(NamedTuple):
 class Users:
     """The accounts of ``accounts``; passwords are hashed on ``worker``."""
 
-    def __init__(self, accounts: IAccounts, worker: IWorker) -> None:
+    def __init__(self, clock: IReactorTime, accounts: IAccounts, worker: IWorker) -> None:
+        self._clock = clock
         self._accounts = accounts
         self._worker = worker
         self._listed: Accounts = {}
@@ -100,11 +103,11 @@ class Users:
         given = entries(request.body)
         return Deferred.fromCoroutine(self._update(request, query, given))
 
-    def remove(self, request: Request, query: Query) -> Response:
+    def remove(self, request: Request, query: Query) -> Deferred[Response]:
         """Remove one user."""
         return self._remove(request, query, [Entry(query.text("name"))])
 
-    def remove_each(self, request: Request, query: Query) -> Response:
+    def remove_each(self, request: Request, query: Query) -> Deferred[Response]:
         """Remove several."""
         return self._remove(request, query, entries(request.body))
 
@@ -123,7 +126,7 @@ class Users:
                 for entry in given
             }
 
-        return self._make(request, query, change)
+        return await self._make(request, query, change)
 
     async def _update(self, request: Request, query: Query, given: list[Entry]) -> Response:
         secrets = await self._hash(given)
@@ -140,27 +143,27 @@ class Users:
                 )
             return changes
 
-        return self._make(request, query, change)
+        return await self._make(request, query, change)
 
-    def _remove(self, request: Request, query: Query, given: list[Entry]) -> Response:
+    def _remove(self, request: Request, query: Query, given: list[Entry]) -> Deferred[Response]:
         gone: Changes = dict.fromkeys(entry.user for entry in given)
-        return self._make(request, query, lambda accounts: gone)
+        return Deferred.fromCoroutine(self._make(request, query, lambda accounts: gone))
 
-    def _make(
+    async def _make(
         self, request: Request, query: Query, change: Callable[[Accounts], Changes]
     ) -> Response:
         """Make a change for one who is the owner still, and keep an owner."""
-        if request.grant is None or not request.grant.holds(Right.MANAGE):
-            raise not_the_owner()
 
         def guarded(accounts: Accounts) -> Changes:
+            if request.grant is None or not request.grant.holds(Right.MANAGE):
+                raise not_the_owner()
             changes = change(accounts)
             if not query.flag("force") and bereaves(accounts, changes):
                 raise Refusal(409, "No owner would be left; to do it all the same, say force=true.")
             return changes
 
         try:
-            self._accounts.edit(guarded)
+            await edit(self._clock, self._accounts, guarded)
         except UnknownPrincipal:
             raise Refusal(400) from None
         except AccountsError as error:

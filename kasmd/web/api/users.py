@@ -10,8 +10,11 @@ from secrets import token_bytes
 from typing import Any, Callable, Mapping, Optional
 from urllib.parse import quote
 
+from twisted.internet.interfaces import IReactorTime
+
 from kasmd.http.server import Response
 from kasmd.interfaces import Account, IAccounts, IWorker
+from kasmd.permission.edits import edit
 from kasmd.permission.kasmpasswd import FIELD_LIMIT, canonical, hash_password
 from kasmd.rights import Right, letters_from_rights
 from kasmd.web.api.operations import PREFIX, Call, Operation, done, told
@@ -31,7 +34,8 @@ _ONE = "/users/{name}"
 class Users:
     """The accounts of ``accounts``; passwords are hashed on ``worker``."""
 
-    def __init__(self, accounts: IAccounts, worker: IWorker) -> None:
+    def __init__(self, clock: IReactorTime, accounts: IAccounts, worker: IWorker) -> None:
+        self._clock = clock
         self._accounts = accounts
         self._worker = worker
         # A tag covers the secret, and must not be a way to test guesses of it.
@@ -78,7 +82,7 @@ class Users:
                 raise Refused(409, "There is a user of this name already.")
             return account
 
-        self._edit(call, name, create)
+        await self._edit(call, name, create)
         place = f"{PREFIX}/users/{quote(name, safe='')}".encode("ascii")
         return self._told(self._accounts.accounts()[name], 201, (b"Location", place))
 
@@ -91,13 +95,13 @@ class Users:
         said = call.body.get("rights", {})
         return await self._change(call, lambda before: rights_of(said, before))
 
-    def delete(self, call: Call) -> Response:
+    async def delete(self, call: Call) -> Response:
         """Remove one."""
 
         def delete(accounts: Accounts) -> None:
             self._match(call, _find(accounts, call))
 
-        self._edit(call, call.path["name"], delete)
+        await self._edit(call, call.path["name"], delete)
         return done()
 
     async def _change(self, call: Call, rights: Callable[[Right], Right]) -> Response:
@@ -110,24 +114,24 @@ class Users:
             self._match(call, account)
             return account._replace(secret=secret or account.secret, rights=rights(account.rights))
 
-        self._edit(call, call.path["name"], change)
+        await self._edit(call, call.path["name"], change)
         return self._told(_find(self._accounts.accounts(), call))
 
-    def _edit(self, call: Call, name: str,
-              change: Callable[[Accounts], Optional[Account]]) -> None:
+    async def _edit(self, call: Call, name: str,
+                    change: Callable[[Accounts], Optional[Account]]) -> None:
         """Make a change for one who is the owner still, and keep an owner."""
-        grant = call.request.grant
-        if grant is None:
-            raise Refused(403, "You may not do this.")
-        grant.require(Right.MANAGE)
 
         def guarded(accounts: Accounts) -> Mapping[str, Optional[Account]]:
+            grant = call.request.grant
+            if grant is None:
+                raise Refused(403, "You may not do this.")
+            grant.require(Right.MANAGE)
             changes = {name: change(accounts)}
             if not call.query.get("force") and bereaves(accounts, changes):
                 raise Refused(409, "No owner would be left; to do it all the same: ?force=true.")
             return changes
 
-        self._accounts.edit(guarded)
+        await edit(self._clock, self._accounts, guarded)
 
     async def _secret(self, password: str) -> str:
         if len(password.encode()) > FIELD_LIMIT:
