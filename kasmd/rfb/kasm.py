@@ -1,7 +1,7 @@
 """KasmVNC's own messages: how they are read, how they are written.
 
-Parsers read what follows the type byte.  There are no relays, no UDP and no game mode here,
-so 181, 183 and 187 are never written.  Numbers are big-endian::
+Parsers read what follows the type byte.  There are no relays and no UDP here, and game
+mode is the viewer's own choice, so 181, 183 and 187 are never written.  Numbers are big-endian::
 
     -> 178 RequestStats          pad 3              <- 178 pad 3, U32 length, text
     -> 179 FrameStats            pad 3, U32 all, U32 render     <- 179 nothing

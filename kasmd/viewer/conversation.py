@@ -126,6 +126,17 @@ class Conversation:
         self._pointer = event.x, event.y, event.buttons
         self._seat.pointer(*self._pointer)
 
+    def _move(self, event: said.DirectMouseMoved) -> None:
+        """Move from where this viewer put the pointer last, and no further than the edge."""
+        if event.scroll_x or event.scroll_y:
+            self._scroll(event.scroll_x, event.scroll_y)
+            return
+        x, y, _ = self._pointer
+        width, height = self._seat.size
+        x, y = min(max(x + event.dx, 0), width - 1), min(max(y + event.dy, 0), height - 1)
+        self._pointer = x, y, event.buttons
+        self._seat.pointer(*self._pointer)
+
     def _scroll(self, dx: int, dy: int) -> None:
         x, y, buttons = self._pointer
         for click in self._wheel.scrolled(dx, dy):
@@ -194,6 +205,7 @@ class Conversation:
         said.KeyPressed: lambda self, event: self._key(True, event),
         said.KeyReleased: lambda self, event: self._key(False, event),
         said.PointerMoved: _point,
+        said.DirectMouseMoved: _move,
         said.CutTextReceived: _paste_text,
         said.ClipboardProvided: _paste,
         said.RelaySubscribed: _refuse_relay,

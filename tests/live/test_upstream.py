@@ -106,6 +106,16 @@ def test_the_size_follows_the_browser(page: Chromium, far: FarDesktop) -> None:
         eventually(lambda: painter.size == (1000, 700), "the desktop there has that size")
 
 
+def test_the_size_is_asked_for_when_the_desktop_comes_after_the_browser(
+    chromium: Chromium, tmp_path: Path
+) -> None:
+    with start(tmp_path, tmp_path / "rfb") as daemon:
+        chromium.enter(daemon.url, "writer", viewport=(1000, 700))
+        chromium.wait_text("#chip", "The desktop does not answer")
+        with FarDesktop(tmp_path) as far, Painter(far.x_environment) as painter:
+            eventually(lambda: painter.size == (1000, 700), "the desktop there has that size")
+
+
 def test_several_screens_go_both_ways(
     daemon: Daemon, far: FarDesktop, tmp_path: Path
 ) -> None:

@@ -359,6 +359,18 @@ class KasmTests(Case):
             [(5, 6, 0), (5, 6, down), (5, 6, 0), (5, 6, down), (5, 6, 0)],
         )
 
+    def test_game_mode_moves_from_where_the_pointer_is(self) -> None:
+        watcher = self.scene.watch(*self.kinds, kasm=True)
+        watcher.client.send_pointer(5, 6, 0)
+        watcher.exchange()
+        for moved in ((1, 10, -2, 0, 0), (0, 0, 0, 0, 50), (0, 999, -999, 0, 0)):
+            watcher.viewer.received(struct.pack(">BBhhhh", 188, *moved))
+        down = 1 << 4
+        self.assertEqual(
+            self.display.pointers,
+            [(5, 6, 0), (15, 4, 1), (15, 4, 1 | down), (15, 4, 1), (319, 0, 0)],
+        )
+
     def test_the_scores_are_told(self) -> None:
         """Message 178 is answered with KasmVNC's four numbers."""
         watcher = self.scene.watch(*self.kinds, kasm=True)

@@ -26,7 +26,7 @@ new Keys(connection, element("keys"), element("typing"));
 let me = { name: "", rights: new Set(), reached: true, viewers: [] };
 let state = "connecting";
 let everConnected = false;
-// Whether the desktop had several screens when this page came; null before it is asked.
+// Whether the desktop had several screens when this page met it; null before it is asked.
 let arranged = null;
 
 function say(text) {
@@ -90,17 +90,21 @@ function apply() {
 // A page knows one screen: one that comes to several leaves them alone, until it is
 // told to resize the desktop.
 async function countScreens() {
-    if (arranged !== null || state !== "connected" || !me.rights.has("view") || !me.rights.has("resize")) {
+    if (arranged !== null || state !== "connected" || !me.reached || !me.rights.has("view") || !me.rights.has("resize")) {
         return;
     }
     arranged = true;
+    let several = false;
     try {
         const answer = await fetch("api/v1/screens", { cache: "no-store" });
-        arranged = answer.ok && (await answer.json()).screens.length > 1;
+        several = answer.ok && (await answer.json()).screens.length > 1;
     } catch {
-        arranged = false;
+        // It is asked for its size all the same.
     }
-    apply();
+    if (me.reached) {
+        arranged = several;
+        apply();
+    }
 }
 
 const CURTAINS = {
@@ -154,6 +158,10 @@ connection.addEventListener("rfb", (event) => introduce(event.detail));
 connection.addEventListener("state", (event) => draw(event.detail));
 session.addEventListener("change", (event) => {
     me = event.detail;
+    if (!me.reached) {
+        // A desktop that comes back may have another size, and other screens.
+        arranged = null;
+    }
     clipboard.permit(me.rights);
     uploads.permit(me.rights);
     element("upload").hidden = !me.rights.has("upload");
