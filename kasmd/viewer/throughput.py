@@ -21,6 +21,8 @@ _TELLING = 8192
 _OVERHEAD = 0.06
 #: The rate grows and falls by no more than that from one measurement to the next.
 _GROWS, _FALLS = 1.5, 0.6
+#: Seconds a byte of the fastest link: from there it falls to any other in little time.
+_FASTEST = 1e-9
 
 
 class Throughput:
@@ -66,5 +68,6 @@ class Throughput:
             slope = min(max(slope, known / _GROWS), known / _FALLS)
         elif slope <= 0:
             return
+        slope = max(slope, _FASTEST)
         self.seconds_a_byte = slope
         self._overhead = max(0.0, (self._times - slope * self._sizes) / count)

@@ -40,6 +40,17 @@ def test_no_viewer_takes_long_for_himself() -> None:
     assert throughput.seconds_a_byte is not None and throughput.seconds_a_byte > 1e-4
 
 
+def test_a_link_that_seems_to_take_no_time_is_known_again_when_it_does() -> None:
+    """Letters wait for a viewer's next picture, and what is large is shown at once."""
+    throughput = Throughput()
+    taking(throughput, 0.0, 1e-8, *range(1_000, 20_000, 1_000))
+    for number in range(3_000):
+        throughput.took(*((500, 0.016) if number % 2 else (50_000, 0.001)))
+    assert throughput.seconds_a_byte is not None and throughput.seconds_a_byte < 1e-8
+    taking(throughput, 0.0, 8e-6, *range(1_000, 61_000, 1_000))
+    assert throughput.seconds_a_byte == pytest.approx(8e-6, rel=0.2)
+
+
 def test_what_was_long_ago_does_not_count() -> None:
     throughput, chance = Throughput(), random.Random(4)
     for a_byte, count in ((1e-4, 300), (4e-6, 60), (1e-4, 30)):
