@@ -32,7 +32,7 @@ from kasmd.permission.callbacks import isolated
 PATIENCE_SECONDS = 2.0
 #: Who looks so much too late for it stood still, as the server perhaps did.
 LATE_SECONDS = 0.5
-#: Events taken in one go, so that a flood cannot hold the reactor.
+#: Events taken in one turn of the reactor, so that a flood cannot hold it.
 EVENTS_AT_ONCE = 256
 
 _GONE = "the display is gone"
@@ -160,8 +160,9 @@ class XConnection:
             self._pump_call.cancel()
         self._pump_call = None
         self._pumping = True
+        left = EVENTS_AT_ONCE
         try:
-            self._take_events(_lib.xcb_poll_for_event)
+            left -= self._take_events(_lib.xcb_poll_for_event, left)
             more = True
             # Sending may read too, and so may asking for a reply, and then the descriptor
             # stays quiet: so events that were read are taken last.
@@ -170,15 +171,20 @@ class XConnection:
                     self._unflushed = False
                     _lib.xcb_flush(self.xcb._conn)
                 self._take_replies()
-                more = self._take_events(_lib.xcb_poll_for_queued_event) or self._unflushed
+                taken = self._take_events(_lib.xcb_poll_for_queued_event, left)
+                left -= taken
+                more = left > 0 and (taken > 0 or self._unflushed)
         except xcffib.ConnectionException:
             self.close("the X server closed the connection")
         finally:
             self._pumping = False
+        if not left:
+            self._pump_soon()
 
-    def _take_events(self, poll: Callable[[Any], Any]) -> bool:
+    def _take_events(self, poll: Callable[[Any], Any], most: int) -> int:
+        """Take so many of the events that are there; give how many."""
         taken = 0
-        while self._open and taken < EVENTS_AT_ONCE:
+        while self._open and taken < most:
             try:
                 event = self._next_event(poll)
                 poll = _lib.xcb_poll_for_queued_event
@@ -194,7 +200,7 @@ class XConnection:
             self.on_event(event)
         if taken:
             self.on_events_taken()
-        return taken > 0
+        return taken
 
     def _next_event(self, poll: Callable[[Any], Any]) -> Optional[Any]:
         event = poll(self.xcb._conn)

@@ -6,10 +6,12 @@ import signal
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
+from xcffib.xproto import CW, Atom, EventMask, PropMode
 
 from kasmd.display.x11_connect import open_connection
-from kasmd.display.x11_connection import PATIENCE_SECONDS, XConnection
+from kasmd.display.x11_connection import EVENTS_AT_ONCE, PATIENCE_SECONDS, XConnection
 from kasmd.errors import DisplayLost
 from tests.display.x11_desktops import Desktop
 from tests.edge.far import Still
@@ -48,6 +50,39 @@ class AnswersTests(Desktop):
         connection.ask(connection.core.GetInputFocus(), fail)
         await connection.sync()
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
+    async def test_a_flood_of_events_lets_the_reactor_turn(self) -> None:
+        connection, count = await self.connection(), 8 * EVENTS_AT_ONCE
+        root = connection.xcb.setup.roots[0].root
+        hear = [EventMask.PropertyChange]
+        connection.core.ChangeWindowAttributes(root, CW.EventMask, hear)
+        await connection.sync()
+        turns, all_heard, waiting = [0], Deferred[None](), list[object]()
+
+        def hear_one(event: object) -> None:
+            # Something is asked all the time, as pictures are.
+            if not waiting:
+                waiting.append(event)
+                connection.ask(connection.core.GetInputFocus(), lambda reply: waiting.clear())
+            turns[-1] += 1
+            if sum(turns) == count:
+                all_heard.callback(None)
+
+        connection.on_event = hear_one
+        other, _ = await open_connection(
+            reactor, self.display.where, self.service.authority, lambda xcb: None
+        )
+        self.addCleanup(other.disconnect)
+        for _ in range(count):
+            other.core.ChangeProperty(PropMode.Append, root, Atom.WM_NAME, Atom.STRING, 8, 0, b"")
+        # In this very turn, so that all of them wait.
+        other.core.GetInputFocus().reply()
+        turning = LoopingCall(turns.append, 0)
+        turning.start(0, now=False)
+        self.addCleanup(turning.stop)
+        await all_heard
+        # The timer and the socket may each have so many taken in one turn.
+        self.assertLess(max(turns), count // 2)
 
 
 class SilenceTests(Desktop):
