@@ -77,12 +77,13 @@ def talk(port: int, data: bytes, secure: bool = False) -> bytes:
         client = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
         if secure:
             client = stack.enter_context(ssl._create_unverified_context().wrap_socket(client))
-        client.sendall(data)
         answer = b""
         try:
+            # One who is not let in may be cut off before he has said anything.
+            client.sendall(data)
             while more := client.recv(65536):
                 answer += more
-        except ConnectionResetError:
+        except ConnectionError:
             pass
         return answer
 

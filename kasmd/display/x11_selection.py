@@ -238,7 +238,7 @@ class Taker:
             bits, kind, after, count = struct.unpack_from("=xB6xIII", reply)
             data += reply[32 : 32 + count * bits // 8]
             if len(data) + after > limit:
-                raise _TooLarge(f"more than {limit} bytes")
+                raise _TooLarge("it is too large")
             if not after:
                 return kind, bytes(data)
 

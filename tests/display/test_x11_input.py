@@ -13,7 +13,8 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.endpoints import UNIXServerEndpoint
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from xcffib.xproto import EventMask, KeyPressEvent, KeyReleaseEvent
 
@@ -43,6 +44,16 @@ class Typed(Protocol):
     def __init__(self) -> None:
         self.data = b""
         self._waiting: list[tuple[int, Deferred[bytes]]] = []
+        self._lost: Deferred[None] = Deferred()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Tell whoever waits for the end."""
+        self._lost.callback(None)
+
+    async def end(self) -> None:
+        """Wait until the terminal's program, which ends with it, is gone."""
+        if self.transport is not None:
+            await self._lost
 
     def dataReceived(self, data: bytes) -> None:
         """Collect."""
@@ -75,6 +86,7 @@ class TerminalTests(TestCase):
         path = os.path.join(directory, "typed")
         port = await UNIXServerEndpoint(reactor, path).listen(factory)
         self.addCleanup(port.stopListening)
+        self.addCleanup(typed.end)
         self.typed = typed
         program = ("xterm", "-u8", "-e", sys.executable, "-c", _FORWARD, path)
         self.display = X11Display(reactor, "")

@@ -15,6 +15,8 @@ export class Clipboard {
     #mayRead = false;
     #mayAsk = false;
     #rights = new Set();
+    // One for all connections, so that at most one waits.
+    #touched = () => this.#mayRead && this.#read();
 
     constructor(connection, field, allow, hint) {
         this.#connection = connection;
@@ -37,8 +39,7 @@ export class Clipboard {
     #follow(rfb) {
         rfb.addEventListener("clipboard", (event) => this.#copied(event.detail.text));
         // Not at once: noVNC does not know yet whether the desktop takes more than Latin-1.
-        const first = () => this.#mayRead && this.#read();
-        rfb.addEventListener("connect", () => addEventListener("pointerdown", first, { once: true, capture: true }));
+        rfb.addEventListener("connect", () => addEventListener("pointerdown", this.#touched, { once: true, capture: true }));
     }
 
     #copied(text) {

@@ -37,10 +37,18 @@ export class Downloads {
             return;
         }
         const path = this.#path;
-        const answer = await fetch(`api/v1/downloads?path=${encodeURIComponent(path.join("/"))}`)
-            .catch(() => null);
+        let found = null;
+        try {
+            const answer = await fetch(`api/v1/downloads?path=${encodeURIComponent(path.join("/"))}`);
+            found = answer.ok ? await answer.json() : null;
+        } catch {
+            // The server does not answer.
+        }
         if (path === this.#path && this.#may) {
-            this.#draw(answer?.ok ? await answer.json() : []);
+            this.#draw(found ?? []);
+            if (found === null) {
+                this.#hint.textContent = "The files cannot be listed at the moment.";
+            }
         }
     }
 
