@@ -17,8 +17,8 @@ TILE = 64
 FLAT, PHOTO = -1, -2
 Kinds = NDArray[np.int64]
 
-#: Rows looked at in a tile, and in one of a picture that may be all photograph.
-_SAMPLED_ROWS, _FEW_ROWS = 4, 1
+#: Rows looked at in a tile.
+_SAMPLED_ROWS = 4
 #: Pixels looked at in a picture for more colours than a palette has.
 _LOOKED_AT, _PALETTE = 512, 256
 #: A photograph fills at least so much of a rectangle that is sent as one.
@@ -53,12 +53,17 @@ def commonest_kind(kinds: Kinds) -> int:
 
 
 def is_all_photograph(values: Values) -> bool:
-    """Tell, by every third row of tiles, whether a large picture is all photograph."""
-    tops = np.arange(TILE, len(values) - TILE, 3 * TILE)
-    if len(tops) < 2:
+    """Tell, by a row of every third row of tiles, whether a large picture is all photograph."""
+    height, width = values.shape
+    rows = values[3 * TILE // 2:max(0, height - TILE // 2):3 * TILE, :width // TILE * TILE]
+    if len(rows) < 2 or width < TILE:
         return False
-    least = _FEW_ROWS * TILE // _SAMPLED_ROWS
-    return bool((_colours(values, tops, _FEW_ROWS) > least).all())
+    tiles = np.sort((rows & COLOUR).reshape(len(rows), -1, TILE), axis=2)
+    paper = TILE // 4
+    if (tiles[..., paper:] == tiles[..., :-paper]).any():
+        return False
+    colours = np.count_nonzero(tiles[..., 1:] != tiles[..., :-1], axis=2) + 1
+    return bool((colours > TILE // _SAMPLED_ROWS).all())
 
 
 def is_surely_photograph(values: Values) -> bool:
@@ -84,8 +89,7 @@ def kinds_of(values: Values) -> Kinds:
     return kinds
 
 
-def _colours(values: Values, tops: NDArray[np.int64], sampled: int = _SAMPLED_ROWS
-             ) -> NDArray[np.int64]:
+def _colours(values: Values, tops: NDArray[np.int64]) -> NDArray[np.int64]:
     """Count the colours in a few rows of each tile, for the rows of tiles from ``tops``.
 
     Where a quarter of the pixels have the same, two stand for any number: text has
@@ -93,13 +97,13 @@ def _colours(values: Values, tops: NDArray[np.int64], sampled: int = _SAMPLED_RO
     """
     height, width = values.shape
     heights = np.minimum(TILE, height - tops)
-    steps = np.arange(1, 2 * sampled, 2)
-    rows = tops[:, None] + heights[:, None] * steps // (2 * sampled)
-    across, paper = -(-width // TILE), sampled * TILE // 4
-    samples = np.empty((len(tops), sampled, across * TILE), np.uint32)
+    steps = np.arange(1, 2 * _SAMPLED_ROWS, 2)
+    rows = tops[:, None] + heights[:, None] * steps // (2 * _SAMPLED_ROWS)
+    across, paper = -(-width // TILE), _SAMPLED_ROWS * TILE // 4
+    samples = np.empty((len(tops), _SAMPLED_ROWS, across * TILE), np.uint32)
     np.bitwise_and(values[rows], COLOUR, out=samples[..., :width])
     samples[..., width:] = samples[..., width - 1:width]
-    by_tile = samples.reshape(len(tops), sampled, across, TILE).swapaxes(1, 2)
+    by_tile = samples.reshape(len(tops), _SAMPLED_ROWS, across, TILE).swapaxes(1, 2)
     ordered = np.sort(by_tile.reshape(len(tops), across, -1), axis=2)
     counts: NDArray[np.int64] = np.count_nonzero(
         ordered[..., 1:] != ordered[..., :-1], axis=2
