@@ -73,6 +73,16 @@ def test_a_coarser_stream_is_smaller():
 
 
 @pytest.mark.parametrize("codec, encoding", WORKING)
+def test_every_quality_is_borne_and_the_best_is_the_largest(codec, encoding):
+    pixels, sizes = film(96, 64, 1)[0], []
+    for quality in (*range(10), encoding.worst // 2, encoding.worst):
+        encoder = VideoEncoder(96, 64, encoding, quality)
+        sizes.append(len([encoder.encode(pixels) for _ in range(3)][0].data))
+        encoder.close()
+    assert sizes == sorted(sizes, reverse=True) and sizes[0] > sizes[-1]
+
+
+@pytest.mark.parametrize("codec, encoding", WORKING)
 @pytest.mark.parametrize("width, height", [(320, 192), (322, 194), (66, 250)])
 def test_each_picture_is_seen_at_once(codec, encoding, width, height):
     encoder, decoder = VideoEncoder(width, height, encoding, 15), VideoDecoder(width, height, codec)
