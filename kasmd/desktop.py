@@ -29,6 +29,7 @@ from kasmd.permission.tickets import DESKTOP_HOP, Tickets
 from kasmd.samples import DESKTOP_FACE, of_desktop, of_face
 from kasmd.settings import compose_settings, rules_of, wire_limits
 from kasmd.startup import Farewell, tell
+from kasmd.viewer.encoders import Encoders
 from kasmd.viewer.native import AnonymousTls, CertifiedTls, Contexts, ViewerFactory
 from kasmd.viewer.protocol import Viewer
 from kasmd.viewer.roster import Roster
@@ -233,8 +234,6 @@ def _mounts(configuration: Configuration) -> tuple[Mount, ...]:
 
 def _streams(settings: VideoStreamingMode, reactor: Any) -> Streams:
     """Give the streams of video; what can encode them is found out meanwhile."""
-    streams = Streams(
-        partial(ThreadWorker, reactor), settings.codec, settings.quality, settings.gop
-    )
-    streams.find_encoders()
-    return streams
+    encoders = Encoders(reactor, partial(ThreadWorker, reactor), settings.codec)
+    encoders.find()
+    return Streams(encoders, settings.quality, settings.gop)

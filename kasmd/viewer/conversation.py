@@ -21,7 +21,6 @@ from kasmd.rfb.numbers import FENCE_REQUEST, DesktopSizeResult
 from kasmd.rfb.server import ServerSession
 from kasmd.rights import Right
 from kasmd.viewer.painter import Painter
-from kasmd.viewer.streams import Streams
 from kasmd.viewer.wheel import Wheel
 
 
@@ -30,12 +29,11 @@ class Conversation:
 
     _log = Logger()
 
-    def __init__(self, seat: ISeat, session: ServerSession, painter: Painter, streams: Streams,
+    def __init__(self, seat: ISeat, session: ServerSession, painter: Painter,
                  system_stats: Optional[Callable[[], Deferred[str]]] = None) -> None:
         self._seat = seat
         self._session = session
         self._painter = painter
-        self._streams = streams
         self._system_stats = system_stats
         self._sampling = False
         self._wheel = Wheel()
@@ -189,7 +187,7 @@ class Conversation:
     # Kasm's, as far as it must be answered for its client to go on.
 
     def _name_video_encoders(self, event: said.VideoEncodersRequested) -> None:
-        self._session.send_video_encoders(self._streams.offers(event.families))
+        self._painter.offering.asked(event.families)
 
     def _refuse_relay(self, event: said.RelaySubscribed) -> None:
         self._session.send_relay_refused("No such unix channel")

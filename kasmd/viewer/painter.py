@@ -17,6 +17,7 @@ from kasmd.screen.pixels import PixelFormat
 from kasmd.screen.region import Region
 from kasmd.viewer.delivery import PROBE, Delivery
 from kasmd.viewer.measures import Measures, Scores
+from kasmd.viewer.offering import Offering
 from kasmd.viewer.outbox import Outbox
 from kasmd.viewer.surroundings import Surroundings
 
@@ -58,6 +59,7 @@ class Painter:
         self._pseudo = self._delivery.pseudo
         self._wish = self._delivery.wish
         self.pump = self._delivery.pump
+        self.offering = Offering(seat, session, around.streams.encoders, self.pump)
         self._unobserve = seat.observe(self)
 
     # What the display says.
@@ -86,6 +88,7 @@ class Painter:
         self._obeyed |= reason is DesktopSizeReason.THIS_CLIENT
         self._pseudo.resized(width, height, screens, reason)
         self._streaming.resized(width, height, screens)
+        self.offering.renew()
         self._wish.resized(width, height)
         self._contents.everything(width, height)
         self._delivery.start_over()
@@ -230,4 +233,5 @@ class Painter:
     def close(self) -> None:
         """Send nothing more."""
         self._unobserve()
+        self.offering.close()
         self._delivery.close()

@@ -16,7 +16,7 @@ from kasmd.codec.video import STEP_SAVES, Unit
 from kasmd.rfb import update as wire
 from kasmd.screen.framebuffer import Identity
 from kasmd.screen.geometry import Rect
-from kasmd.viewer.streams import Follower, Kind
+from kasmd.viewer.stream import Follower, Kind
 
 #: Seconds that a viewer which fell behind has no part in the others' stream, and that
 #: one with a thin link has none in any.

@@ -236,9 +236,7 @@ class Viewer:
             seat, self._session, self._outbox, around, self.measures,
             partial(self.disconnect, INTERNAL_ERROR),
         )
-        self._conversation = Conversation(
-            seat, self._session, painter, around.streams, around.system_stats
-        )
+        self._conversation = Conversation(seat, self._session, painter, around.system_stats)
         self._deadline.cancel()
         width, height = seat.size
         self._session.send_init(width, height, seat.name)

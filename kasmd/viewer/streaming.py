@@ -25,7 +25,8 @@ from kasmd.screen.geometry import Move, Rect, Screen
 from kasmd.screen.region import Region
 from kasmd.viewer.motion import Motion
 from kasmd.viewer.place import Area, Place
-from kasmd.viewer.streams import Kind, Look, Streams, as_new
+from kasmd.viewer.stream import Kind, Look, as_new
+from kasmd.viewer.streams import Streams
 
 #: Pictures may have such a part of an update without letting others go first.
 _SHORT = 0.5
@@ -136,7 +137,7 @@ class Streaming:
         held: list[Rect] = []
         took = 0.0
         for place in playing:
-            if place.follower.stream.failed:
+            if place.follower.stream.over:
                 self._drop(place.area)
             else:
                 held.append(place.rect)
@@ -222,7 +223,7 @@ def areas_of(can: Capabilities, jpeg_quality: Optional[int], screens: Sequence[S
     ``film`` that plays, for one who reads H.264 and bears losses.
     """
     mode = can.kasm.stream_mode
-    if mode is not None and mode in streams.modes:
+    if mode is not None and mode in streams.encoders.modes:
         asked = can.kasm.stream_quality
         quality = kasmvideo.quality_of(mode, streams.quality if asked is None else asked)
         gop = streams.gop if can.kasm.gop is None else can.kasm.gop
@@ -233,6 +234,6 @@ def areas_of(can: Capabilities, jpeg_quality: Optional[int], screens: Sequence[S
         ]
     if film is None or jpeg_quality is None or not can.open_h264:
         return []
-    if Codec.H264 not in streams.encodings:
+    if Codec.H264 not in streams.encoders.found:
         return []
     return [Area(Kind(even(film), Codec.H264, video_quality(jpeg_quality), streams.gop))]

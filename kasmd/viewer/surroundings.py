@@ -39,12 +39,12 @@ class Surroundings:
     handshake_time: float
     patience: float
     max_viewers: int
+    streams: Streams
     #: Seconds that a frame lasts.
     frame: float = 1 / 60
     #: Gives the machine's load, as message 191 has it: JSON.
     system_stats: Optional[Callable[[], Deferred[str]]] = None
     rules: Rules = Rules()
-    streams: Streams = field(default_factory=Streams)
     resizes: Resizes = field(default_factory=Resizes)
     totals: Totals = field(default_factory=Totals)
     motion: Motion = field(init=False)

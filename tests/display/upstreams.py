@@ -22,10 +22,12 @@ from kasmd.rfb.standard import server_init
 from kasmd.rights import WRITE
 from kasmd.screen.geometry import Rect
 from kasmd.screen.pixels import BGRX
+from kasmd.viewer.encoders import Encoders
 from kasmd.viewer.native import ViewerFactory
 from kasmd.viewer.protocol import Surroundings, Viewer
 from kasmd.viewer.roster import Roster
 from kasmd.viewer.sharing import Encodings
+from kasmd.viewer.streams import Streams
 from kasmd.viewer.turns import Turns
 from kasmd.viewer.worker import InlineWorker
 
@@ -152,6 +154,7 @@ def serve(case: Any, display: IDisplay) -> Place:
         handshake_time=SECONDS,
         patience=SECONDS,
         max_viewers=5,
+        streams=Streams(Encoders(clock)),
         frame=1 / 60,
     )
     factory = ViewerFactory(

@@ -142,7 +142,7 @@ def keys_over(rate: float, trip: float, seconds: float, paint: Paint, *encodings
               video: Mapping[Codec, Encoding] = {}) -> tuple[list[float], int]:
     """Give how long key presses took to show, and how many updates came."""
     scene = Scene(*SIZE)
-    scene.streams.encodings = video
+    scene.encoders.found = video
     scene.around.rules = rules
     watcher = scene.watch(*encodings)
     far = Faraway(watcher, scene.clock, rate, trip / 2)

@@ -40,6 +40,7 @@ from kasmd.rights import READ, WRITE, Right
 from kasmd.screen.geometry import Move, Rect, Screen
 from kasmd.screen.pixels import PixelFormat, Pixels, from_format, to_format
 from kasmd.screen.region import Region
+from kasmd.viewer.encoders import Encoders
 from kasmd.viewer.protocol import Viewer
 from kasmd.viewer.roster import Roster
 from kasmd.viewer.sharing import Encodings
@@ -351,11 +352,15 @@ class Scene:
 
     def __init__(self, width: int = 320, height: int = 240) -> None:
         self.clock = Clock()
+        self._spent = 0.0
         self.display = Display(width, height)
         self.registry = MemoryRegistry(RIGHTS)
         self.roster = Roster()
         self.encodings = Encodings()
-        self.streams = Streams()
+        #: Seconds that encoding a picture of a stream takes.
+        self.encoding = 0.0
+        self.encoders = Encoders(self.clock, elapsed=self._elapsed)
+        self.streams = Streams(self.encoders)
         self.logins: list[tuple[str, str, str]] = []
         self.login: Deferred[str] = Deferred()
         hold = Hold()
@@ -396,6 +401,10 @@ class Scene:
         self.clock.advance(0)
         calls = len(self.clock.getDelayedCalls())
         return calls, self.display.audience, len(self.registry), len(self.roster.viewers())
+
+    def _elapsed(self) -> float:
+        self._spent += self.encoding
+        return self._spent
 
     def _authenticate(self, name: str, password: str, address: str) -> Deferred[str]:
         self.logins.append((name, password, address))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
 from kasmd.codec.video import ENCODINGS, Codec, Unit
 from kasmd.display.memory import MemoryDisplay
 from kasmd.screen.geometry import Rect
+from kasmd.viewer.encoders import Encoders
 from kasmd.viewer.place import (
     ASIDE,
     COARSER_AFTER,
@@ -18,7 +20,8 @@ from kasmd.viewer.place import (
     Area,
     Place,
 )
-from kasmd.viewer.streams import KEPT, Kind, Streams
+from kasmd.viewer.stream import KEPT, Kind
+from kasmd.viewer.streams import Streams
 
 KIND = Kind(Rect(0, 0, 640, 480), Codec.H264, 20)
 #: The bytes of a picture, and of an update on a link that is just wide enough.
@@ -29,8 +32,8 @@ class Case(TestCase):
     """A place whose pictures have `SIZE` bytes, and half as many with each step."""
 
     def setUp(self) -> None:
-        self.streams = Streams()
-        self.streams.encodings = {Codec.H264: ENCODINGS[Codec.H264][-1]}
+        self.streams = Streams(Encoders(Clock()))
+        self.streams.encoders.found = {Codec.H264: ENCODINGS[Codec.H264][-1]}
         self.now = 100.0
         self.place = self.opened()
         self.show(10)

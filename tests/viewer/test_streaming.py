@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from math import log10
 from typing import Optional
 
@@ -22,11 +23,12 @@ from kasmd.rfb.numbers import ServerMessage
 from kasmd.rights import Right
 from kasmd.screen.geometry import Rect, Screen
 from kasmd.screen.region import Region
+from kasmd.viewer.encoders import Encoders
 from kasmd.viewer.motion import Motion
 from kasmd.viewer.place import ASIDE, Area
+from kasmd.viewer.stream import KEPT, TOO_LATE, Kind
 from kasmd.viewer.streaming import RESTS_AFTER, Streaming, areas_of
-from kasmd.viewer.streams import KEPT, MAX_STREAMS, Kind, Streams
-from kasmd.viewer.worker import InlineWorker
+from kasmd.viewer.streams import MAX_STREAMS, Streams
 from tests.viewer.link import percentile
 from tests.viewer.pressing import film_of, keys_over
 from tests.viewer.scene import RIGHTS, Display, Scene, Watcher
@@ -43,6 +45,9 @@ KASMS = (
     STREAM_QUALITY, STREAM_MODE,
 )
 X264 = {Codec.H264: ENCODINGS[Codec.H264][-1]}
+#: Message 184 of a client that reads all families, and the bytes of one encoder in the answer.
+ASKING = struct.pack(">BB3i", 184, 3, -1026, -1031, -1036)
+_OFFER = 4 + 4 + 4 + 1 + 5 * 4
 FILM = Rect(40, 30, 400, 240)
 FRAME = 1 / 30
 
@@ -65,7 +70,7 @@ class Case(TestCase):
     def setUp(self) -> None:
         self.scene = Scene(640, 360)
         self.streams = self.scene.streams
-        self.streams.encodings = X264
+        self.streams.encoders.found = X264
         self.scene.display.noise(Rect(0, 0, 640, 360), 1)
         self.number = 0
 
@@ -207,14 +212,14 @@ class FilmTests(Case):
         self.assertEqual(self.sharpness(watchers[2]), 99)
 
     def test_without_an_encoder_there_are_images(self) -> None:
-        self.streams.encodings = {}
+        self.streams.encoders.found = {}
         watcher = self.watch(*STANDARD)
         self.play(45, watcher)
         self.assertEqual(set(watcher.encodings()), {Wire.TIGHT})
         self.assertGreater(self.sharpness(watcher), 35)
 
     def test_an_encoder_that_fails_is_replaced(self) -> None:
-        self.streams.encodings = {Codec.H264: Encoding("no such encoder", "crf", 51, {})}
+        self.streams.encoders.found = {Codec.H264: Encoding("no such encoder", "crf", 51, {})}
         watcher = self.watch(*STANDARD)
         self.play(45, watcher)
         self.assertEqual(set(watcher.encodings()), {Wire.TIGHT, Wire.OPEN_H264})
@@ -305,7 +310,7 @@ class KasmTests(Case):
         self.assertGreater(self.sharpness(watcher, Rect(0, 0, 640, 360)), 35)
 
     def test_av1(self) -> None:
-        self.streams.encodings = {Codec.AV1: ENCODINGS[Codec.AV1][-1]}
+        self.streams.encoders.found = {Codec.AV1: ENCODINGS[Codec.AV1][-1]}
         watcher = self.scene.watch(*KASMS[:-1], -1037, kasm=True)
         self.play(3, watcher)
         self.assertEqual(self.pictures_of(watcher)[0], (-1037, True))
@@ -314,6 +319,36 @@ class KasmTests(Case):
             self.scene.clock.advance(RESTS_AFTER)
             self.scene.settle(watcher)
         self.assertTrue(watcher.shows(self.scene.display.picture))
+
+    def test_av1_that_is_too_slow_goes_on_as_images_and_then_as_h264(self) -> None:
+        everything = Rect(0, 0, 640, 360)
+        self.streams.encoders.found = {**X264, Codec.AV1: ENCODINGS[Codec.AV1][-1]}
+        watcher = self.scene.watch(*KASMS[:-1], -1037, kasm=True)
+        watcher.client.send(ASKING)
+        watcher.exchange()
+        self.assertEqual(self.offered(watcher), [[-1027, -1037]])
+        self.scene.settle(watcher)
+        self.scene.encoding = 2 * TOO_LATE / 3
+        for encoding, modes in ((Wire.KASM_VIDEO, []), (Wire.TIGHT, [[-1027]]), (Wire.TIGHT, [])):
+            watcher.heard.clear()
+            self.play(1, watcher, rect=everything)
+            self.assertEqual(self.offered(watcher), modes)
+            self.assertEqual(set(watcher.encodings()), {encoding})
+            self.assertGreater(self.sharpness(watcher, everything), 30)
+        watcher.client.send_encodings(KASMS)
+        self.play(2, watcher, rect=everything)
+        self.assertEqual(self.pictures_of(watcher), [(STREAM_MODE, True), (STREAM_MODE, False)])
+        self.assertGreater(self.sharpness(watcher, everything), 30)
+
+    def offered(self, watcher: Watcher) -> list[list[int]]:
+        """Give the stream modes of each offer that came."""
+        found = []
+        for body in watcher.kasm_told(ServerMessage.VIDEO_ENCODERS):
+            found.append([
+                int.from_bytes(body[at:at + 4], "big", signed=True)
+                for at in range(1, len(body), _OFFER)
+            ])
+        return found
 
     def test_what_is_small_comes_as_an_image_once_the_screen_rests(self) -> None:
         watcher = self.scene.watch(*KASMS, kasm=True)
@@ -395,7 +430,7 @@ STEPS = st.lists(
 @given(steps=st.just([("film", 30)]).flatmap(lambda first: STEPS.map(lambda more: first + more)))
 def test_whatever_happens_the_picture_ends_exact(encodings: tuple[int, ...], steps: list) -> None:
     scene = Scene()
-    scene.streams.encodings = X264
+    scene.encoders.found = X264
     watcher = scene.watch(*encodings, kasm=encodings is KASMS)
     watcher.request()
     for what, value in steps:
@@ -448,8 +483,9 @@ class PrepareTests(TestCase):
     """What is made while the viewer cannot take it."""
 
     def test_one_picture_is_made_ahead_and_the_newest_follows(self) -> None:
-        display, clock, streams = MemoryDisplay(64, 48), Clock(), Streams()
-        streams.encodings = X264
+        display, clock = MemoryDisplay(64, 48), Clock()
+        streams = Streams(Encoders(clock))
+        streams.encoders.found = X264
         streaming = Streaming(
             streams, Motion(clock), display.snapshot, lambda: None, clock, display.screens
         )
@@ -472,8 +508,9 @@ class ThinTests(TestCase):
     STREAM, BESIDE = Rect(0, 0, 64, 48), Rect(70, 0, 20, 20)
 
     def setUp(self) -> None:
-        self.display, self.clock, streams = Display(96, 48), Clock(), Streams()
-        streams.encodings = X264
+        self.display, self.clock = Display(96, 48), Clock()
+        streams = Streams(Encoders(self.clock))
+        streams.encoders.found = X264
         left = self.display.screens[0]._replace(width=self.STREAM.width)
         self.streaming = Streaming(
             streams, Motion(self.clock), self.display.snapshot, lambda: None, self.clock, [left]
@@ -543,8 +580,9 @@ class AreasTests(TestCase):
     """What is video, for whom."""
 
     def setUp(self) -> None:
-        self.streams = Streams(InlineWorker, gop=7)
-        self.streams.encodings = {codec: ENCODINGS[codec][-1] for codec in (Codec.H264, Codec.AV1)}
+        encoders = Encoders(Clock())
+        encoders.found = {codec: ENCODINGS[codec][-1] for codec in (Codec.H264, Codec.AV1)}
+        self.streams = Streams(encoders, gop=7)
         self.film: Optional[Rect] = None
         self.screens = [Screen(9, 0, 0, 641, 480), Screen(3, 641, 0, 320, 201)]
 

@@ -28,8 +28,10 @@ from kasmd.permission.registry import Registry
 from kasmd.permission.seat import Hold, Seat
 from kasmd.rfb.limits import Limits as WireLimits
 from kasmd.rights import OWNER, READ, WRITE, Right
+from kasmd.viewer.encoders import Encoders
 from kasmd.viewer.roster import Roster
 from kasmd.viewer.sharing import Encodings
+from kasmd.viewer.streams import Streams
 from kasmd.viewer.surroundings import Surroundings
 from kasmd.viewer.turns import Turns
 from kasmd.viewer.worker import InlineWorker, ThreadWorker
@@ -119,6 +121,7 @@ class Served:
             handshake_time=10.0,
             patience=30.0,
             max_viewers=20,
+            streams=Streams(Encoders(reactor)),
         )
         self.api = KasmvncApi(
             self.clock,
