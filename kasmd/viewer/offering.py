@@ -2,7 +2,8 @@
 
 Its client asks once, and chooses.  Where its choice is gone later, for the encoder is too
 slow or has failed, it is told anew, and chooses again: H.264 for AV1.  Meanwhile, and if
-it does not, it is sent images.  A client that chose images would leave them if it were told.
+it does not, it is sent images.  One that asked before anything was found is told, too.
+No other is: a client that chose images would leave them.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ class Offering:
         """See whether what the client chose is still to be had, with the screens as they are."""
         choice = self._choice()
         chosen = self._session.capabilities.kasm.stream_mode
-        if _names(chosen, self._offered) and not _names(chosen, choice):
+        lost = _names(chosen, self._offered) and not _names(chosen, choice)
+        if lost or (choice and not self._offered):
             self._offer(choice)
             self._pump()
 

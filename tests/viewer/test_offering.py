@@ -56,6 +56,14 @@ class Tests(TestCase):
         self.too_slow()
         self.assertEqual(self.counts(watcher), [])
 
+    def test_one_who_asked_too_early_is_told_what_is_found(self) -> None:
+        self.encoders.found = {}
+        watcher = self.scene.watch(*LIST, IMAGES, kasm=True)
+        watcher.client.send(ASKING)
+        self.assertEqual(self.counts(watcher), [0])
+        self.encoders.find()
+        self.assertEqual(self.counts(watcher), [2])
+
     def test_a_size_that_is_too_large(self) -> None:
         watcher = self.watch(AV1)
         self.too_slow(500, 400)
