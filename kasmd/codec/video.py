@@ -86,8 +86,8 @@ _AMF = {"usage": "ultralowlatency", "rc": "cqp", "async_depth": "1", "forced_idr
 #: Nothing but the bounds of the quantiser says how good it is to be.
 _V4L2 = {"b": "50M"}
 
-#: Pictures that are all of one layer (hierarchical-levels) take even times, and a fifth less
-#: bytes than those of three, at a quality that is `finer`.
+#: Pictures that are all of one layer (hierarchical-levels) take even times, and up to a fifth
+#: less bytes than those of three, at a quality that is `finer`; see docs/decisions/014.
 _SVT_AV1 = ":".join((
     "pred-struct=1", "hierarchical-levels=0", "lookahead=0", "rtc=1", "lp=1",
 ))
