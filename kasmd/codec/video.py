@@ -88,9 +88,7 @@ _V4L2 = {"b": "50M"}
 
 #: Pictures that are all of one layer (hierarchical-levels) take even times, and up to a fifth
 #: less bytes than those of three, at a quality that is `finer`; see docs/decisions/014.
-_SVT_AV1 = ":".join((
-    "pred-struct=1", "hierarchical-levels=0", "lookahead=0", "rtc=1", "lp=1",
-))
+_SVT_AV1 = "pred-struct=1:hierarchical-levels=0:lookahead=0:rtc=1:lp=1"
 
 #: The encoders of a kind, the best first: those in hardware, each of which is tried, then
 #: the processor's.  VA-API's is not among them: PyAV cannot give it pictures; nor is
@@ -113,9 +111,8 @@ ENCODINGS: dict[Codec, tuple[Encoding, ...]] = {
     ),
     Codec.AV1: (
         Encoding("av1_nvenc", "qp", 255, _NVENC),
-        Encoding("libsvtav1", "crf", 63, {
-            "preset": "12", "svtav1-params": _SVT_AV1,
-        }, finer=-10, best=8),
+        Encoding("libsvtav1", "crf", 63, {"preset": "12", "svtav1-params": _SVT_AV1},
+                 finer=-10, best=8),
     ),
 }
 _DECODERS = {Codec.H264: "h264", Codec.HEVC: "hevc", Codec.AV1: "libdav1d"}
