@@ -99,6 +99,27 @@ class Contract:
         shown = self.display.snapshot(Rect(117, 85, 160, 120)).pixels
         np.testing.assert_array_equal(shown[..., :3], noise[..., :3])
 
+    async def test_a_line_that_changes_in_a_window_that_moves_is_shown_in_the_end(self) -> None:
+        """Not each of its rows is looked at while it moves."""
+        window = self.painter.window(Rect(100, 80, 160, 160))
+        noise = np.random.default_rng(3).integers(0, 256, (160, 160, 4), np.uint8)
+        changed = self.told("changed", self.covers(Rect(259, 239, 1, 1)))
+        self.painter.put(Rect(0, 0, 160, 160), noise, window)
+        await changed
+        changed = self.told("changed", self.covers(Rect(110, 90, 1, 1)))
+        self.painter.move(window, 110, 90)
+        await changed
+        whole = Rect(0, 0, 640, 480)
+        for drag in range(2):
+            for step in range(1, 4):
+                moved = self.told("changed", lambda region, moves: moves)
+                self.painter.put(Rect(0, 77, 160, 1), 255 - noise[step + drag:][:1], window)
+                self.painter.move(window, 100 + 30 * drag + 7 * step, 80 + 5 * step)
+                await moved
+            wanted = (await self.painter.grab())[..., :3]
+            while (self.display.snapshot(whole).pixels[..., :3] != wanted).any():
+                await self.told("changed")
+
     async def test_nothing_is_lost_of_what_is_drawn_while_the_screen_is_read(self) -> None:
         """Boxes that grow, that are read whole or in part: the picture ends exact."""
         rng = np.random.default_rng(4)
