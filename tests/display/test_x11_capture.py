@@ -81,16 +81,21 @@ class Contract:
         shown = self.display.snapshot(Rect(0, 32, 512, 384)).pixels
         np.testing.assert_array_equal(shown[..., :3], noise[..., :3])
 
-    async def test_a_window_that_moves_is_told_as_a_move(self) -> None:
-        """What was under it, and only that, comes as pixels."""
-        window = self.painter.window(Rect(100, 80, 160, 120))
-        noise = np.random.default_rng(3).integers(0, 256, (120, 160, 4), np.uint8)
-        changed = self.told("changed", self.covers(Rect(259, 199, 1, 1)))
-        self.painter.put(Rect(0, 0, 160, 120), noise, window)
+    async def moved_window(self, height: int) -> tuple[int, Pixels]:
+        """Give a window 160 wide, at (110, 90) since it moved, and what is drawn in it."""
+        window = self.painter.window(Rect(100, 80, 160, height))
+        noise = np.random.default_rng(3).integers(0, 256, (height, 160, 4), np.uint8)
+        changed = self.told("changed", self.covers(Rect(259, 79 + height, 1, 1)))
+        self.painter.put(Rect(0, 0, 160, height), noise, window)
         await changed
         changed = self.told("changed", self.covers(Rect(110, 90, 1, 1)))
         self.painter.move(window, 110, 90)
         await changed
+        return window, noise
+
+    async def test_a_window_that_moves_is_told_as_a_move(self) -> None:
+        """What was under it, and only that, comes as pixels."""
+        window, noise = await self.moved_window(120)
         moved = self.told("changed", lambda region, moves: moves)
         self.painter.move(window, 117, 85)
         region, moves = await moved
@@ -101,14 +106,7 @@ class Contract:
 
     async def test_a_line_that_changes_in_a_window_that_moves_is_shown_in_the_end(self) -> None:
         """Not each of its rows is looked at while it moves."""
-        window = self.painter.window(Rect(100, 80, 160, 160))
-        noise = np.random.default_rng(3).integers(0, 256, (160, 160, 4), np.uint8)
-        changed = self.told("changed", self.covers(Rect(259, 239, 1, 1)))
-        self.painter.put(Rect(0, 0, 160, 160), noise, window)
-        await changed
-        changed = self.told("changed", self.covers(Rect(110, 90, 1, 1)))
-        self.painter.move(window, 110, 90)
-        await changed
+        window, noise = await self.moved_window(160)
         whole = Rect(0, 0, 640, 480)
         for drag in range(2):
             for step in range(1, 4):
