@@ -43,7 +43,7 @@ STREAMED = frozenset({ZLIB, ZRLE})
 _SMALL = 2 * TILE * TILE
 
 #: A photograph of fewer pixels is smaller without loss than a JPEG's tables are.
-_LEAST_JPEG = 320
+LEAST_JPEG = 320
 
 #: How much a piece may be; see `pieces`.  A slow viewer holds one piece of Raw.
 _RAW_BYTES = 256 << 10
@@ -178,7 +178,7 @@ def _many_colours(pixels: Pixels, kind: int, parameters: Parameters) -> bytes:
             return tight.encode_qoi(pixels)
         if quality is not None and parameters.webp_quality is not None:
             return tight.encode_webp(pixels, parameters.webp_quality)
-        if quality is not None and pixels.shape[0] * pixels.shape[1] >= _LEAST_JPEG:
+        if quality is not None and pixels.shape[0] * pixels.shape[1] >= LEAST_JPEG:
             return tight.encode_jpeg(pixels, quality, parameters.subsampling)
     return tight.encode_copy(pixels, fmt, parameters.compress_level)
 

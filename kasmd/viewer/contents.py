@@ -23,7 +23,7 @@ from kasmd.screen.pixels import PixelFormat
 from kasmd.screen.region import EMPTY, Region
 from kasmd.viewer import shrink
 from kasmd.viewer.motion import Motion
-from kasmd.viewer.quality import Kind, Quality, Room, Rules, Way
+from kasmd.viewer.quality import LEAST_OF_FILM, Kind, Quality, Room, Rules, Way
 from kasmd.viewer.refine import Refinement
 from kasmd.viewer.update import Piece
 from kasmd.viewer.updates import MAX_RECTANGLES, Owed
@@ -46,6 +46,8 @@ _BLOCK = 16
 #: An update may cost so many times what it should before it goes in parts: a film whose
 #: pictures come in parts is torn.
 _TOO_MUCH = {Kind.STILL: 2, Kind.FILM: 3}
+#: A change of a film's place is a picture of it, not news in it, from one in so many pixels on.
+_PICTURE = 4
 
 
 class Contents:
@@ -64,10 +66,14 @@ class Contents:
         self._scaling: Optional[int] = None
         self._film_waits = False
         self._played_at = -inf
+        #: What the film's last picture changed.
+        self._picture = EMPTY
         #: Much moved that is no film: refining can wait until then.
         self._stirs_until = -inf
         #: The row and column where what was sent in turn last ends.
         self._place = 0, 0
+        #: Around the last plan if any number of bytes was: where it is ended, the next goes on.
+        self._unbounded: Optional[Rect] = None
         #: What changed since the last plan, and whether that put off all but small news.
         self._news = EMPTY
         self._rest_waits = False
@@ -97,19 +103,26 @@ class Contents:
     def changed(self, region: Region, moves: Sequence[Move], copying: bool, now: float) -> None:
         """The display shows something else; ``copying`` says whether moves may be sent."""
         self.owed.changed(region, moves, copying)
-        self._news = self._news.union(region).coarsened(MAX_RECTANGLES)
         self.refinement.moved(moves)
-        film, bounds = self._motion.film, region.bounds
+        film, bounds, news = self._motion.film, region.bounds, region
+        if film is None:
+            self._picture = EMPTY
         if film is not None and bounds is not None and film.intersection(bounds):
             self._played_at = now
+            news = self._news_in(film, region)
         elif region.area >= _STIR or moves:
             self._stirs_until = now + _QUIET
+        self._news = self._news.union(news).coarsened(MAX_RECTANGLES)
         if self._video is not None:
             self._video.changed(region, self._size[0] * self._size[1], now)
 
     def sent(self, shown: Sequence[Rect], lossy: Sequence[Rect], counting: bool) -> None:
         """The viewer gets ``shown``; unless ``counting``, it is owed all the same."""
         self._lossy += len(lossy)
+        if self._unbounded is not None and shown:
+            last = shown[-1]
+            ended = last.right == self._unbounded.right
+            self._place = (last.bottom, 0) if ended else (last.y, last.right)
         if counting:
             self.owed.sent(shown)
         if self.quality.refines:
@@ -143,7 +156,11 @@ class Contents:
             self._film_waits = False
             return self._pieces(Kind.STILL, owed, budget, rate)
         still = owed.subtract(film)
-        if still and self._is_long(film, budget, rate):
+        long = self._is_long(film, budget, rate)
+        if long:
+            urgent = smallest_of(self._news.intersect(film), Room(_SMALL))
+            film, still = film.subtract(urgent), still.union(urgent)
+        if still and long:
             self._film_waits = not self._film_waits
             if self._film_waits:
                 return self._pieces(Kind.STILL, still, budget, rate)
@@ -188,6 +205,20 @@ class Contents:
             return None
         return self._motion.film
 
+    def _news_in(self, film: Rect, region: Region) -> Region:
+        """Give what of a change is no part of the next picture of a film."""
+        picture = region.intersect(Region([film]))
+        if picture.area * _PICTURE < film.area:
+            return region
+        before, self._picture = self._picture, picture
+        if not before:
+            # It was no film as yet when it was noted.
+            self._news = self._news.subtract(picture)
+            return region.subtract(picture)
+        if before.rects == region.rects:
+            return EMPTY
+        return region.subtract(before)
+
     def _is_long(self, film: Region, budget: Optional[int], rate: float) -> bool:
         """Tell whether a picture of a film may keep the link busy for a good while."""
         if budget is None:
@@ -209,14 +240,17 @@ class Contents:
                 ) -> list[Piece]:
         way = self.quality.way(kind, region.area, budget, rate)
         room = self.quality.room(kind, way, budget)
+        self._unbounded = region.bounds if room is None else None
         if room is not None and _pixels_of(region.rects, room) > _TOO_MUCH[kind] * room.pixels:
+            if kind is Kind.FILM and budget is not None:
+                room = self.quality.room(kind, way, max(budget, LEAST_OF_FILM)) or room
             region = self._part(kind, region, room)
         self._news = EMPTY if room is None else self._news.subtract(region)
         return self._cut(kind, way, region, budget)
 
     def _part(self, kind: Kind, region: Region, room: Room) -> Region:
         """Give what there is room for: small news, or that and the next of the rest."""
-        small = EMPTY
+        small, step = EMPTY, _BLOCK if kind is Kind.FILM else 1
         if kind is Kind.STILL:
             few = room._replace(pixels=max(_SMALL, room.pixels // 2))
             small = smallest_of(self._news.intersect(region), few)
@@ -224,7 +258,7 @@ class Contents:
             if self._rest_waits:
                 return small
         left = room._replace(pixels=room.pixels - _pixels_of(small.rects, room))
-        part, self._place = next_of(region.subtract(small), self._place, left)
+        part, self._place = next_of(region.subtract(small), self._place, left, step)
         return small.union(part)
 
     def _cut(self, kind: Kind, way: Way, region: Region, budget: Optional[int]) -> list[Piece]:
@@ -273,12 +307,12 @@ def patches(rects: Sequence[Rect]) -> list[list[Rect]]:
     return found
 
 
-def next_of(region: Region, place: tuple[int, int], room: Room
+def next_of(region: Region, place: tuple[int, int], room: Room, step: int = 1
             ) -> tuple[Region, tuple[int, int]]:
     """Give about what there is room for of a region that is not empty, and the place behind.
 
     It begins at ``place``, a row and a column, and goes on at the top where there is no
-    more below.
+    more below.  Parts as wide as the region have a multiple of ``step`` rows.
     """
     bounds, (row, column) = region.bounds, place
     assert bounds is not None
@@ -289,7 +323,7 @@ def next_of(region: Region, place: tuple[int, int], room: Room
     taken: list[Rect] = []
     left = room.pixels
     for rect in region.rects:
-        height = min(rect.height, max(_BLOCK, left // rect.width))
+        height = min(rect.height, max(_BLOCK, left // rect.width // step * step))
         width = min(rect.width, max(_BLOCK, left // height // _BLOCK * _BLOCK))
         if height > _BLOCK:
             width = rect.width
@@ -302,8 +336,9 @@ def next_of(region: Region, place: tuple[int, int], room: Room
 
 
 def _pixels_of(rects: Sequence[Rect], room: Room) -> int:
-    """Give how many pixels they take of the room."""
-    return _area_of(rects) + max(0, len(rects) - 1) * room.rectangle
+    """Give how many pixels they take of the room; the smallest have no tables."""
+    large = sum([rect.area >= choose.LEAST_JPEG for rect in rects])
+    return _area_of(rects) + max(0, large - 1) * room.rectangle
 
 
 def _area_of(rects: Sequence[Rect]) -> int:

@@ -22,7 +22,8 @@ from typing import NamedTuple, Optional
 from kasmd.viewer.cap import Cap
 from kasmd.viewer.throughput import Throughput
 
-#: Bytes that may be under way before anything is known of the link.
+#: Bytes that an update may have before anything is known of the link; another begins
+#: only while less than half of that is under way.
 INITIAL = 16 * 1024
 #: And at the least ever.
 FLOOR = 4096
@@ -106,7 +107,8 @@ class Pacing:
 
     def wait(self, now: float) -> float:
         """Give the seconds until another update may begin; infinity: until an echo."""
-        if self.under_way >= self.window or self._overdue(now):
+        window = self.window if self.rate else INITIAL // 2
+        if self.under_way >= window or self._overdue(now):
             return inf
         ahead = -DRAIN if self.probe_due(now) else AHEAD
         return max(0.0, self._drained_at - ahead - now, self.cap.wait(now))

@@ -33,6 +33,8 @@ _TELLING_LOSSLESS = 1024
 _DEAREST = 4
 #: Bytes of a JPEG that is all of one colour: its tables.
 _TABLES = 620
+#: Bytes of a part of a film, however thin the link is: tables are a quarter of it.
+LEAST_OF_FILM = 4 * _TABLES
 #: The share of an update's bytes that its pixels take at the least.
 _PIXELS_TAKE = 0.1
 
@@ -142,7 +144,9 @@ class Quality:
     def room(self, kind: Kind, way: Way, budget: Optional[int]) -> Optional[Room]:
         """Give what ``budget`` bytes are good for; None: anything."""
         cost = self._costs.get(kind)
-        if budget is None or (cost is None and kind is Kind.FILM and not self.capped):
+        if budget is None:
+            return None
+        if cost is None and kind is Kind.FILM and not self.capped and budget >= LEAST_OF_FILM:
             return None
         if cost is None or not cost.pixel:
             return Room(max(_TELLING, budget // _DEAREST))

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
+from bench.pictures import film as film_of
 from kasmd.rfb.capabilities import Capabilities
 from kasmd.rfb.numbers import Encoding
 from kasmd.screen.geometry import Rect
@@ -139,15 +140,17 @@ def test_of_news_the_smallest_goes_first() -> None:
 
 def test_what_touches_is_one_patch() -> None:
     edge = [Rect(0, 0, 90, 4), Rect(0, 4, 4, 60), Rect(2, 64, 30, 4)]
-    key, far = Rect(95, 0, 20, 20), Rect(0, 200, 3, 3)
+    key, far = Rect(95, 0, 20, 20), Rect(0, 200, 18, 18)
     found = patches(Region([*edge, key, far]).rects)
     assert sorted(map(Region, found), key=lambda region: region.area) == [
         Region([far]), Region([key]), Region(edge),
     ]
     assert smallest_of(Region([*edge, key]), Room(500)) == Region([key])
     both = Region([key, far])
-    assert smallest_of(both, Room(500)) == both, "each has its tables, but there is room"
-    assert smallest_of(both, Room(500, rectangle=100)) == Region([far])
+    assert smallest_of(both, Room(800)) == both, "each has its tables, but there is room"
+    assert smallest_of(both, Room(800, rectangle=100)) == Region([far])
+    letter = Region([key, far._replace(width=4)])
+    assert smallest_of(letter, Room(800, rectangle=400)) == letter, "that is no JPEG"
 
 
 def test_news_for_which_there_was_no_room_is_news_still() -> None:
@@ -183,6 +186,66 @@ def test_small_changes_go_before_a_film_that_takes_long() -> None:
         send(contents, display, pieces)
     assert {key} in planned, "a key waited for the film"
     assert any(key not in rects or len(rects) > 1 for rects in planned[-2:]), "no film any more"
+
+
+def test_over_a_very_thin_link_a_film_comes_in_few_parts() -> None:
+    """Else it is a blind of a hundred pictures, and most of its bytes are tables."""
+    display = Display(ALL.width, ALL.height)
+    can = Capabilities(preferred=Encoding.TIGHT, jpeg_level=6, last_rect=True)
+    contents, sizes, left = contents_for(can, ALL), [], Region()
+    picture = film_of(ALL.width, ALL.height, 1)[0]
+    for number in range(60):
+        display.paint(ALL, picture)
+        contents.changed(Region([ALL]), (), False, number / 3)
+        pieces = contents.plan(contents.owed.region, 1_024, 7e3, number / 3)
+        left = (left or Region([ALL])).subtract(Region(piece.rect for piece in pieces))
+        sizes.append(send(contents, display, pieces))
+        if not left:
+            del sizes[:]
+    assert max(sizes) < 3_072 and min(sizes[1:-1]) > 1_500
+
+
+def test_what_changes_within_a_film_and_is_no_picture_of_it_goes_first() -> None:
+    display, key = Display(ALL.width, ALL.height), Region([Rect(600, 440, 20, 20)])
+    can = Capabilities(preferred=Encoding.TIGHT, jpeg_level=6, last_rect=True)
+    for around in (Region([ALL]), Region([ALL]).subtract(key)):
+        contents, planned = contents_for(can, ALL), []
+        for number in range(12):
+            display.noise(ALL, number)
+            contents.changed(around, (), False, number / 6)
+            if number == 8:
+                contents.changed(key, (), False, number / 6)
+            pieces = contents.plan(contents.owed.region, 1_024, 7e3, number / 6)
+            planned.append(Region(piece.rect for piece in pieces))
+            send(contents, display, pieces)
+        assert key in planned[8:10]
+        assert key not in planned[:8] and key not in planned[10:]
+
+
+def test_what_changed_together_with_a_films_picture_but_beside_it_is_news() -> None:
+    display, key = Display(ALL.width, ALL.height), Region([Rect(600, 440, 20, 20)])
+    can = Capabilities(preferred=Encoding.TIGHT, jpeg_level=6, last_rect=True)
+    contents, around = contents_for(can, ALL), Region([ALL]).subtract(key)
+    planned = []
+    for number in range(12):
+        display.noise(ALL, number)
+        contents.changed(Region([ALL]) if number == 8 else around, (), False, number / 6)
+        pieces = contents.plan(contents.owed.region, 1_024, 7e3, number / 6)
+        planned.append(Region(piece.rect for piece in pieces))
+        send(contents, display, pieces)
+    assert key in planned[8:10]
+
+
+def test_after_an_ended_update_the_next_part_is_what_it_left_out() -> None:
+    display, top = Display(ALL.width, ALL.height), ALL._replace(height=96)
+    display.noise(ALL, 1)
+    contents = contents_for(Capabilities(preferred=Encoding.TIGHT, last_rect=True))
+    contents.plan(contents.owed.region, None, 0.0, 0.0)
+    contents.sent([top], [], True)
+    contents.cost(top.area * 3, top.area / ALL.area)
+    contents.changed(Region([ALL]), (), False, 0.0)
+    pieces = contents.plan(contents.owed.region, 100_000, 1e6, 0.0)
+    assert pieces[0].rect.y == top.bottom
 
 
 def test_beside_a_film_it_is_learned_what_each_costs() -> None:

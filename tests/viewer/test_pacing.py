@@ -208,8 +208,10 @@ def test_small_updates_tell_nothing_of_the_rate() -> None:
 
 def test_what_is_not_known_is_filled_but_once() -> None:
     pacing = Pacing()
-    pacing.sent(INITIAL, 0.0, 0.0)
-    assert pacing.wait(0.0) == inf
+    pacing.sent(INITIAL // 2 - 1, 0.0, 0.0)
+    assert pacing.wait(0.0) < inf
+    pacing.sent(1, 0.0, 0.0)
+    assert pacing.wait(0.0) == inf, "over 56 kbit/s what is under way takes more than a second"
 
 
 def test_an_echo_that_is_overdue_stops_all() -> None:
@@ -227,7 +229,7 @@ def test_an_echo_that_is_overdue_stops_all() -> None:
 def test_an_echo_that_is_overdue_stops_all_before_the_rate_is_known() -> None:
     pacing = Pacing()
     pacing.sent(0, 0.0, 0.0)
-    pacing.sent(10_000, 0.0, 0.0)
+    pacing.sent(8_000, 0.0, 0.0)
     pacing.echoed(0.1)
     assert pacing.wait(0.12) == 0
     assert pacing.wait(0.2) == inf

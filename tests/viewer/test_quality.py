@@ -97,6 +97,7 @@ def test_nothing_is_taken_for_cheap() -> None:
         assert quality.room(kind, way, None) is None
         if kind is Kind.FILM:
             assert quality.room(kind, way, 40_000) is None
+            assert quality.room(kind, way, 1_024) == Room(4_096)
             quality.capped = True
         assert quality.room(kind, way, 40_000) == Room(10_000)
         quality.learn(kind, way, 10_000, 100)
