@@ -207,6 +207,8 @@ class Contents:
 
     def _news_in(self, film: Rect, region: Region) -> Region:
         """Give what of a change is no part of the next picture of a film."""
+        if region.rects == self._picture.rects:
+            return EMPTY
         picture = region.intersect(Region([film]))
         if picture.area * _PICTURE < film.area:
             return region
@@ -215,8 +217,6 @@ class Contents:
             # It was no film as yet when it was noted.
             self._news = self._news.subtract(picture)
             return region.subtract(picture)
-        if before.rects == region.rects:
-            return EMPTY
         return region.subtract(before)
 
     def _is_long(self, film: Region, budget: Optional[int], rate: float) -> bool:
