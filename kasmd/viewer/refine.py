@@ -125,7 +125,9 @@ class Refinement:
     def _halves_left(self) -> int:
         """Give after how many more halves more may be ripe, of what is ripening."""
         oldest = self._half - _HALVES
-        return next(event.half for event in self._events if event.half > oldest) - oldest
+        halves = (event.half for event in self._events if event.half > oldest)
+        # What was sent with loss last may be hidden by now.
+        return next(halves, self._last) - oldest
 
     def moved(self, moves: Sequence[Move]) -> None:
         """What is moved takes its losses along."""
@@ -207,6 +209,7 @@ class Refinement:
         self._events = [
             _Event(oldest + age, 0, lossy=rects) for age, rects in enumerate(found) if rects
         ]
+        self._last = max([event.half for event in self._events], default=oldest)
 
 
 class _Ages:

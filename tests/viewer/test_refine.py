@@ -65,6 +65,19 @@ def test_what_is_sent_later_is_waited_for_when_the_rest_is_ripe() -> None:
     assert refinement.ripe == Region([HERE, THERE])
 
 
+def test_what_was_found_to_be_lost_no_more_is_not_waited_for() -> None:
+    """Of what was sent with loss last, nothing is seen; something older is ripe."""
+    refinement = Refinement()
+    refinement.sent([HERE], [HERE])
+    for number in range(4):
+        refinement.ripen(number * HALF, HALF)
+    refinement.sent([THERE], [THERE])
+    for half in (THERE._replace(width=32), THERE._replace(x=160, width=32)):
+        refinement.sent([half], [])
+    assert refinement.ripe == Region([HERE])
+    assert refinement.ripen(3 * HALF, HALF) is None
+
+
 def test_what_changes_all_the_time_never_does_and_what_is_beside_it_does() -> None:
     refinement = Refinement()
     refinement.sent([THERE], [THERE])
@@ -207,6 +220,10 @@ def test_each_pixel_that_was_lost_is_refined(actions: list[list[tuple[str, Any]]
         elif what != "nothing":
             lost[where.y:where.bottom, where.x:where.right] = what == "lossy"
             refinement.sent([where], [where] if what == "lossy" else [])
+        wait = refinement.ripen(now, HALF)
+        assert wait is None or 0 < wait <= 3 * HALF
+        looked = refinement.ripe
+        assert refinement.ripened or not looked
     refinement.ripen(now, HALF)
     found = ripe(refinement, now + 4 * HALF)
     shown = np.zeros(lost.shape, bool)
