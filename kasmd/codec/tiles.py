@@ -58,11 +58,7 @@ def is_all_photograph(values: Values) -> bool:
     rows = values[3 * TILE // 2:max(0, height - TILE // 2):3 * TILE, :width // TILE * TILE]
     if len(rows) < 2 or width < TILE:
         return False
-    tiles = np.sort((rows & COLOUR).reshape(len(rows), -1, TILE), axis=2)
-    paper = TILE // 4
-    if (tiles[..., paper:] == tiles[..., :-paper]).any():
-        return False
-    colours = np.count_nonzero(tiles[..., 1:] != tiles[..., :-1], axis=2) + 1
+    colours = _counted(np.bitwise_and(rows, COLOUR).reshape(len(rows), -1, TILE))
     return bool((colours > TILE // _SAMPLED_ROWS).all())
 
 
@@ -90,21 +86,26 @@ def kinds_of(values: Values) -> Kinds:
 
 
 def _colours(values: Values, tops: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Count the colours in a few rows of each tile, for the rows of tiles from ``tops``.
-
-    Where a quarter of the pixels have the same, two stand for any number: text has
-    smooth edges of many colours, but much paper around them.
-    """
+    """Count the colours in a few rows of each tile, for the rows of tiles from ``tops``."""
     height, width = values.shape
     heights = np.minimum(TILE, height - tops)
     steps = np.arange(1, 2 * _SAMPLED_ROWS, 2)
     rows = tops[:, None] + heights[:, None] * steps // (2 * _SAMPLED_ROWS)
-    across, paper = -(-width // TILE), _SAMPLED_ROWS * TILE // 4
+    across = -(-width // TILE)
     samples = np.empty((len(tops), _SAMPLED_ROWS, across * TILE), np.uint32)
     np.bitwise_and(values[rows], COLOUR, out=samples[..., :width])
     samples[..., width:] = samples[..., width - 1:width]
     by_tile = samples.reshape(len(tops), _SAMPLED_ROWS, across, TILE).swapaxes(1, 2)
-    ordered = np.sort(by_tile.reshape(len(tops), across, -1), axis=2)
+    return _counted(by_tile.reshape(len(tops), across, -1))
+
+
+def _counted(samples: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Count the colours of tiles, whose pixels are along the last axis.
+
+    Where a quarter of the pixels have the same, two stand for any number: text has
+    smooth edges of many colours, but much paper around them.
+    """
+    ordered, paper = np.sort(samples, axis=2), samples.shape[2] // 4
     counts: NDArray[np.int64] = np.count_nonzero(
         ordered[..., 1:] != ordered[..., :-1], axis=2
     ) + 1

@@ -31,7 +31,7 @@ from kasmd.display.x11_images import Images
 from kasmd.display.x11_server import Server
 from kasmd.errors import DisplayLost
 from kasmd.permission.callbacks import isolated
-from kasmd.screen.geometry import Rect, bounding
+from kasmd.screen.geometry import Rect, area_of, bounding
 from kasmd.screen.pixels import Pixels
 from kasmd.screen.region import Region
 
@@ -261,7 +261,7 @@ class Capture:
         if extents.area <= SMALL:
             return [extents]
         drawn = [Rect(*fields) for fields in _EXTENTS.iter_unpack(reply[32:])]
-        if sum(rect.area for rect in drawn) * 8 < extents.area * 7:
+        if area_of(drawn) * 8 < extents.area * 7:
             return drawn
         if extents == box:
             self._full, self._trusted = box, TRUSTED

@@ -14,7 +14,7 @@ from kasmd.display.x11_connection import XConnection, XError
 from kasmd.display.x11_server import Server
 from kasmd.display.x11_shm import Segment
 from kasmd.errors import DisplayLost
-from kasmd.screen.geometry import Rect
+from kasmd.screen.geometry import Rect, area_of
 
 #: Pixels in one reply where there is no shared memory.
 PLAIN_PIXELS = 65536
@@ -37,7 +37,7 @@ class Images:
 
     async def read(self, rects: Sequence[Rect]) -> list[Patch]:
         """Give the pixels of disjoint rectangles; valid until the next call."""
-        await self._make_room(4 * sum(rect.area for rect in rects))
+        await self._make_room(4 * area_of(rects))
         if self._segment is None:
             return await self._read_plain(rects)
         return await self._read_shared(rects, self._segment)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional, Sequence
+from typing import Iterable, NamedTuple, Optional, Sequence
 
 
 class Rect(NamedTuple):
@@ -88,6 +88,11 @@ def bounding(first: Optional[Rect], second: Rect) -> Rect:
     right, bottom = max(left + width, x + other_width), max(top + height, y + other_height)
     x, y = min(left, x), min(top, y)
     return Rect(x, y, right - x, bottom - y)
+
+
+def area_of(rects: Iterable[Rect]) -> int:
+    """Give how many pixels rectangles have; those of an overlap count for each."""
+    return sum([rect.area for rect in rects])
 
 
 class Move(NamedTuple):

@@ -18,7 +18,7 @@ from typing import Optional, Sequence
 from kasmd.codec import choose
 from kasmd.codec.base import TIGHT
 from kasmd.rfb.capabilities import Capabilities
-from kasmd.screen.geometry import Move, Rect
+from kasmd.screen.geometry import Move, Rect, area_of
 from kasmd.screen.pixels import PixelFormat
 from kasmd.screen.region import EMPTY, Region
 from kasmd.viewer import shrink
@@ -290,7 +290,7 @@ class Contents:
 def smallest_of(region: Region, room: Room) -> Region:
     """Give the smallest patches of a region, whole, for which there is room."""
     taken: list[Rect] = []
-    for patch in sorted(patches(region.rects), key=_area_of):
+    for patch in sorted(patches(region.rects), key=area_of):
         if _pixels_of(taken + patch, room) <= room.pixels:
             taken += patch
     return Region(taken)
@@ -338,8 +338,4 @@ def next_of(region: Region, place: tuple[int, int], room: Room, step: int = 1
 def _pixels_of(rects: Sequence[Rect], room: Room) -> int:
     """Give how many pixels they take of the room; the smallest have no tables."""
     large = sum([rect.area >= choose.LEAST_JPEG for rect in rects])
-    return _area_of(rects) + max(0, large - 1) * room.rectangle
-
-
-def _area_of(rects: Sequence[Rect]) -> int:
-    return sum(rect.area for rect in rects)
+    return area_of(rects) + max(0, large - 1) * room.rectangle

@@ -48,7 +48,7 @@ class Offering:
         self._unwatch()
 
     def _choice(self) -> Sequence[VideoEncoder]:
-        largest = max((screen.width * screen.height for screen in self._seat.screens), default=0)
+        largest = max((screen.rect.area for screen in self._seat.screens), default=0)
         return self._encoders.offers(self._families, largest)
 
     def _offer(self, choice: Sequence[VideoEncoder]) -> None:

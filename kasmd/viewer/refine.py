@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kasmd.codec.base import JPEG, TIGHT, Rectangle
-from kasmd.screen.geometry import Move, Rect, bounding
+from kasmd.screen.geometry import Move, Rect, area_of, bounding
 from kasmd.screen.region import EMPTY, Region
 
 #: The kinds of a Tight rectangle, the upper half of its first byte, that lose something.
@@ -148,7 +148,7 @@ class Refinement:
         if self._carried and any(map(self._carried.intersection, shown)):
             self._lay()
         self._drop_hidden(shown)
-        self._note(_Event(self._half, _area_of(shown), shown, lossy))
+        self._note(_Event(self._half, area_of(shown), shown, lossy))
         self._keep_few()
         refined = self._ripe is not None and not (self._ripe or self.ripening)
         if refined or not any(event.lossy for event in self._events):
@@ -175,7 +175,7 @@ class Refinement:
             self._note(_Event(self._half, source.area, lifted=source))
         elif left := source.without(target):
             # What it leaves there is nearly always sent at once; if not, it is refined.
-            self._note(_Event(self._half, _area_of(left), left, left))
+            self._note(_Event(self._half, area_of(left), left, left))
         self._carried = target
 
     def _lay(self) -> None:
@@ -302,10 +302,6 @@ def _touched(event: _Event) -> Iterator[Rect]:
     if event.laid:
         yield event.laid
     yield from event.lossy
-
-
-def _area_of(rects: Sequence[Rect]) -> int:
-    return sum([rect.area for rect in rects])
 
 
 def _hides(shown: Sequence[Rect], rect: Rect) -> bool:

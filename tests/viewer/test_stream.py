@@ -175,22 +175,22 @@ class StreamTests(Case):
         self.worker.work()
         self.assertEqual((self.keys(first), self.keys(late)), ([True], [True]))
 
-    def test_one_who_is_a_little_late_has_missed_nothing(self) -> None:
+    def one_late(self, missing: int) -> tuple[Follower, Follower]:
+        """Give one who took all pictures, and one who took the first, and none of so many since."""
         first, late = self.follow(), self.follow()
         self.step(1, first)
         self.assertEqual((self.keys(first), self.keys(late)), ([True], [True]))
-        for shade in range(2, KEPT + 2):
+        for shade in range(2, missing + 2):
             self.step(shade, first)
             self.take(first)
+        return first, late
+
+    def test_one_who_is_a_little_late_has_missed_nothing(self) -> None:
+        _, late = self.one_late(KEPT)
         self.assertEqual(self.keys(late), [False] * KEPT)
 
     def test_one_who_missed_more_gets_a_key_picture(self) -> None:
-        first, late = self.follow(), self.follow()
-        self.step(1, first)
-        self.assertEqual((self.keys(first), self.keys(late)), ([True], [True]))
-        for shade in range(2, KEPT + 3):
-            self.step(shade, first)
-            self.take(first)
+        first, late = self.one_late(KEPT + 1)
         self.assertEqual(self.keys(late), [])
         late.ask(self.look)
         self.worker.work()
