@@ -130,13 +130,13 @@ def _unequal_groups(old: Values, new: Values) -> Iterator[tuple[int, NDArray[np.
         yield top, unequal[:rows].view(np.uint64)
 
 
-def scrolled_by(old: Values, new: Values, aside: bool = True) -> tuple[int, int]:
-    """Guess how far down, or right (``aside``), most of the picture went; (0, 0) for no scroll.
+def scrolled_by(old: Values, new: Values) -> tuple[int, int]:
+    """Guess how far right or down most of the picture went; (0, 0) for no scroll.
 
     What that takes does not grow with the area: a few strips of it are looked at.
     """
     dy = _rows_down(old, new)
-    return (0, dy) if dy or not aside else (_rows_down(old.T, new.T), 0)
+    return (0, dy) if dy else (_rows_down(old.T, new.T), 0)
 
 
 def _rows_down(old: Values, new: Values) -> int:

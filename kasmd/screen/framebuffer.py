@@ -27,9 +27,10 @@ from kasmd.screen.region import Region
 _SCROLL_SHARE = 4
 #: A move is worth its rectangle where one in so many of its pixels changed.
 _MOVE_SHARE = 8
-#: Where an area was all new so many times, it is searched for scrolls only now and then.
+#: Where an area was all new so many times, it is searched for scrolls only now and then:
+#: each time after twice as many pictures, but once in so many.
 _FILM = 3
-_FILM_SEARCH, _FILM_ASIDE = 8, 16
+_FILM_SEARCH = 64
 #: A film that still is one, and that something moved, is known by so many rows.
 _FEW_ROWS = 16
 #: What moved as a hint says is known by one row in so many, by others each time.
@@ -174,7 +175,7 @@ class Framebuffer:
 
     def _filmed(self, news: News, hints: Sequence[Move]) -> Optional[Change]:
         """Tell that a film goes on, if it does; a few of its rows are compared."""
-        if self._frames < _FILM or (self._frames + 1) % _FILM_SEARCH == 0 or hints:
+        if self._frames < _FILM or _is_searched(self._frames + 1) or hints:
             return None
         if [rect for rect, _ in news] != [self._film]:
             return None
@@ -285,7 +286,7 @@ class Framebuffer:
             return ()
         old = self._values(bounds)
         new = self._patched(bounds, news)
-        far = scrolled_by(old, new, self._frames <= _FILM or self._frames % _FILM_ASIDE == 0)
+        far = scrolled_by(old, new)
         moves = _moved(moved_rows(old, new, *far) if any(far) else [], bounds)
         kept = tuple(move for move in moves if _is_worth(move.target, region))
         if kept:
@@ -300,7 +301,7 @@ class Framebuffer:
         if region.rects != (bounds,) or bounds != self._film:
             self._film, self._frames = bounds, 0
         self._frames += 1
-        return self._frames > _FILM and self._frames % _FILM_SEARCH != 0
+        return not _is_searched(self._frames)
 
     def _patched(self, bounds: Rect, news: News) -> Values:
         """Give what ``bounds`` will look like, copying only where it must."""
@@ -314,6 +315,11 @@ class Framebuffer:
                 source = new[part.within(rect)]
                 patched[part.within(bounds)] = source
         return patched
+
+
+def _is_searched(frames: int) -> bool:
+    """Tell whether so many pictures of a film are a reason to look whether it scrolled."""
+    return frames <= _FILM or frames & frames - 1 == 0 or frames % _FILM_SEARCH == 0
 
 
 def _read(patches: Patches) -> News:

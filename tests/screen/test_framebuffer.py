@@ -382,18 +382,19 @@ def test_a_film_that_halts_is_told_no_more():
 
 
 @pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("lasted, found_after", [(20, 32), (140, 192)])
 def test_a_film_is_searched_for_scrolls_only_now_and_then_and_a_scroll_is_found_again(
-    axis: int,
+    axis: int, lasted: int, found_after: int,
 ) -> None:
     rng = np.random.default_rng(1)
-    frames = rng.integers(0, 256, (20, 128, 128, 4), np.uint8)
+    frames = rng.integers(0, 256, (lasted, 128, 128, 4), np.uint8)
     framebuffer = Framebuffer(128, 128)
     rect = Rect(0, 0, 128, 128)
     for frame in frames:
         framebuffer.update([(rect, frame)])
     found = []
-    for _ in range(18):
+    for _ in range(found_after - lasted + 5):
         scrolled = np.roll(framebuffer.pixels, -5, axis)
         scrolled.swapaxes(0, axis)[-5:] = rng.integers(0, 256, (5, 128, 4), np.uint8)
         found.append(bool(framebuffer.update([(rect, scrolled)]).moves))
-    assert any(found) and not found[0] and all(found[found.index(True):])
+    assert found == [number >= found_after for number in range(lasted + 1, lasted + 1 + len(found))]
