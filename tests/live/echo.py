@@ -11,7 +11,7 @@ from typing import Any, Optional
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
 from twisted.internet import reactor
 
-from tests.live.programs import ROOT, Program
+from tests.live.programs import PATIENCE, ROOT, Program
 
 #: Bytes of one message: the largest of Autobahn's cases has 16 MiB.
 MOST = 20 << 20
@@ -36,6 +36,8 @@ def main(port: int) -> None:
     factory.setProtocolOptions(
         maxFramePayloadSize=MOST, maxMessagePayloadSize=MOST, failByDrop=False, tcpNoDelay=True,
         echoCloseCodeReason=True,
+        # It may be due before the close frame is written, where one turn takes long.
+        closeHandshakeTimeout=PATIENCE,
     )
     listening = reactor.listenTCP(port, factory, 512, "127.0.0.1")
     print(f"echo: {listening.getHost().port}", flush=True)
