@@ -53,9 +53,9 @@ _QOI_PIXELS = 5 << 16
 _WEBP_PIXELS = 1 << 16
 _ZRLE_PIXELS = 1 << 17
 _HEXTILE_PIXELS = 3 << 15
-#: From this compress level on zlib is an order slower.
+#: From this compress level on zlib is an order slower, where it is used.
 _SLOW_LEVEL = 5
-_SLOW_PIXELS = 1 << 15
+_SLOW_PIXELS, _SLOW_ZRLE_PIXELS = 1 << 18, 1 << 15
 
 
 def encode(
@@ -200,10 +200,10 @@ def most_pixels(parameters: Parameters) -> int:
         return _RAW_BYTES // fmt.bytes_per_pixel
     if parameters.encoding == HEXTILE:
         return _HEXTILE_PIXELS
+    if parameters.encoding in STREAMED:
+        return _ZRLE_PIXELS if level < _SLOW_LEVEL else _SLOW_ZRLE_PIXELS
     if level >= _SLOW_LEVEL:
         return _SLOW_PIXELS
-    if parameters.encoding in STREAMED:
-        return _ZRLE_PIXELS
     if parameters.qoi:
         return _QOI_PIXELS
     if parameters.webp_quality is not None:

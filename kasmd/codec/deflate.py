@@ -16,11 +16,11 @@ _LEVELS = {
     2: (isal_zlib, 1),
     3: (isal_zlib, 1),
     4: (isal_zlib, 1),
-    5: (zlib, 2),
-    6: (zlib, 4),
+    5: (zlib, 4),
+    6: (zlib, 5),
     7: (zlib, 6),
-    8: (zlib, 7),
-    9: (zlib, 9),
+    8: (zlib, 6),
+    9: (zlib, 6),
 }
 #: For so many bytes zlib needs no larger window (2 ** 12) and no more memory, which it
 #: fills with zeros before it begins.
@@ -28,6 +28,10 @@ _SMALL = 1 << 12
 _LITTLE = zlib.DEFLATED, 12, 5
 #: zlib never makes data longer than by this share and so many bytes.
 _SHARE, _BYTES = 1000, 1 << 10
+#: More bytes are compressed quickly first.  Where even so they are many, zlib takes as many
+#: milliseconds as these are times 2 KiB, and gains little.
+_LARGE = 1 << 16
+_QUICK, _MANY = 1, 24 << 10
 
 
 def most_deflated(size: int) -> int:
@@ -51,6 +55,10 @@ class ZlibStream:
 def deflate(data: bytes, compress_level: int) -> list[bytes]:
     """Compress ``data`` as the whole beginning of a stream, up to a sync flush; in parts."""
     library, level = _LEVELS[compress_level]
+    if library is zlib and len(data) > _LARGE:
+        quick = deflate(data, _QUICK)
+        if sum(map(len, quick)) > _MANY:
+            return quick
     small = library is zlib and len(data) <= _SMALL
     compressor = library.compressobj(level, *_LITTLE) if small else library.compressobj(level)
     return [compressor.compress(data), compressor.flush(zlib.Z_SYNC_FLUSH)]

@@ -24,7 +24,9 @@ _LOOKED_AT, _PALETTE = 512, 256
 #: A photograph fills at least so much of a rectangle that is sent as one.
 _FULL = 0.6
 #: So many tiles of one colour between two of text are sent with the text.
-_WORTH_JOINING = 2
+_WORTH_JOINING = 4
+#: Text goes on in the next row where both have at least this share of their common bounds.
+_ALIKE = 2 / 3
 
 
 class Area(NamedTuple):
@@ -40,6 +42,7 @@ def areas_of(values: Values) -> list[Area]:
     kinds = kinds_of(values)
     if not _spread_photographs(kinds):
         _join_text(kinds)
+        _stack_text(kinds)
     grid = _grouped(kinds)
     if len(grid) > 16 + kinds.size // 8:
         grid = [Area(Rect(0, 0, kinds.shape[1], kinds.shape[0]), commonest_kind(kinds))]
@@ -139,6 +142,28 @@ def _join_text(kinds: Kinds) -> None:
         for first, last in runs(row == FLAT, _WORTH_JOINING + 1):
             part = row[first:last]
             part[part != PHOTO] = FLAT
+
+
+def _stack_text(kinds: Kinds) -> None:
+    """Widen text that goes on in the next row to what both have.
+
+    Then it is one rectangle: its palette goes once, and zlib sees the line above.
+    """
+    above: list[tuple[int, int, int]] = []
+    for y, row in enumerate(kinds):
+        here: list[tuple[int, int, int]] = []
+        for first, last in runs(row == FLAT):
+            top = y
+            for start, left, right in above:
+                both = min(last, right) - max(first, left)
+                bounds = min(first, left), max(last, right)
+                if both >= (bounds[1] - bounds[0]) * _ALIKE:
+                    top, first, last = start, *bounds
+                    part = kinds[top:y + 1, first:last]
+                    part[part != PHOTO] = FLAT
+                    break
+            here.append((top, first, last))
+        above = here
 
 
 def _grouped(kinds: Kinds) -> list[Area]:

@@ -158,6 +158,29 @@ def test_equal_arguments_give_equal_bytes():
     assert encode(mixed(400, 600), rect, LOSSY) == encode(mixed(400, 600), rect, LOSSY)
 
 
+def test_higher_levels_have_fewer_bytes_of_a_screen_of_smooth_text():
+    """However it is cut: each piece has a palette and a stream of its own."""
+    random = np.random.default_rng(1)
+    glyphs = np.full((50, 16, 8, 4), 255, np.uint8)
+    for number, glyph in enumerate(glyphs):
+        glyph[3:13, 2 + number % 2] = glyph[3 + number % 10, 1:7] = number * 3
+        glyph[3:13, 4] = 130 + number
+    glyphs[..., 3] = 0
+    words = glyphs[np.minimum(random.integers(0, 70, (40, 120)), 49)]
+    screen = words.swapaxes(1, 2).reshape(640, 960, 4)
+
+    def size(level):
+        parameters = Parameters(compress_level=level)
+        rects = pieces(Region([Rect(0, 0, 960, 640)]), parameters)
+        return sum(
+            len(each.payload) + 12 for rect in rects
+            for each in encode(screen[rect.y:rect.bottom], rect, parameters)
+        )
+
+    sizes = [size(level) for level in (0, 2, 5, 9)]
+    assert sizes == sorted(set(sizes), reverse=True)
+
+
 def test_rectangles_are_where_the_piece_is():
     rectangles = encode(mixed(400, 600), Rect(1000, 2000, 600, 400), LOSSY)
     assert Region(r.rect for r in rectangles) == Region([Rect(1000, 2000, 600, 400)])

@@ -85,6 +85,27 @@ def test_small_gaps_in_text_are_sent_with_it():
     assert areas_of(picture) == [(Rect(0, 0, 384, 64), FLAT), (Rect(384, 0, 640, 64), BLUE)]
 
 
+def test_ragged_lines_are_one_text_and_what_stands_far_off_another():
+    picture = desktop(1024, 1920)
+    for row, (left, width) in enumerate(((2, 12), (2, 14), (3, 11), (2, 13), (1, 12))):
+        at = np.s_[row * 64:(row + 1) * 64, left * 64:(left + width) * 64]
+        picture[at] = text(64, width * 64)
+    picture[:320, 28 * 64:] = text(320, 2 * 64)
+    found = kinds(areas_of(picture), FLAT)
+    assert found == [Rect(64, 0, 15 * 64, 320), Rect(28 * 64, 0, 128, 320)]
+
+
+def test_a_photograph_between_lines_of_text_stays_one():
+    picture = desktop(1024, 1920)
+    for row, right in enumerate((20, 14, 20)):
+        picture[row * 64:(row + 1) * 64, :right * 64] = text(64, right * 64)
+    picture[64:128, 16 * 64:18 * 64] = photograph(64, 128)
+    areas = areas_of(picture)
+    assert kinds(areas, PHOTO) == [Rect(16 * 64, 64, 128, 64)]
+    assert Region(kinds(areas, FLAT)) == Region([Rect(0, 0, 1280, 192)]).subtract(
+        Region(kinds(areas, PHOTO)))
+
+
 def test_a_chequered_picture_is_not_cut_into_very_many():
     picture = desktop()
     for y in range(0, 640, 64):
