@@ -40,6 +40,7 @@ DESKTOP = Suite(
         **workloads.ONLY,
         **shown.ONLY,
         "first": workloads.RIVALRY,
+        "smooth": workloads.RIVALRY,
         **dict.fromkeys(links.WORKLOADS, workloads.RIVALRY),
         **dict.fromkeys(links.STREAMED, ("kasmd",)),
         **dict.fromkeys(owner.WORKLOADS, ("kasmd",)),

@@ -6,6 +6,7 @@ import base64
 import html
 import time
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Callable, Iterator
@@ -42,10 +43,10 @@ _FLAGS = (
 )
 
 
-def first(stack: Stack, scale: Scale) -> Numbers:
+def first(stack: Stack, scale: Scale, painted: str = "text") -> Numbers:
     """From the request of one who comes, and will have no loss, to all of a text desktop."""
     taken, sizes = [], []
-    with closing(painting(stack, "text", 1)) as painter:
+    with closing(painting(stack, painted, 1)) as painter:
         for _ in range(_FRAMES):
             painter.ask("once")
             time.sleep(SETTLE)
@@ -95,7 +96,11 @@ def browser(stack: Stack, scale: Scale) -> Numbers:
     }
 
 
-WORKLOADS: dict[str, Callable[[Stack, Scale], Numbers]] = {"first": first, "browser": browser}
+WORKLOADS: dict[str, Callable[[Stack, Scale], Numbers]] = {
+    "first": first,
+    "smooth": partial(first, painted="smooth"),
+    "browser": browser,
+}
 
 
 def _until_busy(viewer: Child) -> None:

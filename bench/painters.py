@@ -7,9 +7,10 @@ import random
 import sys
 import time
 from pathlib import Path
-from typing import Callable, Sequence
+from typing import Callable, Iterator, Sequence
 
 import numpy
+from PIL import Image, ImageDraw, ImageFont
 
 from bench.child import answer, serve
 from bench.pictures import film
@@ -24,7 +25,10 @@ TEXT = (200, 200, 800, 608)
 LINE, ASCENT, ADVANCE = 16, 12, 6
 FONT, WHITE = "fixed", 0xF0F0F0
 _LETTERS = "etaoin shrdlu cmfwyp vbgkjq ETAOIN 0123456789 .,;(){}=+"
+SMOOTH_FONT, SMOOTH_SIZE, _PAGES = "DejaVuSansMono.ttf", 12, 3
 _GREY, _GAP = 0x405060, 20
+_TERMINAL = WIDTH // 2 - 2 * _GAP, HEIGHT // 2 - 2 * _GAP
+_TERMINALS = [(x, y) for x in (_GAP, WIDTH // 2 + _GAP) for y in (_GAP, HEIGHT // 2 + _GAP)]
 #: Seconds between looks at a metronome that does not run.
 _LONG = 3600.0
 
@@ -87,22 +91,46 @@ def full(desktop: Desktop, frames: str) -> Paint:
 
 def text(desktop: Desktop) -> Paint:
     """Fill four terminals with lines that are made of words, other ones each time."""
-    width, height = WIDTH // 2 - 2 * _GAP, HEIGHT // 2 - 2 * _GAP
-    corners = [(x, y) for x in (_GAP, WIDTH // 2 + _GAP) for y in (_GAP, HEIGHT // 2 + _GAP)]
     desktop.window(0, 0, WIDTH, HEIGHT, _GREY)
-    windows = [desktop.window(x, y, width, height) for x, y in corners]
+    windows = [desktop.window(x, y, *_TERMINAL) for x, y in _TERMINALS]
     pens = [desktop.pen(window, WHITE, FONT) for window in windows]
-    words = Path(__file__).read_text().split()
     chance = random.Random(40)
 
     def paint(number: int) -> None:
         for window, pen in zip(windows, pens):
             desktop.core.ClearArea(False, window, 0, 0, 0, 0)
-            for base in range(12, height, LINE):
-                line = " ".join(chance.choices(words, k=chance.randint(0, 16)))
-                desktop.write(window, pen, 2, base, line[: width // ADVANCE])
+            for base, line in _lines(chance):
+                desktop.write(window, pen, 2, base, line[: _TERMINAL[0] // ADVANCE])
 
     return paint
+
+
+def smooth(desktop: Desktop) -> Paint:
+    """Fill them with the same in a font with smooth edges, as desktops do nowadays."""
+    font, chance = ImageFont.truetype(SMOOTH_FONT, SMOOTH_SIZE), random.Random(40)
+    frames = numpy.empty((_PAGES, HEIGHT, WIDTH, 4), numpy.uint8)
+    for frame in frames:
+        page = Image.new("RGBX", (WIDTH, HEIGHT), _bgr(_GREY))
+        for place in _TERMINALS:
+            terminal = Image.new("RGBX", _TERMINAL, _bgr(0))
+            pen = ImageDraw.Draw(terminal)
+            for base, line in _lines(chance):
+                pen.text((2, base), line, _bgr(WHITE), font, "ls")
+            page.paste(terminal, place)
+        frame[...] = numpy.asarray(page)
+    reel = Film(desktop, desktop.window(0, 0, WIDTH, HEIGHT), frames)
+    return lambda number: reel.show(number % reel.count)
+
+
+def _lines(chance: random.Random) -> Iterator[tuple[int, str]]:
+    """Give a terminal's lines, and where each has its base."""
+    words = Path(__file__).read_text().split()
+    for base in range(12, _TERMINAL[1], LINE):
+        yield base, " ".join(chance.choices(words, k=chance.randint(0, 16)))
+
+
+def _bgr(colour: int) -> tuple[int, ...]:
+    return tuple(colour.to_bytes(4, "little"))
 
 
 def drag(desktop: Desktop) -> Paint:
@@ -122,6 +150,7 @@ PAINTERS: dict[str, Callable[..., Paint]] = {
     "video": video,
     "full": full,
     "text": text,
+    "smooth": smooth,
     "scroll": scroll,
     "typing": typing,
     "drag": drag,

@@ -34,6 +34,7 @@ SHOWN = {
     "drag": _MOVING,
     "browser": ("updates_per_s", "kib_per_scroll", "cpu", "copies_per_scroll"),
     "first": ("ms", "slowest_ms", "kib"),
+    "smooth": ("ms", "slowest_ms", "kib"),
     "idle": ("cpu",),
     "memory": ("pss_mib", "viewer_kib"),
     "static": ("requests_per_s", "requests_per_cpu_s", "cpu"),
@@ -140,6 +141,11 @@ TARGETS = (
     Target(
         "first frame: bytes, of TigerVNC's lossless", share("first", "kib", "tigervnc"), 0.334
     ),
+    _at_most("... of smooth text: ms", "smooth", "ms", 40),
+    Target(
+        "... of smooth text: bytes, of TigerVNC's lossless",
+        share("smooth", "kib", "tigervnc"), 0.334,
+    ),
     _at_most("2 Mbit/s + 100 ms, video: key to shown, p95 ms", "video2m", "p95_ms", 250),
     _at_most("... as H.264", "stream2m", "p95_ms", 250),
     _at_most("2 Mbit/s + 100 ms, real film: key to shown, p95 ms", "movie2m", "p95_ms", 250),
@@ -195,7 +201,8 @@ PLOTS = {
     "bytes": Plot(
         "KiB for each picture painted",
         [*_bars("kib_per_paint", *(name for name in _TITLES if name not in ("eight", "browser"))),
-         ("browser", "browser", "kib_per_scroll"), ("first frame", "first", "kib")],
+         ("browser", "browser", "kib_per_scroll"), ("first frame", "first", "kib"),
+         ("of smooth text", "smooth", "kib")],
     ),
     "latency": Plot(
         "Milliseconds until it shows",
@@ -230,7 +237,8 @@ DESKTOP = About(
     "\n"
     "*memcpy* is the machine's own speed while a stack was measured; *stalled* is a viewer\n"
     "beside one who asks for all, and reads nothing; *first* is a text desktop, shown without\n"
-    "loss to one who comes; *browser* is a page that Chromium scrolls, whose own CPU is beside.\n"
+    "loss to one who comes, and *smooth* the same in a font with smooth edges; *browser* is a\n"
+    "page that Chromium scrolls, whose own CPU is beside.\n"
     "\n"
     "A link is a userspace relay: a wire, half the round trip each way, and a queue of 0.2\n"
     "seconds (8 KiB at least), which makes the sender wait when it is full.  At its far end a\n"
