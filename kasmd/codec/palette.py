@@ -21,7 +21,7 @@ _MULTIPLIERS = np.random.default_rng(1951).integers(1 << 31, size=64, dtype=np.u
 
 
 class Palette(NamedTuple):
-    """``colours`` as our pixels (1 x n x 4), the commonest first, and which each pixel has."""
+    """``colours`` as our pixels (1 x n x 4), and which of them each pixel has."""
 
     colours: Pixels
     indices: NDArray[np.uint8]
@@ -43,6 +43,9 @@ def palette_of(pixels: Pixels, most: int = 256) -> Optional[Palette]:
     """Give the palette of a picture, or None if it has more than ``most`` colours."""
     height, width = pixels.shape[:2]
     packed = np.ascontiguousarray(pixels)
+    few = _few_of(as_values(packed))
+    if few is not None:
+        return few if few.size <= most else None
     image = Image.frombuffer("RGBA", (width, height), packed, "raw", "RGBA", 0, 1)
     counted = image.getcolors(most)
     if counted is None:
@@ -53,10 +56,35 @@ def palette_of(pixels: Pixels, most: int = 256) -> Optional[Palette]:
     return Palette(colours, _indices(as_values(packed), as_values(colours)[0]))
 
 
+def _few_of(values: Values) -> Optional[Palette]:
+    """Give the palette of a picture of at most `_FEW` colours, found one after another.
+
+    It goes by bands that stay in the cache; others are known soon, mostly by the first.
+    """
+    colours = [values[0, 0]]
+    indices = np.empty(values.shape, np.uint8)
+    for top in range(0, len(values), _BAND):
+        band = values[top:top + _BAND]
+        left = band != colours[0]
+        numbers = indices[top:top + _BAND]
+        numbers[...] = left
+        known = 0
+        while left.any():
+            known += 1
+            if known == len(colours):
+                if known == _FEW:
+                    return None
+                colours.append(band[np.unravel_index(left.argmax(), left.shape)])
+            here = band == colours[known]
+            left ^= here
+            if known > 1:
+                numbers += here.view(np.uint8) * np.uint8(known - 1)
+    found = np.array([colours], np.uint32).view(np.uint8).reshape(1, -1, 4)
+    return Palette(found, indices)
+
+
 def _indices(values: Values, colours: Values) -> NDArray[np.uint8]:
     """Look every value up, by a hash that has no collision among ``colours``."""
-    if len(colours) <= _FEW:
-        return _numbered(values, colours)
     for multiplier in _MULTIPLIERS:
         slots = colours * multiplier >> _HASH_BITS
         if len(set(slots.tolist())) == len(colours):

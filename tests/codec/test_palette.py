@@ -29,13 +29,6 @@ def test_the_ceiling(most, found):
     assert (palette_of(pixels, most) is not None) is found
 
 
-def test_the_commonest_colour_is_first():
-    pixels = np.zeros((4, 4, 4), np.uint8)
-    pixels[0, :3] = 9
-    pixels[1, 0] = 200
-    assert palette_of(pixels).colours[0, 0].tolist() == [0, 0, 0, 0]
-
-
 def test_a_part_of_a_picture():
     pixels = np.random.default_rng(1).integers(0, 2, (20, 20, 4), np.uint8)
     palette = palette_of(pixels[3:9, 2:17])
