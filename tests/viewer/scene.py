@@ -52,7 +52,7 @@ Event = TypeVar("Event", bound=Said)
 
 HANDSHAKE, PATIENCE, MAX_VIEWERS = 10.0, 30.0, 20
 
-#: Zlib's slowest level makes the smallest slices: 2 ** 15 pixels.
+#: Zlib's slowest level makes small slices: 2 ** 15 pixels of ZRLE and Zlib, 2 ** 18 of Tight.
 SMALL_SLICES = -247
 #: What marks a client as Kasm's.
 KASM = Encoding.KASM_DISCONNECT_NOTICE

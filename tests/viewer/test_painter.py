@@ -29,6 +29,8 @@ class Kind(NamedTuple):
 
     encodings: tuple[int, ...]
     kasm: bool = False
+    #: Of the desktop: its picture is more than a slice.
+    size: tuple[int, int] = (320, 240)
 
 
 FENCES = Encoding.FENCE, Encoding.CONTINUOUS_UPDATES
@@ -42,9 +44,10 @@ KINDS = {
     "ZRLE": Kind((Encoding.ZRLE, SMALL_SLICES, *RICH)),
     "ZRLE, counted": Kind((Encoding.ZRLE, SMALL_SLICES, *POOR, *FENCES)),
     "Zlib": Kind((Encoding.ZLIB, SMALL_SLICES, *RICH)),
-    "Tight": Kind((Encoding.TIGHT, SMALL_SLICES, *RICH)),
-    "Tight, counted": Kind((Encoding.TIGHT, SMALL_SLICES, *POOR, Encoding.COPY_RECT)),
-    "Kasm": Kind((Encoding.TIGHT, SMALL_SLICES, *RICH), kasm=True),
+    "Tight": Kind((Encoding.TIGHT, SMALL_SLICES, *RICH), size=(700, 400)),
+    "Tight, counted": Kind((Encoding.TIGHT, SMALL_SLICES, *POOR, Encoding.COPY_RECT),
+                           size=(700, 400)),
+    "Kasm": Kind((Encoding.TIGHT, SMALL_SLICES, *RICH), kasm=True, size=(700, 400)),
 }
 
 FRACTIONS = st.tuples(*[st.integers(0, 15)] * 4)
@@ -114,7 +117,7 @@ def play(scene: Scene, watcher: Watcher, what: str, value: object, continuous: b
 @settings(max_examples=25, deadline=None)
 @given(steps=STEPS)
 def test_a_viewer_ends_with_the_displays_pixels(kind: Kind, steps: list) -> None:
-    scene = Scene()
+    scene = Scene(*kind.size)
     scene.display.noise(Rect(10, 10, 300, 200), 1)
     watcher = scene.watch(*kind.encodings, kasm=kind.kasm)
     continuous = Encoding.CONTINUOUS_UPDATES in kind.encodings
