@@ -29,6 +29,7 @@ from kasmd.permission.tickets import DESKTOP_HOP, Tickets
 from kasmd.samples import DESKTOP_FACE, of_desktop, of_face
 from kasmd.settings import compose_settings, rules_of, wire_limits
 from kasmd.startup import Farewell, tell
+from kasmd.viewer.crew import crew_for
 from kasmd.viewer.encoders import Encoders
 from kasmd.viewer.native import AnonymousTls, CertifiedTls, Contexts, ViewerFactory
 from kasmd.viewer.protocol import Viewer
@@ -107,6 +108,7 @@ class Desktop:
             frame=1 / encoding.max_frame_rate,
             system_stats=self._system.report,
             rules=rules_of(encoding),
+            crew=crew_for(self._reactor),
         )
 
     def _admit(self, principal: Principal) -> ISeat:

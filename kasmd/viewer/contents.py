@@ -128,6 +128,11 @@ class Contents:
         if self.quality.refines:
             self.refinement.sent(shown, lossy)
 
+    def owe_again(self, shown: Sequence[Rect]) -> None:
+        """What was taken for sent did not leave."""
+        there = Region([Rect(0, 0, *self._size)])
+        self.owed.changed(Region(shown).intersect(there), (), False)
+
     def streamed(self, shown: Sequence[Rect], lossy: Sequence[Rect]) -> None:
         """The viewer gets a picture of a stream of ``lossy``; ``shown`` is not owed any more."""
         self.owed.sent(shown)

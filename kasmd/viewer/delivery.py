@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import Callable, Optional
 
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from kasmd.codec import choose, copyrect
 from kasmd.codec.deflate import ZlibStreams
@@ -30,15 +31,18 @@ from kasmd.viewer.pacing import NEAR, SLOT
 from kasmd.viewer.pseudo import PseudoRectangles
 from kasmd.viewer.refine import rest
 from kasmd.viewer.rhythm import Rhythm
+from kasmd.viewer.sharing import Encoded
 from kasmd.viewer.streaming import Streaming
 from kasmd.viewer.surroundings import Surroundings
-from kasmd.viewer.update import Piece, Update
+from kasmd.viewer.update import Draft, Piece, Slice, Update
 from kasmd.viewer.updates import Wish
 
 #: The payload of the fences that measure the link (any byte but the session's would do).
 PROBE = b"\x01"
 #: An update that takes the cap for so many seconds more is ended, where it can be.
 _DEAR = 2 * SLOT
+#: So many pixels take longer to encode than to hand them out.
+_WORTH_HANDING = 1 << 17
 _BROKEN = "internal error; the log has more"
 
 
@@ -71,11 +75,14 @@ class Delivery:
         self._outbox = outbox
         self._pacing = self.rhythm.pacing
         self._encodings = around.encodings
+        self._crew = around.crew
         self._totals = around.totals
         self._turns = around.turns
         self._clock = around.clock
         self._failed = failed
         self._update: Optional[Update] = None
+        #: What is encoded elsewhere.
+        self._handed: Optional[Draft] = None
         self._counting = True
         self._begun_at = self._charged = 0
         self._share = 1.0
@@ -98,6 +105,7 @@ class Delivery:
 
     def close(self) -> None:
         """Send nothing more."""
+        self._handed = None
         self.streaming.close()
         self._outbox.close()
         self.rhythm.close()
@@ -114,6 +122,8 @@ class Delivery:
     def _take_turn(self) -> None:
         """Send the next slice, and ask for another turn where there may be more."""
         try:
+            if self._handed is not None:
+                return
             if self._outbox.stopped or not (self._update or self._begin()):
                 self._rest(self._clock.seconds(), True)
             else:
@@ -129,6 +139,8 @@ class Delivery:
 
     def _ask_turn(self) -> None:
         """Ask for a turn if there may be something to send, else see what time brings."""
+        if self._handed is not None:
+            return
         now, stopped = self._clock.seconds(), self._outbox.stopped
         owing = bool(self._update or self.pseudo.news or self.contents.owed)
         if stopped or not owing:
@@ -236,9 +248,64 @@ class Delivery:
         longest = self._pacing.longest
         if self._is_long(longest):
             self._share *= self._update.cut()
-        data, shown, lossy = self._update.next_slice(self.look, longest)
+        draft = self._update.draft(self.look)
+        if draft.whole and self._hand_out(draft):
+            return
+        made = self._update.next_slice(self.look, longest, draft)
         self.measures.encoded(perf_counter() - began)
-        self.contents.sent(shown, lossy, self._counting)
+        self._put_slice(made, self._counting)
+
+    def _hand_out(self, draft: Draft) -> bool:
+        """Have another thread encode where somebody waits for this one; tell whether it does."""
+        crew = self._crew if self._turns.crowded and draft.area >= _WORTH_HANDING else None
+        if crew is None and not self._encodings.awaited:
+            return False
+        made = self._encodings.elsewhere(draft.key, draft.encode, crew)
+        if made is None:
+            return False
+        self._handed = draft
+        # What changes meanwhile is owed anew.
+        if self._counting:
+            self.contents.owed.sent(draft.shown)
+        made.addBoth(self._handed_back, draft, perf_counter())
+        return True
+
+    def _handed_back(self, made: Encoded | Failure, draft: Draft, began: float) -> None:
+        """Send what another thread encoded, if it may leave; else go on here."""
+        if self._handed is not draft:
+            return
+        self._handed = None
+        try:
+            assert self._update is not None
+            if isinstance(made, Failure):
+                made.raiseException()
+            elif self._may_leave(made, draft):
+                self.measures.encoded(perf_counter() - began)
+                self._put_slice(self._update.slice_of(draft, made), False)
+            else:
+                self.contents.owe_again(draft.shown)
+                self._update.put_back(draft)
+            self._ask_turn()
+        except Exception:
+            self._break()
+
+    def _may_leave(self, made: Encoded, draft: Draft) -> bool:
+        """Tell whether it is short enough, and may be seen still, by a corner of each piece."""
+        longest = self._pacing.longest
+        if longest is not None and len(made.data) > longest:
+            return False
+        for snapshot in draft.snapshots:
+            rect = snapshot.rect
+            now = self.look(Rect(rect.right - 1, rect.bottom - 1, 1, 1))
+            if now is None or now.identity.mask != snapshot.identity.mask:
+                return False
+        return True
+
+    def _put_slice(self, made: Slice, counting: bool) -> None:
+        """Send the next part, and go on."""
+        assert self._update is not None
+        data, shown, lossy = made
+        self.contents.sent(shown, lossy, counting)
         last = self._update.done
         self._update = None if last else self._update
         self._outbox.put_slice(data, last)

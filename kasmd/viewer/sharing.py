@@ -7,9 +7,12 @@ rectangles) and how it was encoded: equal keys give equal bytes.
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Callable, Hashable, NamedTuple
+from typing import Any, Callable, Hashable, NamedTuple, Optional
+
+from twisted.internet.defer import Deferred
 
 from kasmd.screen.geometry import Rect
+from kasmd.viewer.crew import Crew
 
 #: Bytes kept at the most; more than one frame is never asked for again.
 CAPACITY = 4 * 1024 * 1024
@@ -29,6 +32,8 @@ class Encodings:
         self._capacity = capacity
         self._kept: OrderedDict[Hashable, Encoded] = OrderedDict()
         self._size = 0
+        #: Who waits for what is made elsewhere.
+        self._awaited: dict[Hashable, list[Deferred[Encoded]]] = {}
         #: How often an encoding was made, and how often one served again.
         self.made = 0
         self.shared = 0
@@ -40,10 +45,43 @@ class Encodings:
             self.shared += 1
             return kept
         made = make()
+        self._keep(key, made)
+        return made
+
+    def elsewhere(
+        self, key: Hashable, make: Callable[[], Encoded], crew: Optional[Crew]
+    ) -> Optional[Deferred[Encoded]]:
+        """Have ``crew`` make it, or wait for who makes it already.
+
+        None where it is kept, or nobody there is idle: `get` it.
+        """
+        waiting = self._awaited.get(key)
+        if waiting is None:
+            if crew is None or not crew.idle or key in self._kept:
+                return None
+            waiting = self._awaited[key] = []
+            crew.do(make).addBoth(self._made_elsewhere, key)
+        else:
+            self.shared += 1
+        awaiting: Deferred[Encoded] = Deferred()
+        waiting.append(awaiting)
+        return awaiting
+
+    @property
+    def awaited(self) -> bool:
+        """Tell whether something is made elsewhere."""
+        return bool(self._awaited)
+
+    def _made_elsewhere(self, made: Any, key: Hashable) -> None:
+        if isinstance(made, Encoded):
+            self._keep(key, made)
+        for awaiting in self._awaited.pop(key):
+            awaiting.callback(made)
+
+    def _keep(self, key: Hashable, made: Encoded) -> None:
         self.made += 1
         self._kept[key] = made
         self._size += len(made.data)
         while self._size > self._capacity:
             _, dropped = self._kept.popitem(last=False)
             self._size -= len(dropped.data)
-        return made

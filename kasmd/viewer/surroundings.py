@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from kasmd.interfaces import IRoster, ISeat, Principal
 from kasmd.rfb.limits import Limits
+from kasmd.viewer.crew import Crew
 from kasmd.viewer.motion import Motion
 from kasmd.viewer.quality import Rules
 from kasmd.viewer.resizes import Resizes
@@ -45,6 +46,7 @@ class Surroundings:
     #: Gives the machine's load, as message 191 has it: JSON.
     system_stats: Optional[Callable[[], Deferred[str]]] = None
     rules: Rules = Rules()
+    crew: Crew = field(default_factory=Crew)
     resizes: Resizes = field(default_factory=Resizes)
     totals: Totals = field(default_factory=Totals)
     motion: Motion = field(init=False)

@@ -37,6 +37,11 @@ class Turns:
         self._rests_since = elapsed()
         self._busy = False
 
+    @property
+    def crowded(self) -> bool:
+        """Tell whether somebody waits for a turn."""
+        return bool(self._waiting)
+
     def ask(self, who: Hashable, work: Callable[[], None]) -> None:
         """Call ``work`` now if this round has time, else in one of the next.
 

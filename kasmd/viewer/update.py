@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import chain
-from typing import Callable, Iterable, NamedTuple, Optional, Sequence
+from typing import Callable, Hashable, Iterable, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -52,6 +52,38 @@ class Slice(NamedTuple):
     lossy: tuple[Rect, ...] = ()
 
 
+class Draft(NamedTuple):
+    """A slice that is not encoded yet: ``pieces`` as they look, of which ``shown`` may be seen."""
+
+    head: bytes
+    pieces: Sequence[Piece]
+    snapshots: Sequence[Snapshot]
+    tail: bytes
+    shown: list[Rect]
+    #: Whether all may be seen, and any thread may encode it.
+    whole: bool
+
+    @property
+    def key(self) -> Hashable:
+        """What makes two of them equal once they are encoded."""
+        seen = tuple([snapshot.identity for snapshot in self.snapshots])
+        return self.head, seen, tuple(self.pieces), self.tail
+
+    @property
+    def area(self) -> int:
+        """Pixels to encode."""
+        return _area_of(self.pieces)
+
+    def encode(self, streams: Optional[ZlibStreams] = None) -> Encoded:
+        """Give its bytes; only the `choose.STREAMED` need ``streams``."""
+        rectangles: list[Rectangle] = []
+        for piece, snapshot in zip(self.pieces, self.snapshots):
+            rectangles += _drawn(piece, snapshot, streams)
+        parts = chain.from_iterable([wire.parts(*each) for each in rectangles])
+        data = b"".join((self.head, *parts, self.tail))
+        return Encoded(data, tuple([each.rect for each in rectangles if is_lossy(each)]))
+
+
 class Update:
     """What is left of one update; ``head`` is its header and first rectangles.
 
@@ -82,20 +114,33 @@ class Update:
         self._cut = True
         return 1 - left / _area_of(self._pieces)
 
-    def next_slice(self, look: Look, most: Optional[int] = None) -> Slice:
-        """Give the next part, in ``most`` bytes if it can be so small."""
-        pieces = self._take()
-        made = self._made(look, pieces)
-        while most is not None and len(made.data) > most:
-            fewer = self._fewer(pieces, most / len(made.data))
-            if fewer is pieces:
-                break
-            pieces = fewer
-            made = self._made(look, pieces)
-        self._head, self._cut = b"", False
-        return made
+    def draft(self, look: Look) -> Draft:
+        """Take the next part; `next_slice` or `slice_of` goes on with it, or `put_back`."""
+        return self._draft(look, self._take())
 
-    def _fewer(self, pieces: list[Piece], share: float) -> list[Piece]:
+    def next_slice(self, look: Look, most: Optional[int] = None,
+                   draft: Optional[Draft] = None) -> Slice:
+        """Give the next part, or that of ``draft``, in ``most`` bytes if it can be so small."""
+        draft = draft or self.draft(look)
+        made = self._encoded(draft)
+        while most is not None and len(made.data) > most:
+            fewer = self._fewer(draft.pieces, most / len(made.data))
+            if fewer is draft.pieces:
+                break
+            draft = self._draft(look, fewer)
+            made = self._encoded(draft)
+        return self.slice_of(draft, made)
+
+    def slice_of(self, draft: Draft, made: Encoded) -> Slice:
+        """Give the part that was taken as ``draft``."""
+        self._head, self._cut = b"", False
+        return Slice(made.data, draft.shown, made.lossy)
+
+    def put_back(self, draft: Draft) -> None:
+        """Have the pieces of ``draft`` come next again."""
+        self._left.extendleft(reversed(draft.pieces))
+
+    def _fewer(self, pieces: Sequence[Piece], share: float) -> Sequence[Piece]:
         """Keep about ``share`` of some pieces, or all where that cannot be."""
         if not pieces or not self._last_rect or self._streams is not None:
             return pieces
@@ -109,7 +154,7 @@ class Update:
         self._left.extendleft(reversed(pieces[kept:]))
         return pieces[:kept]
 
-    def _made(self, look: Look, pieces: list[Piece]) -> Slice:
+    def _draft(self, look: Look, pieces: Sequence[Piece]) -> Draft:
         seen = [look(piece.rect) for piece in pieces]
         if self._last_rect and None in seen:
             # No pixel may follow, and none must: LastRect may come at any time.
@@ -120,8 +165,8 @@ class Update:
             snapshot or _blank(piece.rect) for piece, snapshot in zip(pieces, seen)
         ]
         tail = _LAST_RECT if self._last_rect and not self._left else b""
-        data, lossy = self._encoded(self._head, pieces, snapshots, tail)
-        return Slice(data, shown, lossy)
+        whole = self._streams is None and len(shown) == len(pieces)
+        return Draft(self._head, pieces, snapshots, tail, shown, whole)
 
     def _take(self) -> list[Piece]:
         if len(self._left) == 1:
@@ -136,20 +181,10 @@ class Update:
             taken.append(self._left.popleft())
         return taken
 
-    def _encoded(self, head: bytes, pieces: list[Piece], snapshots: list[Snapshot],
-                 tail: bytes) -> Encoded:
-        def make() -> Encoded:
-            rectangles: list[Rectangle] = []
-            for piece, snapshot in zip(pieces, snapshots):
-                rectangles += _drawn(piece, snapshot, self._streams)
-            parts = chain.from_iterable([wire.parts(*each) for each in rectangles])
-            data = b"".join((head, *parts, tail))
-            return Encoded(data, tuple([each.rect for each in rectangles if is_lossy(each)]))
-
+    def _encoded(self, draft: Draft) -> Encoded:
         if self._streams is not None:
-            return make()
-        seen = tuple([snapshot.identity for snapshot in snapshots])
-        return self._encodings.get((head, seen, tuple(pieces), tail), make)
+            return draft.encode(self._streams)
+        return self._encodings.get(draft.key, draft.encode)
 
 
 def halved(rect: Rect, most: int) -> list[Rect]:
