@@ -52,7 +52,9 @@ class Storm:
             due = time.monotonic() + period * number / _THREADS
             while self._running.is_set():
                 time.sleep(max(0.0, due - time.monotonic()))
-                self.statuses[self._try(next(self._numbers))] += 1
+                # It may have been stopped meanwhile, and the calm is measured without a try.
+                if self._running.is_set():
+                    self.statuses[self._try(next(self._numbers))] += 1
                 due += period
 
     def _try(self, number: int) -> int:

@@ -86,8 +86,9 @@ class DirectAuthoriser:
         return ()
 
 
-def _not_here(failure: Failure) -> Allowed:
-    failure.trap(PermissionDenied)
+def _not_here(failure: Failure) -> Failure:
+    if failure.check(PermissionDenied) is None:
+        return failure
     _log.info("{reason}", reason=failure.getErrorMessage())
     raise refusal("no-such-session")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Callable, NamedTuple, Optional, Sequence
+from typing import Any, Callable, NamedTuple, Optional, Sequence, Union
 
 from twisted.internet.defer import maybeDeferred
 from twisted.python.failure import Failure
@@ -37,7 +37,7 @@ class Door(NamedTuple):
     """
 
     routes: Sequence[Route]
-    instead: Callable[[Failure, Request], Answer]
+    instead: Callable[[Failure, Request], Union[Answer, Failure]]
 
 
 class EdgeSite:
@@ -182,8 +182,9 @@ def make_direct(
     )
 
 
-def _denied(failure: Failure) -> None:
-    failure.trap(PermissionDenied)
+def _denied(failure: Failure) -> Failure:
+    if failure.check(PermissionDenied) is None:
+        return failure
     raise refusal("not-allowed")
 
 

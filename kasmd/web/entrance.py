@@ -14,10 +14,10 @@ from __future__ import annotations
 import html
 import json
 from pathlib import Path
-from typing import Callable, Collection, NamedTuple
+from typing import Callable, Collection, NamedTuple, Union
 from urllib.parse import parse_qsl
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import maybeDeferred
 from twisted.python.failure import Failure
 
 from kasmd.errors import LoginRefused
@@ -27,7 +27,7 @@ from kasmd.http.headers import Origin
 from kasmd.http.problems import Headers, Problem
 from kasmd.http.routes import PUBLIC, Route
 from kasmd.http.same_site import check_same_site
-from kasmd.http.server import Request, Response
+from kasmd.http.server import Answer, Request, Response
 from kasmd.permission.registry import INVITATION
 from kasmd.rights import Right
 
@@ -102,11 +102,15 @@ class Entrance:
             Route(b"POST", self._base + b"/logout", Right.ENTER, self._log_out, MAX_FORM),
         )
 
-    def instead(self, failure: Failure, request: Request) -> Response:
-        """Answer a page that was asked for without credentials with the log-in page."""
+    def instead(self, failure: Failure, request: Request) -> Union[Response, Failure]:
+        """Answer a page that was asked for without credentials with the log-in page.
+
+        Any other failure goes on as it is: raised here again, it would hold this frame,
+        which holds it, and wait with all of its connection for the garbage collector.
+        """
         problem = failure.value
         if not isinstance(problem, Problem) or problem.status != 401 or not request.navigates:
-            failure.raiseException()
+            return failure
         stale = bool(self._cookie.read(request))
         message = problem.detail if stale or request.values(b"Authorization") else ""
         request.note(f"Authentication attempt failed, {problem.detail}")
@@ -133,7 +137,7 @@ class Entrance:
 
     # In.
 
-    def _log_in(self, request: Request) -> Deferred[Response]:
+    def _log_in(self, request: Request) -> Answer:
         check_same_site(request, self._allowed)
         form = _form(request)
         name, password = (form.fields.get(field, "") for field in ("name", "password"))
@@ -144,7 +148,7 @@ class Entrance:
     def _logged_in(self, name: str, request: Request, form: Form) -> Response:
         return self._entered(request, form, lambda: self._proofs.logins.start(name))
 
-    def _accept(self, request: Request) -> Deferred[Response]:
+    def _accept(self, request: Request) -> Answer:
         check_same_site(request, self._allowed)
         form = _form(request)
         entered = maybeDeferred(self._guest, request, form)
@@ -172,11 +176,13 @@ class Entrance:
         request.cookies.append(self._cookie.begin(request, secret))
         return _done(form, b"./")
 
-    def _shown(self, failure: Failure, page: bytes, request: Request, form: Form) -> Response:
+    def _shown(
+        self, failure: Failure, page: bytes, request: Request, form: Form
+    ) -> Union[Response, Failure]:
         """Show a page without script what went wrong on the page itself."""
         problem = failure.value
         if not isinstance(problem, Problem) or not form.plain:
-            failure.raiseException()
+            return failure
         return self._page(page, request, problem.status, problem.detail, problem.headers)
 
     # Out.

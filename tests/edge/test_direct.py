@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
+from kasmd.errors import LoginRefused
 from kasmd.rights import READ, WRITE, Right
 from tests.edge.direct_site import (
     HTML,
@@ -14,6 +15,7 @@ from tests.edge.direct_site import (
     DirectCase,
     basic,
 )
+from tests.garbage import uncollected
 
 
 class PassingTests(DirectCase):
@@ -120,6 +122,13 @@ class RefusalTests(DirectCase):
         answer = await self.ask("/desktop/a/x/y", HTML)
         self.assertEqual(answer.status, 401)
         self.assertIn(b'action="../../../login"', answer.body)
+
+    async def test_a_wrong_password_leaves_no_garbage(self) -> None:
+        left = uncollected(self, LoginRefused)
+        for path in ("/", "/desktop/a/"):
+            answer = await self.ask(path, basic("ann", "wrong"))
+            self.assertEqual(answer.status, 401)
+        self.assertEqual(left(), 0)
 
     async def test_the_client_never_hears_the_credential(self) -> None:
         for path in ("/desktop/a", "/desktop/s/", "/desktop/a/../", "/", "/api/v1/desktops", "/x"):

@@ -32,10 +32,13 @@ from kasmd.viewer.roster import Roster
 from kasmd.web.entrance import MAX_FORM, Entrance
 from kasmd.web.pages import Pages
 from kasmd.web.site import PAGE, content_policy, make_site, page_mounts
+from tests.garbage import uncollected
 
 HTML = ("Accept", "text/html")
 FORM = ("Content-Type", "application/x-www-form-urlencoded")
 JSON = ("Content-Type", "application/json")
+#: ann:wrong
+BASIC_WRONG = ("Authorization", "Basic YW5uOndyb25n")
 
 
 class Answer:
@@ -182,6 +185,16 @@ class LoginTests(Served, TestCase):
         self.assertEqual((locked.status, locked.headers["Retry-After"]), (429, "4"))
         self.assertIn(b"try again in 4 seconds", locked.body)
         self.assertEqual(self.proofs.logins.logins(), [])
+
+    async def test_a_wrong_password_leaves_no_garbage(self):
+        left = uncollected(self, LoginRefused)
+        wrong = {"name": "ann", "password": "wrong"}
+        for asked in (
+            self.ask("GET", "/", BASIC_WRONG), self.ask("GET", "/", HTML, BASIC_WRONG),
+            self.send("/login", wrong), self.submit("/login", wrong),
+        ):
+            self.assertEqual((await asked).status, 401)
+        self.assertEqual(left(), 0)
 
     async def test_the_address_is_the_client_s(self):
         await self.log_in(("X-Forwarded-For", "203.0.113.9"), ("X-Forwarded-Proto", "https"))
