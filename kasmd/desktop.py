@@ -9,7 +9,8 @@ from typing import Any, Optional
 
 from twisted.application.service import MultiService
 
-from kasmd.config.values import Configuration, VideoStreamingMode
+from kasmd.config.encoding import VideoStreamingMode
+from kasmd.config.values import Configuration
 from kasmd.data_loss import compose_data_loss
 from kasmd.displays import compose_display
 from kasmd.http.counts import Counts

@@ -13,6 +13,7 @@ WORDS = {
 }
 #: Parts that are met only together: the tests of the whole, and what they test.
 TOGETHER = {
+    "config/test_values": {"config/encoding"},
     "display/test_x11": {
         "display/x11_connect", "display/x11_cursor",
         "display/x11_resize", "display/watched",
