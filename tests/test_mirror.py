@@ -16,7 +16,7 @@ TOGETHER = {
     "config/test_values": {"config/encoding"},
     "display/test_x11": {
         "display/x11_connect", "display/x11_cursor",
-        "display/x11_resize", "display/watched",
+        "display/x11_resize", "display/x11_session", "display/watched",
     },
     "display/test_x11_capture": {"display/x11_images", "display/x11_shm"},
     "display/test_x11_clipboard": {"display/x11_selection"},
