@@ -24,8 +24,9 @@ from kasmd.identity import Identity
 from kasmd.interfaces import ISeat, IViewerTransport, Principal
 from kasmd.listening import Listening, interface_of
 from kasmd.metrics import Metrics
+from kasmd.permission.held import Hold
 from kasmd.permission.keyfile import KeyFile
-from kasmd.permission.seat import Hold, Seat
+from kasmd.permission.seat import Seat
 from kasmd.permission.tickets import DESKTOP_HOP, Tickets
 from kasmd.samples import DESKTOP_FACE, of_desktop, of_face
 from kasmd.settings import compose_settings, rules_of, wire_limits

@@ -41,7 +41,7 @@ TOGETHER = {
 #: Tests of more than a module, beside live/ and contracts/.
 WIDER = {
     "h1/test_fuzz", "rfb/test_fuzz", "rfb/test_fuzz_upstream", "test_mirror",
-    "viewer/test_streaming_film", "viewer/test_streaming_kasm",
+    "permission/test_seat_rules", "viewer/test_streaming_film", "viewer/test_streaming_kasm",
     "web/api/test_contract", "web/api/test_guide",
 }
 

@@ -14,9 +14,10 @@ from kasmd.display.recorder import Recorder
 from kasmd.errors import PermissionDenied
 from kasmd.interfaces import Principal
 from kasmd.permission.dlp import Edge, Rules, VisibleRegion
+from kasmd.permission.held import Hold
 from kasmd.permission.prevention import Prevention
 from kasmd.permission.registry import MemoryRegistry
-from kasmd.permission.seat import Hold, Seat
+from kasmd.permission.seat import Seat
 from kasmd.screen.cursor import Cursor
 from kasmd.screen.geometry import Rect, Screen
 from kasmd.screen.region import Region

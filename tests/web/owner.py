@@ -21,11 +21,12 @@ from kasmd.interfaces import Account
 from kasmd.permission.accounts import FileAccounts
 from kasmd.permission.checkers import Authenticator
 from kasmd.permission.dlp import Rules
+from kasmd.permission.held import Hold
 from kasmd.permission.kasmpasswd import hash_password
 from kasmd.permission.lockout import Lockout
 from kasmd.permission.prevention import Prevention
 from kasmd.permission.registry import Registry
-from kasmd.permission.seat import Hold, Seat
+from kasmd.permission.seat import Seat
 from kasmd.rfb.limits import Limits as WireLimits
 from kasmd.rights import OWNER, READ, WRITE, Right
 from kasmd.viewer.encoders import Encoders

@@ -26,13 +26,14 @@ from kasmd.log import output
 from kasmd.permission.accounts import FileAccounts
 from kasmd.permission.checkers import Authenticator
 from kasmd.permission.features import FeaturedAccounts, Features
+from kasmd.permission.held import Hold
 from kasmd.permission.invitations import Invitations
 from kasmd.permission.kasmpasswd import hash_password
 from kasmd.permission.lockout import Lockout
 from kasmd.permission.logins import Logins
 from kasmd.permission.proofs import Proofs
 from kasmd.permission.registry import Registry
-from kasmd.permission.seat import Hold, Seat
+from kasmd.permission.seat import Seat
 from kasmd.permission.tokens import Tokens
 from kasmd.ranges import line_of_text
 from kasmd.rights import OWNER, READ, WRITE, Right
