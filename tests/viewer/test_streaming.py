@@ -14,7 +14,6 @@ from twisted.trial.unittest import TestCase
 from kasmd.codec.video import ENCODINGS, Codec
 from kasmd.display.memory import MemoryDisplay
 from kasmd.rfb.capabilities import Capabilities, KasmSettings
-from kasmd.rights import Right
 from kasmd.screen.geometry import Rect, Screen
 from kasmd.screen.region import Region
 from kasmd.viewer.encoders import Encoders
@@ -25,6 +24,7 @@ from kasmd.viewer.streaming import Streaming, areas_of
 from kasmd.viewer.streams import Streams
 from tests.viewer.films import FILM, FRAME, KASMS, STANDARD, STREAM_MODE, X264, Wire, gradient
 from tests.viewer.link import percentile
+from tests.viewer.lives import happen
 from tests.viewer.pressing import film_of, keys_over
 from tests.viewer.scene import RIGHTS, Display, Scene, Watcher
 
@@ -54,7 +54,7 @@ def test_whatever_happens_the_picture_ends_exact(encodings: tuple[int, ...], ste
     watcher = scene.watch(*encodings, kasm=encodings is KASMS)
     watcher.request()
     for what, value in steps:
-        happen(scene, watcher, what, value)
+        play(scene, watcher, what, value)
     watcher.line.resume()
     scene.registry.set("writer", RIGHTS["writer"])
     # Echoes that are a second late make the link a thin one, which gets rows in turn.
@@ -69,9 +69,9 @@ def test_whatever_happens_the_picture_ends_exact(encodings: tuple[int, ...], ste
     assert (len(scene.streams), scene.left_behind()) == (0, (0, 0, 0, 0))
 
 
-def happen(scene: Scene, watcher: Watcher, what: str, value: object) -> None:
+def play(scene: Scene, watcher: Watcher, what: str, value: object) -> None:
     """Let one thing happen."""
-    display, line = scene.display, watcher.line
+    display = scene.display
     if what == "film":
         for number in range(value):
             scene.clock.advance(FRAME)
@@ -84,18 +84,8 @@ def happen(scene: Scene, watcher: Watcher, what: str, value: object) -> None:
         display.scroll(value)
     elif what == "wait":
         scene.clock.advance(value)
-    elif what == "request":
-        watcher.request(incremental=value)
-    elif what == "pause after":
-        line.room = value
-        if value == 0:
-            line.pause()
-    elif what == "resume":
-        line.resume()
-    elif what == "resize":
-        display.resize(*value, ())
-    elif what == "blind":
-        scene.registry.set("writer", Right.ENTER if value else RIGHTS["writer"])
+    else:
+        happen(scene, watcher, what, value)
     watcher.exchange()
 
 
