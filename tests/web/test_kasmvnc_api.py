@@ -12,7 +12,8 @@ from twisted.trial.unittest import TestCase
 from kasmd.permission import durable
 from kasmd.rights import Right
 from kasmd.web.kasmvnc_api import MAX_BODY, MAX_TARGET
-from tests.web.owner import Served, basic
+from tests.web.asking import basic
+from tests.web.owner import Served
 
 OK = (200, "text/plain", b"200 OK")
 BAD = (400, "text/plain", b"400 Bad Request")
