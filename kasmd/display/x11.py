@@ -29,7 +29,7 @@ from kasmd.display.x11_session import Face, Opened, XSession
 from kasmd.errors import DisplayLost
 from kasmd.interfaces import ClipboardContent, IDisplay
 from kasmd.screen.framebuffer import Snapshot
-from kasmd.screen.geometry import Rect, Screen
+from kasmd.screen.geometry import Rect, Screen, nearest
 from kasmd.screen.pixels import Pixels
 
 #: For an X server to take the last requests.
@@ -122,9 +122,7 @@ class X11Display(WatchedDisplay):
     def pointer(self, x: int, y: int, buttons: int) -> None:
         """Move the pointer and hold ``buttons``; places outside are drawn to the edge."""
         if self._session is not None:
-            width, height = self.size
-            x, y = min(max(x, 0), width - 1), min(max(y, 0), height - 1)
-            self._session.input.pointer(x, y, buttons)
+            self._session.input.pointer(*nearest(x, y, self.size), buttons)
 
     def offer_clipboard(self, content: ClipboardContent) -> None:
         """Own the desktop's clipboard; dropped while there is no X server."""
