@@ -9,7 +9,8 @@ from typing import Any, Optional
 
 from twisted.application.service import MultiService
 
-from kasmd.config.values import Configuration, VideoStreamingMode
+from kasmd.config.encoding import VideoStreamingMode
+from kasmd.config.values import Configuration
 from kasmd.data_loss import compose_data_loss
 from kasmd.displays import compose_display
 from kasmd.http.counts import Counts
@@ -23,8 +24,9 @@ from kasmd.identity import Identity
 from kasmd.interfaces import ISeat, IViewerTransport, Principal
 from kasmd.listening import Listening, interface_of
 from kasmd.metrics import Metrics
+from kasmd.permission.held import Hold
 from kasmd.permission.keyfile import KeyFile
-from kasmd.permission.seat import Hold, Seat
+from kasmd.permission.seat import Seat
 from kasmd.permission.tickets import DESKTOP_HOP, Tickets
 from kasmd.samples import DESKTOP_FACE, of_desktop, of_face
 from kasmd.settings import compose_settings, rules_of, wire_limits

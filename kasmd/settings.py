@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Optional, Union
 
-from kasmd.config.values import SCALINGS, Encoding
+from kasmd.config.encoding import SCALINGS, Encoding
 from kasmd.display.upstream import UpstreamDisplay
 from kasmd.display.x11 import X11Display
 from kasmd.identity import Identity

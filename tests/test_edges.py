@@ -14,7 +14,7 @@ from kasmd.edge.directory import Directory
 from kasmd.errors import ConfigError
 from kasmd.permission.kasmpasswd import hash_password
 from tests.test_tap import Case
-from tests.web.owner import basic
+from tests.web.asking import basic
 
 DESK = "0123456789abcdef0123456789abcdef"
 EDGES = """\

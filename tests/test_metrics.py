@@ -23,7 +23,7 @@ from kasmd.viewer.roster import Roster
 from kasmd.viewer.totals import LIMITS as viewer_limits
 from kasmd.viewer.totals import Totals
 from tests.test_tap import Case
-from tests.web.owner import basic
+from tests.web.asking import basic
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "operating.rst"
 EDGES = """\

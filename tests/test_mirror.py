@@ -13,16 +13,14 @@ WORDS = {
 }
 #: Parts that are met only together: the tests of the whole, and what they test.
 TOGETHER = {
+    "config/test_values": {"config/encoding"},
     "display/test_x11": {
         "display/x11_connect", "display/x11_cursor",
-        "display/x11_resize", "display/watched",
+        "display/x11_resize", "display/x11_session", "display/watched",
     },
     "display/test_x11_capture": {"display/x11_images", "display/x11_shm"},
     "display/test_x11_clipboard": {"display/x11_selection"},
-    "display/test_upstream": {
-        "display/upstream_clipboard", "display/upstream_line", "display/upstream_picture",
-        "display/upstream_session", "display/upstream_wire",
-    },
+    "display/test_upstream": {"display/upstream_clipboard", "display/upstream_line"},
     "display/test_service": {"display/x11_server"},
     "edge/test_dial": {"trust"},
     "edge/test_pool": {"edge/exchange", "edge/upstream"},
@@ -43,6 +41,7 @@ TOGETHER = {
 #: Tests of more than a module, beside live/ and contracts/.
 WIDER = {
     "h1/test_fuzz", "rfb/test_fuzz", "rfb/test_fuzz_upstream", "test_mirror",
+    "permission/test_seat_rules", "viewer/test_streaming_film", "viewer/test_streaming_kasm",
     "web/api/test_contract", "web/api/test_guide",
 }
 

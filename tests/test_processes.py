@@ -17,7 +17,7 @@ from kasmd.processes import Workers
 from kasmd.samples import CONNECTIONS, REQUESTS, Sample
 from tests.test_edges import DESK, EDGES, EdgeCase
 from tests.test_startup import logged
-from tests.web.owner import basic
+from tests.web.asking import basic
 
 SHARED = EDGES.replace("    role: direct\n", "    role: direct\n    processes: 2\n")
 EDGE = Edge(name="front", role="direct", processes=3)

@@ -8,7 +8,7 @@ from twisted.internet import reactor
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
-from kasmd.config.values import (
+from kasmd.config.encoding import (
     Encoding,
     EnterVideoEncodingMode,
     RectEncodingMode,

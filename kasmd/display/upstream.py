@@ -22,7 +22,7 @@ from kasmd.errors import DisplayLost
 from kasmd.interfaces import ClipboardContent, IDisplay, IWorker
 from kasmd.ranges import CLIPBOARD_BYTES
 from kasmd.screen.framebuffer import Snapshot
-from kasmd.screen.geometry import Move, Rect, Screen
+from kasmd.screen.geometry import Move, Rect, Screen, nearest
 from kasmd.screen.region import Region
 
 #: Characters of a desktop's name that are kept.
@@ -120,9 +120,7 @@ class UpstreamDisplay(WatchedDisplay):
     def pointer(self, x: int, y: int, buttons: int) -> None:
         """Move the pointer and hold ``buttons``; places outside are drawn to the edge."""
         if self._session is not None:
-            width, height = self.size
-            x, y = min(max(x, 0), width - 1), min(max(y, 0), height - 1)
-            self._session.pointer(x, y, buttons)
+            self._session.pointer(*nearest(x, y, self.size), buttons)
 
     def offer_clipboard(self, content: ClipboardContent) -> None:
         """Own the upstream's clipboard; dropped while there is no upstream."""

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import struct
-from typing import Any, Callable, NamedTuple, Optional, Sequence
+from functools import partial
+from typing import Any, Optional, Sequence
 
-import xcffib
-import xcffib.xfixes
-import xcffib.xkb
-import xcffib.xproto
 from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred, DeferredLock, fail, succeed
 from twisted.python.failure import Failure
@@ -24,21 +20,16 @@ from kasmd.display.layout import (
     judge,
 )
 from kasmd.display.watched import Patch, WatchedDisplay
-from kasmd.display.x11_capture import Capture
-from kasmd.display.x11_clipboard import Clipboard
 from kasmd.display.x11_connect import open_connection
 from kasmd.display.x11_connection import XConnection, XError
-from kasmd.display.x11_cursor import CursorShape
-from kasmd.display.x11_events import ConfigureNotify, DamageNotify
-from kasmd.display.x11_input import Input
 from kasmd.display.x11_monitors import Monitors
 from kasmd.display.x11_resize import resize_screen
-from kasmd.display.x11_server import CORE_KEYBOARD, Server, prepare
-from kasmd.display.x11_windows import Windows
+from kasmd.display.x11_server import Server, prepare
+from kasmd.display.x11_session import Face, Opened, XSession
 from kasmd.errors import DisplayLost
 from kasmd.interfaces import ClipboardContent, IDisplay
 from kasmd.screen.framebuffer import Snapshot
-from kasmd.screen.geometry import Rect, Screen
+from kasmd.screen.geometry import Rect, Screen, nearest
 from kasmd.screen.pixels import Pixels
 
 #: For an X server to take the last requests.
@@ -47,24 +38,6 @@ LEAVE_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 #: The largest clipboard that is taken or given.
 CLIPBOARD_BYTES = 16 << 20
-
-#: XKB tells its events apart by their second byte.
-_XKB_MAP = (0, 1)
-_XKB_LAMPS = 4
-_XKB_BELL = 8
-
-
-class _Session(NamedTuple):
-    """What lives as long as a connection."""
-
-    connection: XConnection
-    server: Server
-    capture: Capture
-    cursor: CursorShape
-    input: Input
-    clipboard: Clipboard
-    monitors: Monitors
-    windows: Windows
 
 
 @implementer(IDisplay)
@@ -98,7 +71,7 @@ class X11Display(WatchedDisplay):
         self._clipboard_bytes = clipboard_bytes
         self._attempt = 0
         self._retry: Optional[DelayedCall] = None
-        self._session: Optional[_Session] = None
+        self._session: Optional[XSession] = None
         self._waiting: list[Deferred[None]] = []
         self._first: Optional[tuple[tuple[int, int], Sequence[Screen]]] = None
         self._max_screens = max_screens
@@ -149,9 +122,7 @@ class X11Display(WatchedDisplay):
     def pointer(self, x: int, y: int, buttons: int) -> None:
         """Move the pointer and hold ``buttons``; places outside are drawn to the edge."""
         if self._session is not None:
-            width, height = self.size
-            x, y = min(max(x, 0), width - 1), min(max(y, 0), height - 1)
-            self._session.input.pointer(x, y, buttons)
+            self._session.input.pointer(*nearest(x, y, self.size), buttons)
 
     def offer_clipboard(self, content: ClipboardContent) -> None:
         """Own the desktop's clipboard; dropped while there is no X server."""
@@ -196,13 +167,7 @@ class X11Display(WatchedDisplay):
         """Tell whether a window manager has said that it is there (EWMH); DisplayLost."""
         if self._session is None:
             raise DisplayLost("not connected")
-        connection, server = self._session[:2]
-        check = server.atoms["_NET_SUPPORTING_WM_CHECK"]
-        window = xcffib.xproto.Atom.WINDOW
-        reply = await connection.request(
-            connection.core.GetProperty(False, server.root, check, window, 0, 1)
-        )
-        return bool(reply.value_len)
+        return await self._session.is_managed()
 
     async def _connect(self, attempt: int) -> None:
         try:
@@ -212,10 +177,10 @@ class X11Display(WatchedDisplay):
                 self._retry = self._reactor.callLater(RETRY_SECONDS, self._try_again)
                 self._log_lost(str(error))
             raise
-        self._begin(*opened)
+        self._begin(opened)
         await self._next_picture()
 
-    async def _open(self, attempt: int) -> tuple[XConnection, Server, Monitors]:
+    async def _open(self, attempt: int) -> Opened:
         xcb, server = await open_connection(
             self._reactor, self.where, self.authority, prepare
         )
@@ -231,7 +196,7 @@ class X11Display(WatchedDisplay):
             raise DisplayLost("disconnected while connecting")
         # Only a new X server must be told; one that is found again has what it had.
         self._found, self._first = found, None
-        return connection, server, monitors
+        return Opened(connection, server, monitors)
 
     async def _set_first(self, connection: XConnection, server: Server, monitors: Monitors,
                          size: tuple[int, int], layout: Layout) -> bool:
@@ -250,41 +215,15 @@ class X11Display(WatchedDisplay):
         trying = self.connect(*(self._first or ()))
         trying.addErrback(lambda failure: failure.trap(DisplayLost))
 
-    def _begin(self, connection: XConnection, server: Server, monitors: Monitors) -> None:
-        def captured(size: tuple[int, int], patches: Sequence[Patch]) -> None:
-            if self._session is not None and self._session.connection is connection:
-                self._captured(size, patches)
-
-        if self.memory is not None:
-            # In its memory the pointer would be part of the picture.
-            server.xfixes.HideCursor(server.root)
-        capture = Capture(
-            self._reactor, connection, server, self._interval, captured, self.memory
+    def _begin(self, opened: Opened) -> None:
+        face = Face(
+            self._captured, self._show_cursor, self._show_leds, partial(self._tell, "bell_rung"),
+            self._offer, self._fell_silent, self._connection_lost,
         )
-        cursor = CursorShape(connection, server, self._show_cursor)
-        keys = Input(self._reactor, connection, server)
-        clipboard = Clipboard(
-            self._reactor, connection, server, self._clipboard_bytes, self._offer
+        self._session = XSession(
+            self._reactor, face, opened, self._interval, self._clipboard_bytes, self.memory
         )
-        session = _Session(
-            connection, server, capture, cursor, keys, clipboard, monitors, Windows()
-        )
-        self._session = session
-        handlers: dict[type, Callable[[Any], None]] = {
-            DamageNotify: capture.notified,
-            xcffib.xfixes.CursorNotifyEvent: lambda event: cursor.changed(),
-            ConfigureNotify: self._configured,
-            xcffib.xproto.MappingNotifyEvent: lambda event: keys.keymap_changed(),
-            xcffib.xkb.NewKeyboardNotifyEvent: self._xkb_event,
-            **clipboard.handlers(),
-        }
-        connection.on_event = lambda event: handlers.get(type(event), _ignore)(event)
-        connection.on_events_taken = capture.consider
-        connection.on_silence = self._fell_silent
-        connection.on_lost = lambda reason: self._connection_lost(session, reason)
-        lamps = connection.request(server.xkb.GetIndicatorState(CORE_KEYBOARD))
-        lamps.addCallback(lambda reply: self._lamps(reply.state))
-        lamps.addErrback(lambda failure: failure.trap(DisplayLost))
+        self._session.begin()
         self._audience_changed()
 
     def _audience_changed(self) -> None:
@@ -304,44 +243,17 @@ class X11Display(WatchedDisplay):
         if self._session is not None:
             self._session.capture.doubt(self._framebuffer.doubtful)
 
-    def _configured(self, event: ConfigureNotify) -> None:
-        if self._session is None:
-            return
-        if event.window != self._session.server.root:
-            self._session.windows.configured(event)
-        else:
-            # Also told of other screens; these are asked for first, as pictures show them.
-            self._session.monitors.look()
-            self._session.capture.resized(event.width, event.height)
-
     def _screens_found(self, screens: Sequence[Screen]) -> None:
         self._found = screens
         session = self._session
         if session is not None and not self._lost and session.capture.size == self.size:
             self._arrange(screens)
 
-    def _xkb_event(self, event: Any) -> None:
-        raw = bytes(xcffib.ffi.buffer(event.unpacker.cdata, 32))
-        if raw[1] in _XKB_MAP and self._session is not None:
-            self._session.input.keymap_changed()
-        elif raw[1] == _XKB_LAMPS:
-            self._lamps(struct.unpack_from("=I", raw, 12)[0])
-        elif raw[1] == _XKB_BELL:
-            self._tell("bell_rung")
-
-    def _lamps(self, state: int) -> None:
-        if self._session is not None:
-            lamps = self._session.server.lamps
-            self._show_leds(sum(bit for theirs, bit in lamps if state & theirs))
-
     def _fell_silent(self, silent: bool) -> None:
-        if self._session is None:
-            return
-        self._session.input.deafen(silent)
         if silent:
             self._log_lost("not responding")
             self._tell_lost("not responding")
-        elif self._lost:
+        elif self._lost and self._session is not None:
             self._session.capture.read_all()
 
     def _tell_lost(self, reason: str) -> None:
@@ -349,14 +261,10 @@ class X11Display(WatchedDisplay):
             self._lost = True
             self._tell("display_lost", reason)
 
-    def _connection_lost(self, session: _Session, reason: str) -> None:
-        session.capture.close()
-        session.input.close()
-        session.clipboard.close()
-        if session is self._session:
-            self._log_lost(reason)
-            self._forget_session(reason)
-            self._retry = self._reactor.callLater(RETRY_SECONDS, self._try_again)
+    def _connection_lost(self, reason: str) -> None:
+        self._log_lost(reason)
+        self._forget_session(reason)
+        self._retry = self._reactor.callLater(RETRY_SECONDS, self._try_again)
 
     def _forget_session(self, reason: str) -> None:
         self._session = None
@@ -374,13 +282,7 @@ class X11Display(WatchedDisplay):
         session = self._session
         if session is None:
             return succeed(None)
-        session.capture.want(False)
-        session.input.release_all()
-        self._forget_session(reason)
         # X servers drop what a closed connection had asked for: so wait until it is done.
-        done = session.connection.sync().addTimeout(LEAVE_SECONDS, self._reactor)
+        done = session.leave().addTimeout(LEAVE_SECONDS, self._reactor)
+        self._forget_session(reason)
         return done.addBoth(lambda result: session.connection.close(reason))
-
-
-def _ignore(event: Any) -> None:
-    """Most events are for others."""

@@ -17,8 +17,9 @@ from twisted.logger import Logger
 from kasmd.edge.asking import Allowed, Asked, Upstream
 from kasmd.edge.directory import Directory, Session
 from kasmd.edge.failures import refusal
-from kasmd.edge.kasm import Ask, ControlPlane, Place, Question, Timing, Way
+from kasmd.edge.kasm import Ask, ControlPlane, Question, Timing
 from kasmd.edge.paths import check_path
+from kasmd.edge.ways import Place, Way
 from kasmd.errors import LoginRefused
 from kasmd.h1.fields import Field
 from kasmd.h1.head import ResponseHead

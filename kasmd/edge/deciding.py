@@ -99,28 +99,21 @@ class Inquiry(Request):
         headers = (*response.headers, *cookies)
         name = self.principal.name if self.principal is not None else ""
         self._decider.say(Said(self.number, name, response.status, headers, response.body))
-        self.end()
+        self.let_go()
 
     def abort(self) -> None:
         """There is no answer."""
         self.answer(Response(500))
 
-    def end(self) -> None:
-        """Let go of all that it holds."""
-        self.over = True
+    def _record(self) -> None:
         self._decider.answered(self)
-        if self.intake is not None:
-            self.intake.forget()
-        grant, self.grant = self.grant, None
-        if grant is not None:
-            grant.release()
 
     def give(self, allowed: Allowed) -> None:
         """Let the worker relay it."""
         if not self.over:
             self._decider.give(self, allowed)
             self.grant = None
-            self.end()
+            self.let_go()
 
 
 def give_leave(request: Request, allowed: Allowed) -> None:
@@ -239,7 +232,7 @@ class Decider:
         self._census.gone(self)
         for inquiry in list(self._asked):
             inquiry.gone = True
-            inquiry.end()
+            inquiry.let_go()
         for ident in list(self._held):
             self._done(ident)
 

@@ -10,7 +10,6 @@ or does not come, is not either: a hop that cannot ask lets nobody in.
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import Callable, NamedTuple, Optional, Union
 from weakref import WeakKeyDictionary
@@ -19,7 +18,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from kasmd.edge.asking import Allowed, Asked, Reach, Upstream, rebased
+from kasmd.edge.asking import Allowed, Asked, Upstream
 from kasmd.edge.cookies import (
     NEEDED,
     USERNAME,
@@ -31,6 +30,7 @@ from kasmd.edge.cookies import (
 )
 from kasmd.edge.failures import refusal
 from kasmd.edge.paths import check_path
+from kasmd.edge.ways import Place, Way
 from kasmd.h1.fields import Field
 from kasmd.h1.head import ResponseHead
 from kasmd.http.server import Request
@@ -41,9 +41,6 @@ from kasmd.rights import Right
 
 _log = Logger(namespace="kasmd.edge")
 
-_UUID = re.compile(
-    rb"([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\Z", re.IGNORECASE
-)
 #: Services of one session whose way is remembered with a lease.
 MAX_SERVICES = 16
 #: Seconds after which an open socket's leave is asked for again where leases last less.
@@ -56,7 +53,6 @@ DOWN = "auth-service-down"
 #: What the control plane's statuses say.
 _REFUSALS = {401: "expired-cookie", 403: "foreign-cookie", 404: "no-such-session"}
 
-
 #: Asks (address, target, fields); fails with UpstreamFailed where no answer comes.
 Ask = Callable[[Upstream, bytes, list[Field]], Deferred[ResponseHead]]
 
@@ -68,48 +64,6 @@ class Timing(NamedTuple):
     lease: float = 5.0
     #: For which an open socket outlives its lease while the control plane cannot be asked.
     grace: float = 60.0
-
-
-class Place(NamedTuple):
-    """What a public path names: ``/desktop/<session>/<service>/...``."""
-
-    session: str
-    service: str
-    #: The path as far as the session's id, without a slash at its end.
-    prefix: bytes
-    #: The path as far as the service, with one.
-    scope: bytes
-
-    @classmethod
-    @lru_cache(maxsize=1024)
-    def of(cls, path: bytes, below: bytes) -> Optional[Place]:
-        """Read a path below ``below``, for instance ``/desktop/``; None if it names nothing."""
-        if not path.startswith(below):
-            return None
-        ident, _, rest = path[len(below) :].partition(b"/")
-        match = _UUID.match(ident)
-        if match is None:
-            return None
-        session = b"-".join(match.groups()).lower().decode("ascii")
-        service, prefix = rest.partition(b"/")[0], below + ident
-        return cls(session, service.decode("latin-1"), prefix, b"%b/%b/" % (prefix, service))
-
-
-class Way(NamedTuple):
-    """How public targets become the upstream's: one beginning in place of another."""
-
-    upstream: Upstream
-    fields: tuple[Field, ...]
-    public: bytes
-    inner: bytes
-
-    def target(self, uri: bytes) -> Optional[bytes]:
-        """Give what to ask the upstream for; None where this way says nothing of it."""
-        return rebased(uri, self.public, self.inner)
-
-    def reach(self, place: Place) -> Optional[Reach]:
-        """Give what is reached by it of a session's service; None where no service is named."""
-        return Reach(place.scope, self.public, self.inner) if place.service else None
 
 
 class Question(NamedTuple):

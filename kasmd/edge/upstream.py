@@ -15,8 +15,8 @@ from kasmd.h1.fields import HttpError
 from kasmd.h1.head import render_request
 from kasmd.h1.session import ENDED, ClientSession, ResponseReceived
 from kasmd.http.deadline import Deadline
+from kasmd.http.portion import Portion
 from kasmd.http.prompt import PromptWriter
-from kasmd.http.sending import PORTION
 
 
 class UpstreamConnection(Dialled):
@@ -33,8 +33,7 @@ class UpstreamConnection(Dialled):
         #: Whether anything of the present answer came, and its head.
         self.heard = self._answered = False
         self._sent_all = True
-        #: Bytes of the body that are still to come in the time that there is for them.
-        self._due = 0
+        self._portion = Portion(0)
         self._deadline = Deadline(owner.reactor)
 
     def connectionMade(self) -> None:
@@ -53,15 +52,13 @@ class UpstreamConnection(Dialled):
         except (HttpError, ValueError) as error:
             raise UpstreamFailed(Kind.NONSENSE, str(error)) from None
         self._sent_all = onward.framing.length == 0
-        self._due = 0
+        self._portion = Portion(0)
         self._wait(self._owner.timeouts.answer)
         self._write(head)
 
     def send_body(self, data: bytes) -> None:
         """Send bytes of a body; drops do not count, a portion must come in time."""
-        self._due -= len(data)
-        if self._due <= 0:
-            self._due = PORTION
+        if self._portion.came(len(data)):
             self._wait(self._owner.timeouts.idle)
         self._write(data)
 

@@ -15,7 +15,8 @@ from typing import Callable, Optional
 
 from kasmd.edge.asking import Trust, Upstream
 from kasmd.edge.failures import refusal
-from kasmd.edge.kasm import Ask, ControlPlane, Question, Timing, Way
+from kasmd.edge.kasm import Ask, ControlPlane, Question, Timing
+from kasmd.edge.ways import Way, beginnings
 from kasmd.h1.fields import Field, Fields
 from kasmd.h1.head import ResponseHead
 from kasmd.http.headers import TICKET_FIELD as TICKET
@@ -88,19 +89,3 @@ class _Told:
 
     def text(self, name: str) -> str:
         return self.get(name).decode("latin-1")
-
-
-def beginnings(public: bytes, inner: bytes) -> tuple[bytes, bytes]:
-    """Give what differs at the beginning of two targets that name the same thing.
-
-    What they share at the end, from a slash on, may be another asset's too.
-    """
-    if public == inner:
-        return b"", b""
-    shared = 0
-    for at in range(1, min(len(public), len(inner)) + 1):
-        if public[-at] != inner[-at]:
-            break
-        if public[-at : len(public) - at + 1] == b"/":
-            shared = at
-    return public[: len(public) - shared], inner[: len(inner) - shared]

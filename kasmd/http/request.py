@@ -254,7 +254,7 @@ class Request(Asked):
                 told(reason)
 
     def _end(self) -> None:
-        self._let_go()
+        self.let_go()
         self._tell()
         self.channel.answered(self._outgoing.keep)
 
@@ -265,7 +265,7 @@ class Request(Asked):
             self._outgoing.status = CLIENT_GONE
         if self.intake is not None:
             self.intake.body_lost(reason)
-        self._let_go()
+        self.let_go()
         self._tell(reason)
 
     def hand_over(self, protocol: Protocol) -> None:
@@ -280,25 +280,26 @@ class Request(Asked):
         self.note("connecting to VNC target")
         if not self.status:
             self._outgoing.status = SWITCHING_PROTOCOLS
-        self._let_go()
+        self.let_go()
         self.channel.hand_over(protocol)
         self._tell()
 
-    def _access(self) -> Access:
+    def _record(self) -> None:
+        """Count and log it."""
         channel, outgoing = self.channel, self._outgoing
         who = self.principal.name if self.principal is not None else ""
         query = self.uri[len(self.path) + 1 :]
         took = channel.factory.reactor.seconds() - self._began
-        return Access(
+        channel.factory.counts.answered(outgoing.status, outgoing.sent)
+        log_access(Access(
             channel.number, channel.peer_address, self.address, who, self.method, self.path, query,
             self.version, outgoing.status, outgoing.sent, took, *self.taken,
-        )  # fmt: skip
+        ), self.request_id)
 
-    def _let_go(self) -> None:
-        """Log it, and let go of all that it holds."""
+    def let_go(self) -> None:
+        """Record it, and let go of all that it holds."""
         self.over = True
-        self.channel.factory.counts.answered(self._outgoing.status, self._outgoing.sent)
-        log_access(self._access(), self.request_id)
+        self._record()
         if self.intake is not None:
             self.intake.forget()
         grant, self.grant = self.grant, None

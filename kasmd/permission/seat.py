@@ -21,6 +21,7 @@ from zope.interface import implementer
 
 from kasmd.interfaces import ClipboardContent, IDisplay, IDisplayObserver, IGrant, ISeat
 from kasmd.permission.callbacks import isolated
+from kasmd.permission.held import Held, Hold
 from kasmd.permission.prevention import Prevention
 from kasmd.rights import NOTHING, Right
 from kasmd.screen.cursor import Cursor
@@ -61,28 +62,7 @@ NEEDS: Mapping[str, Right] = {
 #: The answer to a resize without the right (rfbproto, ExtendedDesktopSize).
 PROHIBITED = 1
 
-#: Keys held at once; of more, the one that was held longest is let go.
-HELD_LIMIT = 256
-
 _log = Logger()
-
-
-class Hold:
-    """Who drags on a display: while one seat holds a button down, others wait.
-
-    One for all seats of a display; an X server has one pointer, and a button
-    mask from another seat would end the drag.
-    """
-
-    def __init__(self) -> None:
-        self._by: Optional[object] = None
-
-    def take(self, seat: object, buttons: int) -> bool:
-        """Tell whether ``seat`` may point now; with ``buttons`` it holds, without it lets go."""
-        if self._by is not None and self._by is not seat:
-            return False
-        self._by = seat if buttons else None
-        return True
 
 
 @implementer(ISeat)
@@ -93,11 +73,9 @@ class Seat:
                  prevention: Optional[Prevention] = None) -> None:
         self.grant = grant
         self._display = display
-        self._hold = hold if hold is not None else Hold()
         self._prevention = prevention if prevention is not None else Prevention()
         self._input = self._prevention.input(grant.name)
-        self._keys: dict[tuple[str, int], tuple[int, int]] = {}
-        self._pointer = (0, 0, 0)
+        self._holding = Held(display, hold if hold is not None else Hold())
         self._outlets: set[_Outlet] = set()
         self._viewing = grant.holds(Right.VIEW)
         self._unheard: set[str] = set()
@@ -136,30 +114,17 @@ class Seat:
 
     def key(self, keysym: int, keycode: int, down: bool) -> None:
         """Press or release a key, if it may."""
-        if not self._heard("key") or not self._input.key(keysym, down):
-            return
-        # The keysym of one key may differ between press and release (Shift).
-        key = ("keycode", keycode) if keycode else ("keysym", keysym)
-        if not down and key not in self._keys and ("keysym", keysym) in self._keys:
-            # It was pressed before the viewer knew that it may name keycodes.
-            keycode, key = 0, ("keysym", keysym)
-        self._keys.pop(key, None)
-        if down:
-            if len(self._keys) >= HELD_LIMIT:
-                self._release_key(next(iter(self._keys)))
-            self._keys[key] = keysym, keycode
-        self._display.key(keysym, keycode, down)
+        if self._heard("key") and self._input.key(keysym, down):
+            self._holding.key(keysym, keycode, down)
 
     def pointer(self, x: int, y: int, buttons: int) -> None:
         """Put the pointer, if it may and no other seat drags."""
         if not self._heard("pointer"):
             return
         visible = self._prevention.visible(self.size).contains(Rect(x, y, 1, 1))
-        held = self._input.buttons(buttons, self._pointer[2], visible)
+        held = self._input.buttons(buttons, self._holding.buttons, visible)
         # What stays held only because nobody saw it let go keeps no other seat waiting.
-        if self._hold.take(self, held & buttons):
-            self._pointer = x, y, held
-            self._display.pointer(x, y, held)
+        self._holding.pointer(x, y, held, held & buttons)
 
     def offer_clipboard(self, content: ClipboardContent) -> None:
         """Own the desktop's clipboard, if it may."""
@@ -197,8 +162,8 @@ class Seat:
 
     def leave(self) -> None:
         """Let go of all that is held, tell nobody anything more, release the grant."""
-        self._release_keys()
-        self._release_buttons()
+        self._holding.release_keys()
+        self._holding.release_buttons()
         for outlet in list(self._outlets):
             isolated(self._close, outlet)
         self._end_watching()
@@ -220,29 +185,14 @@ class Seat:
 
     def _grant_changed(self) -> None:
         if not self.grant.holds(NEEDS["key"]):
-            self._release_keys()
+            self._holding.release_keys()
         if not self.grant.holds(NEEDS["pointer"]):
-            self._release_buttons()
+            self._holding.release_buttons()
         viewing = self.grant.holds(Right.VIEW)
         regained, self._viewing = viewing and not self._viewing, viewing
         if regained:
             for outlet in list(self._outlets):
                 isolated(outlet.refresh)
-
-    def _release_keys(self) -> None:
-        for key in list(self._keys):
-            self._release_key(key)
-
-    def _release_key(self, key: tuple[str, int]) -> None:
-        keysym, keycode = self._keys.pop(key)
-        isolated(self._display.key, keysym, keycode, False)
-
-    def _release_buttons(self) -> None:
-        x, y, buttons = self._pointer
-        self._pointer = x, y, 0
-        if buttons:
-            self._hold.take(self, 0)
-            isolated(self._display.pointer, x, y, 0)
 
 
 @implementer(IDisplayObserver)

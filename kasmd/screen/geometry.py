@@ -95,6 +95,12 @@ def area_of(rects: Iterable[Rect]) -> int:
     return sum([rect.area for rect in rects])
 
 
+def nearest(x: int, y: int, size: tuple[int, int]) -> tuple[int, int]:
+    """Give the pixel of a picture of ``size`` that is nearest to a place."""
+    width, height = size
+    return min(max(x, 0), width - 1), min(max(y, 0), height - 1)
+
+
 class Move(NamedTuple):
     """Pixels that moved: ``target`` now shows what was ``(dx, dy)`` before it.
 

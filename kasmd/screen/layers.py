@@ -48,10 +48,14 @@ class Layers:
         pixels[both.within(rect)] = self._above[both.within(self.place)]
         return pixels
 
+    def values(self, rect: Rect) -> Values:
+        """Give ``rect`` as `part` does, as whole pixels."""
+        return as_values(self.part(rect))
+
     def move(self, source: Rect, target: Rect) -> None:
         """Copy pixels from one place to another; if just these lie apart, they need not be."""
         if source != self.place:
-            self.draw(target, as_values(self.part(source)).copy(), True)
+            self.draw(target, self.values(source).copy(), True)
         else:
             self._sink(source.without(target))
             self.place = self._drawn = target

@@ -7,7 +7,8 @@ from typing import NamedTuple, Optional, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from kasmd.screen.framebuffer import Change, Snapshot
+from kasmd.screen.changes import Change
+from kasmd.screen.framebuffer import Snapshot
 from kasmd.screen.geometry import Move, Rect
 from kasmd.screen.pixels import Pixels
 from kasmd.screen.region import EMPTY, Region

@@ -11,18 +11,18 @@ owed before this does.
 
 from __future__ import annotations
 
-from itertools import chain
 from math import inf
 from typing import Optional, Sequence
 
 from kasmd.codec import choose
 from kasmd.codec.base import TIGHT
 from kasmd.rfb.capabilities import Capabilities
-from kasmd.screen.geometry import Move, Rect, area_of
+from kasmd.screen.geometry import Move, Rect
 from kasmd.screen.pixels import PixelFormat
 from kasmd.screen.region import EMPTY, Region
 from kasmd.viewer import shrink
 from kasmd.viewer.motion import Motion
+from kasmd.viewer.parts import BLOCK, next_of, pixels_of, smallest_of
 from kasmd.viewer.quality import LEAST_OF_FILM, Kind, Quality, Room, Rules, Way
 from kasmd.viewer.refine import Refinement
 from kasmd.viewer.update import Piece
@@ -41,8 +41,6 @@ _NEGLIGIBLE = 8
 _SMALL = 1024
 #: Pixels of a piece that goes as it is, however dear: it continues a stream.
 _STREAMED = 1 << 14
-#: Parts are at least so high and wide, for JPEG's sake.
-_BLOCK = 16
 #: An update may cost so many times what it should before it goes in parts: a film whose
 #: pictures come in parts is torn.
 _TOO_MUCH = {Kind.STILL: 2, Kind.FILM: 3}
@@ -246,7 +244,7 @@ class Contents:
         way = self.quality.way(kind, region.area, budget, rate)
         room = self.quality.room(kind, way, budget)
         self._unbounded = region.bounds if room is None else None
-        if room is not None and _pixels_of(region.rects, room) > _TOO_MUCH[kind] * room.pixels:
+        if room is not None and pixels_of(region.rects, room) > _TOO_MUCH[kind] * room.pixels:
             if kind is Kind.FILM and budget is not None:
                 room = self.quality.room(kind, way, max(budget, LEAST_OF_FILM)) or room
             region = self._part(kind, region, room)
@@ -255,14 +253,14 @@ class Contents:
 
     def _part(self, kind: Kind, region: Region, room: Room) -> Region:
         """Give what there is room for: small news, or that and the next of the rest."""
-        small, step = EMPTY, _BLOCK if kind is Kind.FILM else 1
+        small, step = EMPTY, BLOCK if kind is Kind.FILM else 1
         if kind is Kind.STILL:
             few = room._replace(pixels=max(_SMALL, room.pixels // 2))
             small = smallest_of(self._news.intersect(region), few)
             self._rest_waits = bool(small) and not self._rest_waits
             if self._rest_waits:
                 return small
-        left = room._replace(pixels=room.pixels - _pixels_of(small.rects, room))
+        left = room._replace(pixels=room.pixels - pixels_of(small.rects, room))
         part, self._place = next_of(region.subtract(small), self._place, left, step)
         return small.union(part)
 
@@ -290,57 +288,3 @@ class Contents:
                   (scale, self._scaling))
             for y in range(bounds.y, bounds.bottom, rows)
         ]
-
-
-def smallest_of(region: Region, room: Room) -> Region:
-    """Give the smallest patches of a region, whole, for which there is room."""
-    taken: list[Rect] = []
-    for patch in sorted(patches(region.rects), key=area_of):
-        if _pixels_of(taken + patch, room) <= room.pixels:
-            taken += patch
-    return Region(taken)
-
-
-def patches(rects: Sequence[Rect]) -> list[list[Rect]]:
-    """Part rectangles into those that touch one another: what is dragged leaves one patch."""
-    found: list[list[Rect]] = []
-    for rect in rects:
-        around = Rect(rect.x - 1, rect.y - 1, rect.width + 2, rect.height + 2)
-        touching = [patch for patch in found if any(map(around.intersection, patch))]
-        found = [patch for patch in found if patch not in touching]
-        found.append([*chain.from_iterable(touching), rect])
-    return found
-
-
-def next_of(region: Region, place: tuple[int, int], room: Room, step: int = 1
-            ) -> tuple[Region, tuple[int, int]]:
-    """Give about what there is room for of a region that is not empty, and the place behind.
-
-    It begins at ``place``, a row and a column, and goes on at the top where there is no
-    more below.  Parts as wide as the region have a multiple of ``step`` rows.
-    """
-    bounds, (row, column) = region.bounds, place
-    assert bounds is not None
-    region = region.intersect(Region([
-        Rect(column, row, max(0, bounds.right - column), _BLOCK),
-        Rect(0, row + _BLOCK, bounds.right, max(0, bounds.bottom - row - _BLOCK)),
-    ])) or region
-    taken: list[Rect] = []
-    left = room.pixels
-    for rect in region.rects:
-        height = min(rect.height, max(_BLOCK, left // rect.width // step * step))
-        width = min(rect.width, max(_BLOCK, left // height // _BLOCK * _BLOCK))
-        if height > _BLOCK:
-            width = rect.width
-        taken.append(rect._replace(width=width, height=height))
-        left -= taken[-1].area + room.rectangle
-        place = (rect.y, rect.x + width) if width < rect.width else (rect.y + height, 0)
-        if left <= 0 or place[0] < rect.bottom:
-            break
-    return Region(taken), place
-
-
-def _pixels_of(rects: Sequence[Rect], room: Room) -> int:
-    """Give how many pixels they take of the room; the smallest have no tables."""
-    large = sum([rect.area >= choose.LEAST_JPEG for rect in rects])
-    return area_of(rects) + max(0, large - 1) * room.rectangle

@@ -20,6 +20,7 @@ from kasmd.rfb.dialect import Dialect
 from kasmd.rfb.numbers import FENCE_REQUEST, DesktopSizeResult
 from kasmd.rfb.server import ServerSession
 from kasmd.rights import Right
+from kasmd.screen.geometry import nearest
 from kasmd.viewer.painter import Painter
 from kasmd.viewer.wheel import Wheel
 
@@ -130,8 +131,7 @@ class Conversation:
             self._scroll(event.scroll_x, event.scroll_y)
             return
         x, y, _ = self._pointer
-        width, height = self._seat.size
-        x, y = min(max(x + event.dx, 0), width - 1), min(max(y + event.dy, 0), height - 1)
+        x, y = nearest(x + event.dx, y + event.dy, self._seat.size)
         self._pointer = x, y, event.buttons
         self._seat.pointer(*self._pointer)
 

@@ -87,6 +87,13 @@ DIFFERENCES = (
         "Nobody could undo it.",
     ),
     Difference(
+        "create_user, update_user, remove_user",
+        "Writes the file while another program does; one of the two changes is lost.",
+        "503 with Retry-After where another program keeps the file to itself for longer than it"
+        " takes to write.",
+        "What is answered with 200 stays.",
+    ),
+    Difference(
         "create_user, update_user",
         "A name may hold colons and line breaks, which write other lines of the file.",
         "A name is 1 to 127 bytes of UTF-8 without a colon, control characters or line breaks;"

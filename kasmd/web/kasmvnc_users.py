@@ -20,7 +20,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from kasmd.errors import AccountsError, UnknownPrincipal
+from kasmd.errors import AccountsBusy, AccountsError, UnknownPrincipal
 from kasmd.http.query import Query
 from kasmd.http.server import Request, Response
 from kasmd.interfaces import Account, IAccounts, IWorker
@@ -166,6 +166,9 @@ class Users:
             await edit(self._clock, self._accounts, guarded)
         except UnknownPrincipal:
             raise Refusal(400) from None
+        except AccountsBusy:
+            text = "Another program is writing the accounts; try again."
+            raise Refusal(503, text, [(b"Retry-After", b"1")]) from None
         except AccountsError as error:
             _log.error("{error}", error=error)
             raise Refusal(500, "The accounts cannot be kept; the log says why.") from None

@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from kasmd.errors import KasmdError
+from kasmd.http.portion import Portion
 from kasmd.http.problems import CLOSE, Problem
 from kasmd.http.sending import PATIENCE, PORTION
 from kasmd.http.server import Request
@@ -117,8 +118,8 @@ class Receiving:
         self._worker = worker
         self._most = most
         self._size = 0
-        #: Bytes of the present portion that are not written yet.
-        self._due = PORTION
+        #: Of what is written.
+        self._portion = Portion()
         self._waiting: list[bytes] = []
         self._writing = self._whole = self._stopped = False
         self._ended: Optional[Failure] = None
@@ -194,9 +195,7 @@ class Receiving:
     def _written(self, _: None, size: int) -> None:
         self._writing = False
         if self._ended is None:
-            self._due -= size
-            if self._due <= 0:
-                self._due = PORTION
+            if self._portion.came(size):
                 self._timer.reset(PATIENCE)
             # This may bring the rest at once, and its end.
             self._request.resume_body()

@@ -18,7 +18,8 @@ from kasmd.client.errors import Refused
 from kasmd.client.events import Changed, Joined, Left, Present
 from kasmd.client.values import File, Layout, Screen
 from kasmd.log import output
-from tests.web.api.site import PASSWORD, Served
+from tests.web.api.site import Served
+from tests.web.asking import PASSWORD
 
 LATER = time.time() + 3600
 

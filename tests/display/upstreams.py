@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any, Callable, Optional
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
 
+from kasmd.display.recorder import Recorder
 from kasmd.display.upstream import UpstreamDisplay
 from kasmd.display.upstream_line import Place, Terms
 from kasmd.display.upstream_wire import Patience
@@ -36,7 +40,10 @@ SIZE = (40, 30)
 VERSION = b"RFB 003.008\n"
 #: Security None, taken.
 NO_LOGIN = b"\x01\x01" + bytes(4)
+WHOLE = Rect(0, 0, *SIZE)
 QUICK = Patience(retry=0.01, longest_retry=0.05)
+#: Inflates to 40 MiB.
+BOMB = zlib.compress(bytes(40 << 20))
 
 
 def colour(value: int) -> bytes:
@@ -51,7 +58,7 @@ def init(width: int = SIZE[0], height: int = SIZE[1]) -> bytes:
 
 def picture(value: int) -> bytes:
     """Give an update of all in one grey."""
-    return one(Rect(0, 0, *SIZE), 0, colour(value))
+    return one(WHOLE, 0, colour(value))
 
 
 def one(rect: Rect, encoding: int, payload: bytes = b"") -> bytes:
@@ -176,3 +183,35 @@ def upstream(case: Any, place: Place, terms: Terms = Terms(patience=QUICK)) -> U
     display = UpstreamDisplay(reactor, place, InlineWorker(), terms, size=SIZE)
     case.addCleanup(display.disconnect)
     return display
+
+
+def pixel(display: UpstreamDisplay, x: int = 0, y: int = 0) -> int:
+    """Give the blue of a pixel."""
+    return int(display.snapshot(Rect(x, y, 1, 1)).pixels[0, 0, 0])
+
+
+class Case(TestCase):
+    """Displays over liars; `lines` are the log's."""
+
+    timeout = 120
+
+    def setUp(self) -> Any:
+        self.lines: list[str] = []
+        globalLogPublisher.addObserver(self._log)
+        self.addCleanup(globalLogPublisher.removeObserver, self._log)
+
+    def _log(self, event: LogEvent) -> None:
+        self.lines.append(formatEvent(event))
+
+    def watch(self, display: UpstreamDisplay) -> Recorder:
+        recorder = Recorder()
+        self.addCleanup(display.observe(recorder))
+        return recorder
+
+    def lie(self, *greetings: bytes) -> Liar:
+        liar = Liar(*greetings)
+        self.addCleanup(lambda: Deferred.fromCoroutine(liar.close()))
+        return liar
+
+    def display(self, place: Place, **patience: float) -> UpstreamDisplay:
+        return upstream(self, place, Terms(patience=QUICK._replace(**patience)))

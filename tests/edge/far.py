@@ -104,6 +104,13 @@ class Far(ServerFactory):
                 self._waiting.remove((wanted, fired))
                 fired.callback(None)
 
+    async def hang_up(self):
+        """Cut what is still connected, and wait until it is."""
+        for line in self.lines:
+            if not line.lost.called:
+                line.transport.abortConnection()
+                await line.lost
+
     def until(self, wanted):
         """Fire once ``wanted()`` is true, looked at whenever something happens here."""
         fired = Deferred().addTimeout(60, reactor)

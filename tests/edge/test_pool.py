@@ -64,10 +64,7 @@ class PoolTests(TestCase):
 
     async def tearDown(self):
         self.pool.close()
-        for line in self.far.lines:
-            if not line.lost.called:
-                line.transport.abortConnection()
-                await line.lost
+        await self.far.hang_up()
 
     def begin(self, method=b"GET", framing=Framing(), fields=(), upgrade=False):
         hearing = Hearing()

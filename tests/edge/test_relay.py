@@ -77,10 +77,7 @@ class RelayTests(TestCase):
 
     async def tearDown(self):
         self.pool.close()
-        for line in self.far.lines:
-            if not line.lost.called:
-                line.transport.abortConnection()
-                await line.lost
+        await self.far.hang_up()
 
     def room(self, method, path):
         return STREAM

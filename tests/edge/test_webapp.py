@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Optional
 
-import pytest
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import TestCase
 
 from kasmd.edge.asking import Allowed, Trust, Upstream
-from kasmd.edge.kasm import LEAST_RENEWAL, Place, Timing
-from kasmd.edge.webapp import WebappHop, beginnings
+from kasmd.edge.kasm import LEAST_RENEWAL, Timing
+from kasmd.edge.webapp import WebappHop
 from kasmd.h1.fields import Field, Fields
 from kasmd.h1.head import HTTP_1_1, ResponseHead
 from kasmd.http.failures import Refusal
@@ -313,24 +312,3 @@ class WebappTests(TestCase):
         self.assertFalse(grant.holds(Right.ENTER))
         self.allowed(hop, f"/desktop/{DESK}/vnc/a")
         self.assertEqual(len(self.plane.asked), 2)
-
-
-@pytest.mark.parametrize(
-    ("public", "inner", "changed"),
-    [
-        (b"/d/1/a", b"/d/1/a", (b"", b"")),
-        (b"/d/1/vnc/a?x=1", b"/vnc/a?x=1", (b"/d/1", b"")),
-        (b"/d/1/vnc/", b"/", (b"/d/1/vnc", b"")),
-        (b"/d/1/vnc/a", b"/other/a", (b"/d/1/vnc", b"/other")),
-        (b"/d/1/vnc/ba", b"/other/ca", (b"/d/1/vnc/ba", b"/other/ca")),
-        (b"/d/1", b"/x", (b"/d/1", b"/x")),
-    ],
-)
-def test_beginnings(public: bytes, inner: bytes, changed: tuple[bytes, bytes]) -> None:
-    assert beginnings(public, inner) == changed
-
-
-def test_a_place_keeps_the_prefix_as_it_was_asked_for() -> None:
-    place = Place.of(b"/base/desktop/" + DESK.upper().encode() + b"/vnc/a", b"/base/desktop/")
-    prefix = b"/base/desktop/" + DESK.upper().encode()
-    assert place == Place(DESK, "vnc", prefix, prefix + b"/vnc/")

@@ -12,10 +12,8 @@ code is 1 if anything was.
 
 from __future__ import annotations
 
-import argparse
 import sys
-import time
-import traceback
+from functools import partial
 from random import Random
 from typing import Iterator, NamedTuple, Optional, Union
 
@@ -28,6 +26,7 @@ from kasmd.h1.session import (
     ServerSession,
     State,
 )
+from tests.fuzzing import Trial, failures, main
 
 LIMITS = Limits()
 STARTS = (b"GET / HTTP/1.1", b"POST /x?y HTTP/1.1", b"GET http://a/ HTTP/1.1", b"PUT / HTTP/1.0")
@@ -47,6 +46,11 @@ class Outcome(NamedTuple):
     bodies: list[bytes]
     ended: int
     error: Optional[int]
+
+    @property
+    def kinds(self) -> list[str]:
+        """What is counted: messages that are whole."""
+        return ["message"] * self.ended
 
 
 class Grammar:
@@ -141,39 +145,17 @@ def check(data: bytes, segments: list[bytes]) -> Outcome:
 def fuzz(count: int, seed: int) -> int:
     """Run ``count`` inputs; give how many failed."""
     grammar = Grammar(seed)
-    failed = errors = messages = 0
-    began = time.perf_counter()
-    for data in grammar.cases(count):
-        segments = grammar.cut(data)
-        try:
-            outcome = check(data, segments)
-        except Exception:
-            failed += 1
-            traceback.print_exc(file=sys.stdout)
-            print(f"--replay {data.hex()}")
-            continue
-        errors += outcome.error is not None
-        messages += outcome.ended
-    seconds = time.perf_counter() - began
-    speed = f"{seconds:.1f} s, {count / seconds:.0f} inputs/s"
-    print(f"{messages} messages, {errors} refusals, {speed}")
-    print(f"{count - failed} passed, {failed} failed")
-    return failed
+    return failures(
+        Trial(partial(check, data, grammar.cut(data)), f"--replay {data.hex()}")
+        for data in grammar.cases(count)
+    )
 
 
-def main() -> int:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--count", type=int, default=1_000_000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--replay", metavar="HEX")
-    options = parser.parse_args()
-    if options.replay:
-        data = bytes.fromhex(options.replay)
-        print(check(data, [data[n : n + 1] for n in range(len(data))]))
-        return 0
-    return 1 if fuzz(options.count, options.seed) else 0
+def replay(hexadecimal: str) -> Outcome:
+    """Run one input, cut into bytes."""
+    data = bytes.fromhex(hexadecimal)
+    return check(data, [data[n : n + 1] for n in range(len(data))])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, fuzz, replay, "HEX"))

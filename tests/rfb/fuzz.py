@@ -12,12 +12,10 @@ was found; the exit code is 1 if anything was.
 
 from __future__ import annotations
 
-import argparse
 import struct
 import sys
-import time
-import traceback
 import zlib
+from functools import partial
 from random import Random
 from typing import Callable, Iterator, NamedTuple, Optional, Sequence, TypeVar
 
@@ -27,6 +25,7 @@ from kasmd.rfb.messages import CredentialsGiven, Event, SharedRequested, TlsRequ
 from kasmd.rfb.numbers import Encoding, SecurityType
 from kasmd.rfb.server import ServerSession
 from kasmd.screen.pixels import BGRX, RGBX
+from tests.fuzzing import Trial, failures, main
 
 T = TypeVar("T")
 
@@ -179,6 +178,11 @@ class Outcome(NamedTuple):
     sent: list[bytes]
     error: Optional[str]
 
+    @property
+    def kinds(self) -> list[str]:
+        """The names of the events."""
+        return [type(event).__name__ for event in self.events]
+
 
 def run(security: SecurityType, segments: list[bytes]) -> Outcome:
     """Play the shell for one session."""
@@ -230,40 +234,18 @@ def check(case: Case, segments: list[bytes]) -> Outcome:
 def fuzz(count: int, seed: int) -> int:
     """Run ``count`` inputs; give how many failed."""
     grammar = Grammar(seed)
-    failed = errors = 0
-    kinds: set[str] = set()
-    began = time.perf_counter()
-    for case in grammar.cases(count):
-        segments = grammar.cut(case.data)
-        try:
-            outcome = check(case, segments)
-        except Exception:
-            failed += 1
-            traceback.print_exc(file=sys.stdout)
-            print(f"--replay {case.security.name} {case.data.hex()}")
-            continue
-        errors += outcome.error is not None
-        kinds.update(type(event).__name__ for event in outcome.events)
-    seconds = time.perf_counter() - began
-    print(f"{len(kinds)} kinds of events: {' '.join(sorted(kinds))}")
-    print(f"{errors} protocol errors, {seconds:.1f} s, {count / seconds:.0f} inputs/s")
-    print(f"{count - failed} passed, {failed} failed")
-    return failed
+    return failures(
+        Trial(partial(check, case, grammar.cut(case.data)),
+              f"--replay {case.security.name} {case.data.hex()}")
+        for case in grammar.cases(count)
+    )
 
 
-def main() -> int:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--count", type=int, default=1_000_000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--replay", nargs=2, metavar=("SECURITY", "HEX"))
-    options = parser.parse_args()
-    if options.replay:
-        case = Case(SecurityType[options.replay[0]], bytes.fromhex(options.replay[1]))
-        print(check(case, [case.data[n : n + 1] for n in range(len(case.data))]))
-        return 0
-    return 1 if fuzz(options.count, options.seed) else 0
+def replay(security: str, hexadecimal: str) -> Outcome:
+    """Run one input, cut into bytes."""
+    case = Case(SecurityType[security], bytes.fromhex(hexadecimal))
+    return check(case, [case.data[n : n + 1] for n in range(len(case.data))])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, fuzz, replay, "SECURITY", "HEX"))

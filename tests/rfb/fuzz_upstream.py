@@ -11,12 +11,10 @@ was found; the exit code is 1 if anything was.
 
 from __future__ import annotations
 
-import argparse
 import struct
 import sys
-import time
-import traceback
 import zlib
+from functools import partial
 from random import Random
 from typing import Callable, NamedTuple, Sequence
 
@@ -36,6 +34,7 @@ from kasmd.rfb.shape import cursor_of, name_of, screens_of
 from kasmd.rfb.standard import server_cut_text, server_fence, server_init
 from kasmd.screen.geometry import Rect, Screen
 from kasmd.screen.pixels import BGRX
+from tests.fuzzing import Trial, failures, main
 
 SIZE = (96, 80)
 WAYS = Credentials((262, 261, 260, 259, 258, 257, 2, 1), "secret", "ann")
@@ -52,7 +51,7 @@ KEPT = 1 << 20
 class Outcome(NamedTuple):
     """What came of one input: kinds of events, and the error that ended it."""
 
-    events: tuple[str, ...]
+    kinds: tuple[str, ...]
     error: str
 
 
@@ -232,36 +231,15 @@ def _act(session: ClientSession, streams: Streams, event: object) -> None:
 def fuzz(count: int, seed: int) -> int:
     """Run ``count`` inputs; give how many failed."""
     grammar = Grammar(seed)
-    failed = errors = 0
-    kinds: set[str] = set()
-    began = time.perf_counter()
-    for _ in range(count):
-        data = grammar.case()
-        place = grammar.random.randrange(len(data))
-        try:
-            outcome = check(data, [data[:place], data[place:place + 1], data[place + 1:]])
-        except Exception:
-            failed += 1
-            traceback.print_exc(file=sys.stdout)
-            print(data.hex())
-            continue
-        errors += bool(outcome.error)
-        kinds.update(outcome.events)
-    seconds = time.perf_counter() - began
-    print(f"{len(kinds)} kinds of events: {' '.join(sorted(kinds))}")
-    print(f"{errors} protocol errors, {seconds:.1f} s, {count / seconds:.0f} inputs/s")
-    print(f"{count - failed} passed, {failed} failed")
-    return failed
+    return failures(_trial(grammar) for _ in range(count))
 
 
-def main() -> int:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--count", type=int, default=1_000_000)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    return 1 if fuzz(options.count, options.seed) else 0
+def _trial(grammar: Grammar) -> Trial:
+    data = grammar.case()
+    place = grammar.random.randrange(len(data))
+    segments = [data[:place], data[place:place + 1], data[place + 1:]]
+    return Trial(partial(check, data, segments), data.hex())
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, fuzz))

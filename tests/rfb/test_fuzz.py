@@ -14,7 +14,7 @@ def test_ten_thousand_inputs(capsys: pytest.CaptureFixture[str]) -> None:
     assert fuzz(10_000, seed=20) == 0
     printed = capsys.readouterr().out
     assert "10000 passed, 0 failed" in printed
-    errors = re.search(r"(\d+) protocol errors", printed)
+    errors = re.search(r"(\d+) refusals", printed)
     assert errors and 3000 < int(errors[1]) < 9000
     for event in Event.__subclasses__():
         assert event.__name__ in printed

@@ -24,25 +24,14 @@ from kasmd.rfb.messages import (
     VideoEncodersRequested,
 )
 from kasmd.rfb.numbers import ServerMessage
-from kasmd.rfb.wire import Reader, Script
+from tests.rfb import parsing
 
 MIB = 1024 * 1024
 
 
 def parsed(wire: str | bytes) -> list[object]:
-    """Read messages of Kasm's, and see that no byte is left over."""
-    reading = Reading(Limits(clipboard=16))
-
-    def script() -> Script[tuple[object]]:
-        while True:
-            event = yield from kasm.PARSERS[(yield 1)[0]](reading)
-            yield (event,)
-
-    reader = Reader(script())
-    reader.feed(bytes.fromhex(wire) if isinstance(wire, str) else wire)
-    events = [event for (event,) in reader.events()]
-    assert reader.waiting == 0
-    return events
+    """Read messages of Kasm's; wire is hexadecimal or bytes."""
+    return parsing.parsed(kasm.PARSERS, wire, Reading(Limits(clipboard=16)))
 
 
 @pytest.mark.parametrize(

@@ -23,22 +23,12 @@ from kasmd.rfb.messages import (
 from kasmd.rfb.wire import Parser, Reader, Script
 from kasmd.screen.geometry import Rect, Screen
 from kasmd.screen.pixels import BGRX, RGBX
+from tests.rfb import parsing
 
 
 def parsed(wire: str | bytes, reading: Reading | None = None) -> list[object]:
     """Read messages of the standard; wire is hexadecimal or bytes."""
-    known = reading or Reading(Limits(cut_text=64))
-
-    def script() -> Script[tuple[object]]:
-        while True:
-            event = yield from standard.PARSERS[(yield 1)[0]](known)
-            yield (event,)
-
-    reader = Reader(script())
-    reader.feed(bytes.fromhex(wire) if isinstance(wire, str) else wire)
-    events = [event for (event,) in reader.events()]
-    assert reader.waiting == 0
-    return events
+    return parsing.parsed(standard.PARSERS, wire, reading or Reading(Limits(cut_text=64)))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kasmd.screen.geometry import Move, Rect, bounding
+from kasmd.screen.geometry import Move, Rect, bounding, nearest
 
 SIDE = st.integers(0, 6)
 PLACE = st.integers(-3, 6)
@@ -64,3 +64,11 @@ def test_around_two_is_around_each(one: Rect, other: Rect) -> None:
 def test_moving(rect: Rect, dx: int, dy: int) -> None:
     assert covered(rect.moved(dx, dy)) == {(x + dx, y + dy) for x, y in covered(rect)}
     assert Move(rect.moved(dx, dy), dx, dy).source == rect
+
+
+@given(PLACE, PLACE)
+def test_the_nearest_pixel_of_a_picture(x: int, y: int) -> None:
+    pixels = covered(Rect(0, 0, 3, 2))
+    assert nearest(x, y, (3, 2)) == min(
+        pixels, key=lambda pixel: abs(pixel[0] - x) + abs(pixel[1] - y)
+    )

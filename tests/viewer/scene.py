@@ -23,8 +23,9 @@ from kasmd.codec.jpeg21 import JpegDecoder
 from kasmd.codec.video import VideoDecoder
 from kasmd.display.memory import MemoryDisplay
 from kasmd.interfaces import IViewerTransport, Principal
+from kasmd.permission.held import Hold
 from kasmd.permission.registry import MemoryRegistry
-from kasmd.permission.seat import Hold, Seat
+from kasmd.permission.seat import Seat
 from kasmd.rfb.client import (
     ClientSession,
     Connected,

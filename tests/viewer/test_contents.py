@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Optional
 
-from hypothesis import given
-from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
 from bench.pictures import film as film_of
@@ -14,15 +12,14 @@ from kasmd.rfb.numbers import Encoding
 from kasmd.screen.geometry import Rect
 from kasmd.screen.pixels import BGRX
 from kasmd.screen.region import Region
-from kasmd.viewer.contents import Contents, next_of, patches, smallest_of
+from kasmd.viewer.contents import Contents
 from kasmd.viewer.motion import Motion
-from kasmd.viewer.quality import Room, Rules
+from kasmd.viewer.quality import Rules
 from kasmd.viewer.sharing import Encodings
 from kasmd.viewer.update import Piece, Update
 from tests.viewer.scene import Display
 
 ALL = Rect(0, 0, 640, 480)
-RECTS = st.builds(Rect, *[st.integers(0, 200)] * 2, *[st.integers(1, 100)] * 2)
 
 
 def contents_for(can: Capabilities, film: Optional[Rect] = None) -> Contents:
@@ -43,25 +40,6 @@ def send(contents: Contents, display: Display, pieces: list[Piece]) -> int:
         size += len(data)
     contents.cost(size)
     return size
-
-
-@given(st.lists(RECTS, min_size=1, max_size=8), st.integers(1, 20_000))
-def test_parts_in_turn_are_the_whole(rects: list[Rect], most: int) -> None:
-    left, place, parts = Region(rects), (0, 0), 0
-    while left:
-        part, place = next_of(left, place, Room(most))
-        assert part and not part.subtract(left)
-        assert part.area <= most + 100 * max(rect.width for rect in left.rects)
-        left, parts = left.subtract(part), parts + 1
-    assert parts <= 2 + sum(rect.height * -(-rect.width // 16) for rect in rects)
-
-
-def test_what_changes_all_the_time_leaves_no_part_out() -> None:
-    region, place, seen = Region([ALL]), (0, 0), Region()
-    for _ in range(10):
-        part, place = next_of(region, place, Room(ALL.area // 8))
-        seen = seen.union(part)
-    assert seen == region
 
 
 def test_over_a_thin_link_an_update_is_as_small_as_it_should_be() -> None:
@@ -130,27 +108,6 @@ def test_small_news_goes_before_the_rest_and_the_rest_is_not_forgotten() -> None
     contents.changed(Region([ALL._replace(height=100)]), (), False, 0.0)
     old = Region(piece.rect for piece in contents.plan(contents.owed.region, 10_000, 250e3, 0.0))
     assert Region([key]).subtract(old), "what is no news waits its turn"
-
-
-def test_of_news_the_smallest_goes_first() -> None:
-    rects = [Rect(0, 0, 30, 30), Rect(0, 100, 10, 10), Rect(0, 200, 20, 20)]
-    assert smallest_of(Region(rects), Room(600)) == Region(rects[1:])
-    assert smallest_of(Region(rects), Room(99)) == Region()
-
-
-def test_what_touches_is_one_patch() -> None:
-    edge = [Rect(0, 0, 90, 4), Rect(0, 4, 4, 60), Rect(2, 64, 30, 4)]
-    key, far = Rect(95, 0, 20, 20), Rect(0, 200, 18, 18)
-    found = patches(Region([*edge, key, far]).rects)
-    assert sorted(map(Region, found), key=lambda region: region.area) == [
-        Region([far]), Region([key]), Region(edge),
-    ]
-    assert smallest_of(Region([*edge, key]), Room(500)) == Region([key])
-    both = Region([key, far])
-    assert smallest_of(both, Room(800)) == both, "each has its tables, but there is room"
-    assert smallest_of(both, Room(800, rectangle=100)) == Region([far])
-    letter = Region([key, far._replace(width=4)])
-    assert smallest_of(letter, Room(800, rectangle=400)) == letter, "that is no JPEG"
 
 
 def test_news_for_which_there_was_no_room_is_news_still() -> None:

@@ -11,10 +11,10 @@ from twisted.trial.unittest import TestCase
 
 from kasmd.rfb.client import BellRung, ContinuousUpdatesEnded, CutTextSent, UpdateReceived
 from kasmd.rfb.numbers import Encoding
-from kasmd.rights import Right
 from kasmd.screen.geometry import Move, Rect
 from kasmd.screen.pixels import BGRX, PixelFormat
-from tests.viewer.scene import PATIENCE, RIGHTS, SMALL_SLICES, Scene, Watcher
+from tests.viewer.lives import happen
+from tests.viewer.scene import PATIENCE, SMALL_SLICES, Scene, Watcher
 
 BIG_ENDIAN = PixelFormat(32, 24, True, True, 255, 255, 255, 16, 8, 0)
 RGB565 = PixelFormat(16, 16, False, True, 31, 63, 31, 11, 5, 0)
@@ -80,36 +80,26 @@ def part(scene: Scene, fractions: tuple[int, int, int, int]) -> Rect:
 
 def play(scene: Scene, watcher: Watcher, what: str, value: object, continuous: bool) -> None:
     """Let one thing happen."""
-    display, line = scene.display, watcher.line
+    display = scene.display
     if what == "fill":
         display.fill((value[0] * 16, value[1] * 16, value[2] * 16), part(scene, value))
     elif what == "noise":
         display.noise(part(scene, value), sum(value))
     elif what == "scroll":
         display.scroll(max(1 - display.size[1], min(value, display.size[1] - 1)))
-    elif what == "request":
-        watcher.request(incremental=value)
     elif what == "request part":
         watcher.request(incremental=True, rect=part(scene, value))
     elif what == "continuous" and continuous:
         watcher.client.send_continuous_updates(
             value is not None, part(scene, value or (0, 0, 0, 0))
         )
-    elif what == "pause after":
-        line.room = value
-        if value == 0:
-            line.pause()
-    elif what == "resume":
-        line.resume()
     elif what == "tick":
         scene.tick()
-    elif what == "resize":
-        display.resize(*value, ())
     elif what == "format":
         watcher.change_format(value)
         watcher.request()
-    elif what == "blind":
-        scene.registry.set("writer", Right.ENTER if value else RIGHTS["writer"])
+    else:
+        happen(scene, watcher, what, value)
     watcher.exchange()
 
 

@@ -1,9 +1,7 @@
-"""Streaming: what a viewer decodes is the desktop, at its joining, its losses and resizes."""
+"""Streaming: what is a stream, what goes when, and that the picture ends as it is."""
 
 from __future__ import annotations
 
-import struct
-from math import log10
 from typing import Optional
 
 import numpy as np
@@ -13,400 +11,22 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
-from kasmd.codec import h264, kasmvideo
-from kasmd.codec.base import complete
-from kasmd.codec.video import ENCODINGS, Codec, Encoding
+from kasmd.codec.video import ENCODINGS, Codec
 from kasmd.display.memory import MemoryDisplay
-from kasmd.rfb import numbers
 from kasmd.rfb.capabilities import Capabilities, KasmSettings
-from kasmd.rfb.numbers import ServerMessage
-from kasmd.rights import Right
 from kasmd.screen.geometry import Rect, Screen
 from kasmd.screen.region import Region
 from kasmd.viewer.encoders import Encoders
 from kasmd.viewer.motion import Motion
 from kasmd.viewer.place import ASIDE, Area
-from kasmd.viewer.stream import KEPT, TOO_LATE, Kind
-from kasmd.viewer.streaming import RESTS_AFTER, Streaming, areas_of
-from kasmd.viewer.streams import MAX_STREAMS, Streams
+from kasmd.viewer.stream import Kind
+from kasmd.viewer.streaming import Streaming, areas_of
+from kasmd.viewer.streams import Streams
+from tests.viewer.films import FILM, FRAME, KASMS, STANDARD, STREAM_MODE, X264, Wire, gradient
 from tests.viewer.link import percentile
+from tests.viewer.lives import happen
 from tests.viewer.pressing import film_of, keys_over
 from tests.viewer.scene import RIGHTS, Display, Scene, Watcher
-
-Wire = numbers.Encoding
-QUALITY = -26
-STANDARD = (
-    Wire.OPEN_H264, Wire.TIGHT, QUALITY, Wire.LAST_RECT, Wire.FENCE, Wire.EXTENDED_DESKTOP_SIZE,
-)
-#: H.264 by libx264, at a quality of 36 of 51.
-STREAM_MODE, STREAM_QUALITY = -1027, -1104 + 36
-KASMS = (
-    Wire.TIGHT, QUALITY, Wire.LAST_RECT, Wire.FENCE, Wire.EXTENDED_DESKTOP_SIZE,
-    STREAM_QUALITY, STREAM_MODE,
-)
-X264 = {Codec.H264: ENCODINGS[Codec.H264][-1]}
-#: Message 184 of a client that reads all families, and the bytes of one encoder in the answer.
-ASKING = struct.pack(">BB3i", 184, 3, -1026, -1031, -1036)
-_OFFER = 4 + 4 + 4 + 1 + 5 * 4
-FILM = Rect(40, 30, 400, 240)
-FRAME = 1 / 30
-
-
-def gradient(rect: Rect, number: int) -> np.ndarray:
-    """A picture that moves with its number."""
-    y, x = np.mgrid[0:rect.height, 0:rect.width]
-    shades = [(x + 4 * number) % 256, (y + 2 * number) % 256, (x + y) // 4 % 256, 0 * x]
-    return np.stack([np.abs(shade - 128) for shade in shades], axis=-1).astype(np.uint8)
-
-
-def psnr(one: np.ndarray, other: np.ndarray) -> float:
-    error = np.mean((one[..., :3].astype(float) - other[..., :3]) ** 2)
-    return 99.0 if error == 0 else 10 * log10(255 ** 2 / error)
-
-
-class Case(TestCase):
-    """A desktop that is large enough for a film."""
-
-    def setUp(self) -> None:
-        self.scene = Scene(640, 360)
-        self.streams = self.scene.streams
-        self.streams.encoders.found = X264
-        self.scene.display.noise(Rect(0, 0, 640, 360), 1)
-        self.number = 0
-
-    def watch(self, *encodings: int, kasm: bool = False) -> Watcher:
-        watcher = self.scene.watch(*encodings, kasm=kasm)
-        self.scene.settle(watcher)
-        watcher.heard.clear()
-        return watcher
-
-    def play(self, frames: int, *watchers: Watcher, rect: Rect = FILM,
-             pause: float = FRAME) -> None:
-        """Let the film play, and be watched."""
-        for _ in range(frames):
-            self.scene.clock.advance(pause)
-            self.number += 1
-            self.scene.display.paint(rect, gradient(rect, self.number))
-            for watcher in watchers:
-                watcher.request(incremental=True)
-            self.scene.tick(*watchers)
-
-    def flags(self, watcher: Watcher) -> list[tuple[Rect, int, bool]]:
-        """Give where there was H.264, its flags, and whether it was a key picture."""
-        found = []
-        for rect, encoding, payload in watcher.rectangles:
-            if encoding == Wire.OPEN_H264:
-                part, _ = complete(h264.decode(), payload)
-                found.append((rect, part.flags, b"\x00\x00\x01\x67" in part.data[:5]))
-        watcher.heard.clear()
-        return found
-
-    def sharpness(self, watcher: Watcher, rect: Rect = FILM) -> float:
-        """Give the PSNR of what is shown there."""
-        part = slice(rect.y, rect.bottom), slice(rect.x, rect.right)
-        return psnr(watcher.picture[part], self.scene.display.picture[part])
-
-    def pictures(self) -> int:
-        """Count what was encoded."""
-        return sum(stream.units[-1].number + 1 for stream in self.streams._streams.values())
-
-
-class FilmTests(Case):
-    """Encoding 50, where a film plays."""
-
-    def test_a_film_is_shown_and_the_rest_is_exact(self) -> None:
-        watcher = self.watch(*STANDARD)
-        self.play(45, watcher)
-        self.assertGreater(self.sharpness(watcher), 35)
-        rects = [rect for rect, _, _ in self.flags(watcher)]
-        self.assertGreater(len(rects), 20)
-        self.assertEqual(set(rects), {FILM})
-        self.play(3, watcher)
-        self.assertEqual(watcher.encodings(), [Wire.OPEN_H264] * 3)
-
-    def test_what_changes_beside_it_goes_as_images(self) -> None:
-        watcher = self.watch(*STANDARD)
-        self.play(45, watcher)
-        watcher.heard.clear()
-        self.scene.display.fill((1, 2, 3), Rect(500, 300, 50, 40))
-        self.play(2, watcher)
-        self.assertEqual(set(watcher.encodings()), {Wire.OPEN_H264, Wire.TIGHT})
-        self.assertEqual(self.sharpness(watcher, Rect(500, 300, 50, 40)), 99)
-
-    def test_it_begins_with_a_reset_and_a_key_picture(self) -> None:
-        watcher = self.watch(*STANDARD)
-        self.play(45, watcher)
-        first, *rest = self.flags(watcher)
-        self.assertEqual(first, (FILM, h264.RESET, True))
-        self.assertEqual({each[1:] for each in rest}, {(0, False)})
-
-    def test_many_watch_what_is_encoded_once(self) -> None:
-        watchers = [self.watch(*STANDARD) for _ in range(4)]
-        self.play(45, *watchers)
-        before = self.pictures()
-        self.play(10, *watchers)
-        self.assertEqual((self.pictures() - before, len(self.streams)), (10, 1))
-        for watcher in watchers:
-            self.assertGreater(self.sharpness(watcher), 35)
-
-    def test_one_who_joins_gets_a_key_picture(self) -> None:
-        first = self.watch(*STANDARD)
-        self.play(45, first)
-        late = self.scene.watch(*STANDARD)
-        self.play(3, first, late)
-        self.assertEqual(self.flags(late)[0], (FILM, h264.RESET, True))
-        self.assertGreater(self.sharpness(late), 35)
-
-    def test_one_who_falls_behind_has_a_stream_at_his_own_pace_for_a_while(self) -> None:
-        lively, stalled = self.watch(*STANDARD), self.watch(*STANDARD)
-        self.play(45, lively, stalled)
-        stalled.line.pause()
-        self.play(KEPT + 5, lively)
-        for watcher in lively, stalled:
-            watcher.heard.clear()
-        stalled.line.resume()
-        for _ in range(5):
-            self.play(KEPT + 5, lively)
-            self.play(1, lively, stalled)
-        keys = [key for _, _, key in self.flags(lively)]
-        self.assertEqual(keys, [False] * 5 * (KEPT + 6), "the others pay nothing for him")
-        first, *rest = self.flags(stalled)
-        self.assertEqual(first, (FILM, h264.RESET, True))
-        self.assertEqual({each[1:] for each in rest}, {(0, False)})
-        self.assertLessEqual(len(rest), 6)
-        self.assertEqual(len(self.streams), 2)
-        self.play(round(ASIDE / 0.2) + 10, lively, stalled, pause=0.2)
-        self.assertEqual(len(self.streams), 1)
-        for watcher in lively, stalled:
-            self.assertGreater(self.sharpness(watcher), 35)
-
-    def test_one_who_misses_pictures_where_no_more_streams_may_be(self) -> None:
-        lively, stalled = self.watch(*STANDARD), self.watch(*STANDARD)
-        self.play(45, lively, stalled)
-        for number in range(MAX_STREAMS - 1):
-            self.streams.follow(Kind(FILM, Codec.H264, number), lambda: None)
-        stalled.line.pause()
-        self.play(KEPT + 5, lively)
-        stalled.heard.clear()
-        stalled.line.resume()
-        self.play(3, lively, stalled)
-        self.assertEqual(self.flags(stalled)[0], (FILM, 0, True))
-        self.assertGreater(self.sharpness(stalled), 35)
-        self.assertGreater(self.sharpness(lively), 35)
-
-    def test_one_who_asks_for_all_gets_a_key_picture(self) -> None:
-        watcher = self.watch(*STANDARD)
-        self.play(45 + KEPT, watcher)
-        watcher.heard.clear()
-        watcher.request()
-        self.scene.settle(watcher)
-        self.assertEqual(self.flags(watcher), [(FILM, 0, True)])
-
-    def test_one_who_does_not_read_it_or_bears_no_loss(self) -> None:
-        tight, lossless = STANDARD[1:], (Wire.OPEN_H264, Wire.TIGHT, Wire.LAST_RECT)
-        watchers = [self.watch(*STANDARD), self.watch(*tight), self.watch(*lossless)]
-        self.play(45, *watchers)
-        self.assertEqual(
-            [Wire.OPEN_H264 in watcher.encodings() for watcher in watchers], [True, False, False]
-        )
-        self.assertEqual(self.sharpness(watchers[2]), 99)
-
-    def test_without_an_encoder_there_are_images(self) -> None:
-        self.streams.encoders.found = {}
-        watcher = self.watch(*STANDARD)
-        self.play(45, watcher)
-        self.assertEqual(set(watcher.encodings()), {Wire.TIGHT})
-        self.assertGreater(self.sharpness(watcher), 35)
-
-    def test_an_encoder_that_fails_is_replaced(self) -> None:
-        self.streams.encoders.found = {Codec.H264: Encoding("no such encoder", "crf", 51, {})}
-        watcher = self.watch(*STANDARD)
-        self.play(45, watcher)
-        self.assertEqual(set(watcher.encodings()), {Wire.TIGHT, Wire.OPEN_H264})
-        self.assertGreater(self.sharpness(watcher), 35)
-        self.assertEqual(len(self.streams), 1)
-
-    def test_a_film_that_ends_leaves_an_exact_picture(self) -> None:
-        watcher = self.watch(*STANDARD)
-        self.play(45, watcher)
-        for _ in range(4):
-            self.scene.clock.advance(1)
-            self.scene.settle(watcher)
-        self.assertTrue(watcher.shows(self.scene.display.picture))
-
-    def test_a_film_that_ended_is_encoded_no_more(self) -> None:
-        watcher = self.watch(*STANDARD)
-        self.play(45, watcher)
-        for shade in range(6):
-            self.scene.clock.advance(0.5)
-            self.scene.display.fill((shade, 0, 0), Rect(60, 60, 100, 80))
-            self.scene.settle(watcher)
-        self.assertEqual(len(self.streams), 0)
-        self.assertTrue(watcher.shows(self.scene.display.picture))
-
-    def test_another_size_is_another_stream(self) -> None:
-        watcher = self.watch(*STANDARD)
-        self.play(45, watcher)
-        self.scene.display.resize(500, 300, ())
-        self.scene.settle(watcher)
-        self.assertEqual((watcher.size, len(self.streams)), ((500, 300), 0))
-        watcher.heard.clear()
-        small = Rect(0, 0, 321, 201)
-        self.play(45, watcher, rect=small)
-        self.assertEqual(self.flags(watcher)[0], (Rect(0, 0, 320, 200), h264.RESET, True))
-        self.assertGreater(self.sharpness(watcher, small), 35)
-
-    def test_one_who_may_not_see_is_shown_nothing(self) -> None:
-        watcher, other = self.watch(*STANDARD), self.watch(*STANDARD)
-        self.play(45, watcher, other)
-        self.scene.registry.set("writer", Right.ENTER)
-        before = self.pictures()
-        watcher.heard.clear()
-        self.play(5, watcher, other)
-        self.assertEqual((watcher.rectangles, self.pictures()), ([], before))
-        self.scene.registry.set("writer", RIGHTS["writer"])
-        self.play(5, watcher, other)
-        self.assertGreater(self.sharpness(watcher), 35)
-
-    def test_nothing_is_left_behind(self) -> None:
-        watchers = [self.watch(*STANDARD), self.watch(*KASMS, kasm=True)]
-        self.play(45, *watchers)
-        self.assertEqual(len(self.streams), 2)
-        for watcher in watchers:
-            watcher.leave()
-        self.assertEqual(len(self.streams), 0)
-        self.assertEqual(self.scene.left_behind(), (0, 0, 0, 0))
-
-
-class KasmTests(Case):
-    """Encoding 17: all of the screen, for one who chose a stream."""
-
-    def pictures_of(self, watcher: Watcher) -> list[tuple[int, bool]]:
-        found = []
-        for rect, encoding, payload in watcher.rectangles:
-            if encoding == Wire.KASM_VIDEO:
-                self.assertEqual(rect, Rect(0, 0, 640, 360))
-                picture, _ = complete(kasmvideo.decode(), payload)
-                self.assertEqual(picture.screen, 0)
-                found.append((picture.mode, picture.unit.key))
-        watcher.heard.clear()
-        return found
-
-    def test_the_encoders_are_named(self) -> None:
-        watcher = self.scene.watch(*KASMS, kasm=True)
-        watcher.client.send(bytes([184, 2, 255, 255, 251, 254, 255, 255, 251, 249]))
-        watcher.exchange()
-        body, = watcher.kasm_told(ServerMessage.VIDEO_ENCODERS)
-        self.assertEqual((body[0], body[1:5].hex(), len(body)), (1, "fffffbfd", 34))
-
-    def test_all_is_a_stream_from_the_beginning(self) -> None:
-        self.scene.display.paint(Rect(0, 0, 640, 360), gradient(Rect(0, 0, 640, 360), 3))
-        watcher = self.scene.watch(*KASMS, kasm=True)
-        self.scene.settle(watcher)
-        self.play(5, watcher)
-        pictures = self.pictures_of(watcher)
-        self.assertEqual(pictures[0], (STREAM_MODE, True))
-        self.assertEqual(set(pictures[1:]), {(STREAM_MODE, False)})
-        self.assertGreater(self.sharpness(watcher, Rect(0, 0, 640, 360)), 35)
-
-    def test_av1(self) -> None:
-        self.streams.encoders.found = {Codec.AV1: ENCODINGS[Codec.AV1][-1]}
-        watcher = self.scene.watch(*KASMS[:-1], -1037, kasm=True)
-        self.play(3, watcher)
-        self.assertEqual(self.pictures_of(watcher)[0], (-1037, True))
-        self.assertGreater(self.sharpness(watcher), 30)
-        for _ in range(4):
-            self.scene.clock.advance(RESTS_AFTER)
-            self.scene.settle(watcher)
-        self.assertTrue(watcher.shows(self.scene.display.picture))
-
-    def test_av1_that_is_too_slow_goes_on_as_images_and_then_as_h264(self) -> None:
-        everything = Rect(0, 0, 640, 360)
-        self.streams.encoders.found = {**X264, Codec.AV1: ENCODINGS[Codec.AV1][-1]}
-        watcher = self.scene.watch(*KASMS[:-1], -1037, kasm=True)
-        watcher.client.send(ASKING)
-        watcher.exchange()
-        self.assertEqual(self.offered(watcher), [[-1027, -1037]])
-        self.scene.settle(watcher)
-        self.scene.encoding = 2 * TOO_LATE / 3
-        for encoding, modes in ((Wire.KASM_VIDEO, []), (Wire.TIGHT, [[-1027]]), (Wire.TIGHT, [])):
-            watcher.heard.clear()
-            self.play(1, watcher, rect=everything)
-            self.assertEqual(self.offered(watcher), modes)
-            self.assertEqual(set(watcher.encodings()), {encoding})
-            self.assertGreater(self.sharpness(watcher, everything), 30)
-        watcher.client.send_encodings(KASMS)
-        self.play(2, watcher, rect=everything)
-        self.assertEqual(self.pictures_of(watcher), [(STREAM_MODE, True), (STREAM_MODE, False)])
-        self.assertGreater(self.sharpness(watcher, everything), 30)
-
-    def offered(self, watcher: Watcher) -> list[list[int]]:
-        """Give the stream modes of each offer that came."""
-        found = []
-        for body in watcher.kasm_told(ServerMessage.VIDEO_ENCODERS):
-            found.append([
-                int.from_bytes(body[at:at + 4], "big", signed=True)
-                for at in range(1, len(body), _OFFER)
-            ])
-        return found
-
-    def test_what_is_small_comes_as_an_image_once_the_screen_rests(self) -> None:
-        watcher = self.scene.watch(*KASMS, kasm=True)
-        self.play(5, watcher)
-        for _ in range(4):
-            self.scene.clock.advance(RESTS_AFTER)
-            self.scene.settle(watcher)
-        watcher.heard.clear()
-        self.scene.display.fill((1, 2, 3), Rect(50, 50, 30, 20))
-        self.scene.settle(watcher)
-        self.assertEqual(set(watcher.encodings()), {Wire.TIGHT})
-        self.assertTrue(watcher.shows(self.scene.display.picture))
-        self.play(3, watcher)
-        self.assertEqual(len(self.pictures_of(watcher)), 3)
-
-    def test_one_who_asks_for_all_gets_a_key_picture(self) -> None:
-        watcher = self.scene.watch(*KASMS, kasm=True)
-        self.play(KEPT + 5, watcher)
-        watcher.heard.clear()
-        watcher.request()
-        self.scene.settle(watcher)
-        self.assertEqual(self.pictures_of(watcher), [(STREAM_MODE, True)])
-
-    def test_each_screen_is_a_stream_by_its_position(self) -> None:
-        """In the order of the idents, in which its client is told them; the rest is images."""
-        watcher = self.scene.watch(*KASMS, kasm=True)
-        screens = (Screen(0, 0, 0, 320, 300), Screen(2, 320, 0, 160, 240),
-                   Screen(5, 480, 0, 160, 360), Screen(9, 100, 320, 1, 1))
-        watcher.client.send_desktop_size(640, 360, screens[::-1])
-        watcher.exchange()
-        self.scene.settle(watcher)
-        watcher.heard.clear()
-        whole = Rect(0, 0, 640, 360)
-        self.play(5, watcher, rect=whole)
-        found: dict[int, set[Rect]] = {}
-        for rect, encoding, payload in watcher.rectangles:
-            if encoding == Wire.KASM_VIDEO:
-                picture, _ = complete(kasmvideo.decode(), payload)
-                found.setdefault(picture.screen, set()).add(rect)
-        self.assertEqual(
-            found, {number: {screen.rect} for number, screen in enumerate(screens[:3])})
-        self.assertEqual(len(self.streams), 3)
-        self.assertGreater(self.sharpness(watcher, whole), 28)
-        for _ in range(4):
-            self.scene.clock.advance(RESTS_AFTER)
-            self.scene.settle(watcher)
-        self.assertTrue(watcher.shows(self.scene.display.picture))
-
-    def test_another_mode_and_images(self) -> None:
-        watcher = self.scene.watch(*KASMS, kasm=True)
-        self.play(5, watcher)
-        watcher.client.send_encodings([*KASMS[:-1], kasmvideo.IMAGES])
-        watcher.exchange()
-        watcher.heard.clear()
-        self.play(5, watcher)
-        self.assertEqual((self.pictures_of(watcher), len(self.streams)), ([], 0))
-        self.assertGreater(self.sharpness(watcher), 35)
-
 
 SMALL_FILM = Rect(32, 32, 240, 180)
 STEPS = st.lists(
@@ -434,7 +54,7 @@ def test_whatever_happens_the_picture_ends_exact(encodings: tuple[int, ...], ste
     watcher = scene.watch(*encodings, kasm=encodings is KASMS)
     watcher.request()
     for what, value in steps:
-        happen(scene, watcher, what, value)
+        play(scene, watcher, what, value)
     watcher.line.resume()
     scene.registry.set("writer", RIGHTS["writer"])
     # Echoes that are a second late make the link a thin one, which gets rows in turn.
@@ -449,9 +69,9 @@ def test_whatever_happens_the_picture_ends_exact(encodings: tuple[int, ...], ste
     assert (len(scene.streams), scene.left_behind()) == (0, (0, 0, 0, 0))
 
 
-def happen(scene: Scene, watcher: Watcher, what: str, value: object) -> None:
+def play(scene: Scene, watcher: Watcher, what: str, value: object) -> None:
     """Let one thing happen."""
-    display, line = scene.display, watcher.line
+    display = scene.display
     if what == "film":
         for number in range(value):
             scene.clock.advance(FRAME)
@@ -464,18 +84,8 @@ def happen(scene: Scene, watcher: Watcher, what: str, value: object) -> None:
         display.scroll(value)
     elif what == "wait":
         scene.clock.advance(value)
-    elif what == "request":
-        watcher.request(incremental=value)
-    elif what == "pause after":
-        line.room = value
-        if value == 0:
-            line.pause()
-    elif what == "resume":
-        line.resume()
-    elif what == "resize":
-        display.resize(*value, ())
-    elif what == "blind":
-        scene.registry.set("writer", Right.ENTER if value else RIGHTS["writer"])
+    else:
+        happen(scene, watcher, what, value)
     watcher.exchange()
 
 

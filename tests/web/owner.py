@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import http.client
 import json
 import os
 import shutil
 import tempfile
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 from kasmd.display.memory import MemoryDisplay
@@ -21,11 +18,11 @@ from kasmd.interfaces import Account
 from kasmd.permission.accounts import FileAccounts
 from kasmd.permission.checkers import Authenticator
 from kasmd.permission.dlp import Rules
-from kasmd.permission.kasmpasswd import hash_password
+from kasmd.permission.held import Hold
 from kasmd.permission.lockout import Lockout
 from kasmd.permission.prevention import Prevention
 from kasmd.permission.registry import Registry
-from kasmd.permission.seat import Hold, Seat
+from kasmd.permission.seat import Seat
 from kasmd.rfb.limits import Limits as WireLimits
 from kasmd.rights import OWNER, READ, WRITE, Right
 from kasmd.viewer.encoders import Encoders
@@ -40,9 +37,7 @@ from kasmd.web.kasmvnc_api import KasmvncApi
 from kasmd.web.pages import Pages
 from kasmd.web.site import PAGE, make_site, page_mounts
 from kasmd.web.system_stats import SystemStats
-
-PASSWORD = "secret"
-_HASH = hash_password(PASSWORD)
+from tests.web.asking import HASH, Answer, ask, basic, listen
 
 #: The owner sees nothing himself; the rest are as their names say.
 ACCOUNTS = {
@@ -51,38 +46,6 @@ ACCOUNTS = {
     "reader": Right.ENTER | READ,
     "nobody": Right.ENTER,
 }
-
-
-class Answer(NamedTuple):
-    """What came back."""
-
-    status: int
-    type: str
-    body: bytes
-    headers: http.client.HTTPMessage
-
-    @property
-    def json(self) -> Any:
-        """The body's value."""
-        return json.loads(self.body)
-
-
-def basic(name: str, password: str = PASSWORD) -> str:
-    """Give an Authorization value."""
-    return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
-
-
-def ask(port: int, method: str, target: str, body: Any, headers: dict[str, str]) -> Answer:
-    """Make one request."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    try:
-        connection.request(method, target, body, headers)
-        response = connection.getresponse()
-        content = response.read()
-        return Answer(response.status, response.getheader("Content-Type", ""), content,
-                      response.headers)
-    finally:
-        connection.close()
 
 
 class Served:
@@ -102,7 +65,7 @@ class Served:
         self.path = os.path.join(self.folder, "kasmpasswd")
         self.accounts = FileAccounts(reactor, self.path)
         self.accounts.edit(
-            lambda found: {name: Account(name, _HASH, held) for name, held in ACCOUNTS.items()}
+            lambda found: {name: Account(name, HASH, held) for name, held in ACCOUNTS.items()}
         )
         self.registry = Registry(self.accounts)
         self.display = MemoryDisplay(320, 200)
@@ -148,15 +111,7 @@ class Served:
             more=self.api.routes(),
             limits=Limits(linger=60, abort_timeout=60),
         )
-        listening = reactor.listenTCP(0, self.site, interface="127.0.0.1")  # type: ignore
-        self.addCleanup(self._hung_up)  # type: ignore[attr-defined]
-        self.addCleanup(listening.stopListening)  # type: ignore[attr-defined]
-        self.port = listening.getHost().port
-
-    async def _hung_up(self) -> None:
-        """Wait until the site has seen its clients go."""
-        while self.site.counts.connections:
-            await deferLater(reactor, 0)  # type: ignore[arg-type]
+        self.port = listen(self, self.site)
 
     def ask(self, method: str, target: str, body: Any = None, name: Optional[str] = "own",
             **headers: str) -> Deferred[Answer]:

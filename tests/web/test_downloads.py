@@ -17,7 +17,8 @@ from twisted.trial.unittest import TestCase
 from kasmd.rights import READ, Right
 from kasmd.web import downloads
 from kasmd.web.downloads import listing, names_of, opened
-from tests.web.owner import Served, basic
+from tests.web.asking import basic
+from tests.web.owner import Served
 
 KEYS = [
     "filename", "date_modified", "date_created", "is_dir", "size", "owner", "group", "perms"

@@ -9,9 +9,11 @@ from typing import Any, Awaitable, Callable, NamedTuple, Optional
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from kasmd.permission import durable
 from kasmd.rights import Right
 from kasmd.web.kasmvnc_api import MAX_BODY, MAX_TARGET
-from tests.web.owner import Served, basic
+from tests.web.asking import basic
+from tests.web.owner import Served
 
 OK = (200, "text/plain", b"200 OK")
 BAD = (400, "text/plain", b"400 Bad Request")
@@ -314,6 +316,19 @@ class WireTests(Served, TestCase):
         self.assertNotIn("WWW-Authenticate", answer.headers)
         answer = await self.get("get_users", name=None)
         self.assertIn("WWW-Authenticate", answer.headers)
+
+
+class BusyTests(Served, TestCase):
+    """Another program writes the accounts, and does not end."""
+
+    async def test_who_comes_is_to_come_again(self) -> None:
+        with durable.exclusive(self.path):
+            busy = await self.get("remove_user?name=reader")
+        self.assertEqual((busy.status, busy.type), (503, "text/plain"))
+        self.assertEqual(busy.headers["Retry-After"], "1")
+        self.assertRegex(busy.body, b"^503 Service Unavailable\nAnother program is writing")
+        self.assertEqual(self.letters("reader"), "r")
+        self.assertEqual((await self.get("remove_user?name=reader")).body, b"200 OK")
 
 
 class PublishedTests(Served, TestCase):

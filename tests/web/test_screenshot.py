@@ -19,7 +19,8 @@ from kasmd.screen.framebuffer import Identity, Snapshot
 from kasmd.screen.geometry import Rect
 from kasmd.web import screenshot
 from kasmd.web.screenshot import Wanted, make, scaled
-from tests.web.owner import Answer, Served
+from tests.web.asking import Answer
+from tests.web.owner import Served
 
 
 def shot(width: int, height: int, seed: int = 0) -> Snapshot:

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from kasmd.errors import AccountsError, PermissionDenied, ProtocolError
+from kasmd.errors import AccountsBusy, AccountsError, PermissionDenied, ProtocolError
 from kasmd.http.body import STREAM, Room
 from kasmd.http.headers import Origin
 from kasmd.http.problems import Problem
@@ -127,6 +127,9 @@ def _refuse(failure: Failure) -> None:
         raise Refused(error.status, error.detail or f"{error.title}.", error.headers) from None
     if isinstance(error, PermissionDenied):
         raise _denied() from None
+    if isinstance(error, AccountsBusy):
+        text = "Another program is writing the accounts; try again."
+        raise Refused(503, text, [(b"Retry-After", b"1")]) from None
     if isinstance(error, AccountsError):
         _log.error("{error}", error=error)
         raise Refused(500, "This cannot be kept; the log says why.") from None

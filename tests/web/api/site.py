@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import http.client
 import json
 import os
 import shutil
 import tempfile
 import time
 from functools import partial
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 from kasmd.display.memory import MemoryDisplay
@@ -26,13 +23,13 @@ from kasmd.log import output
 from kasmd.permission.accounts import FileAccounts
 from kasmd.permission.checkers import Authenticator
 from kasmd.permission.features import FeaturedAccounts, Features
+from kasmd.permission.held import Hold
 from kasmd.permission.invitations import Invitations
-from kasmd.permission.kasmpasswd import hash_password
 from kasmd.permission.lockout import Lockout
 from kasmd.permission.logins import Logins
 from kasmd.permission.proofs import Proofs
 from kasmd.permission.registry import Registry
-from kasmd.permission.seat import Hold, Seat
+from kasmd.permission.seat import Seat
 from kasmd.permission.tokens import Tokens
 from kasmd.ranges import line_of_text
 from kasmd.rights import OWNER, READ, WRITE, Right
@@ -46,9 +43,8 @@ from kasmd.web.entrance import Entrance
 from kasmd.web.pages import Pages
 from kasmd.web.site import PAGE, content_policy, make_site, page_mounts
 from kasmd.web.uploads import Uploads
+from tests.web.asking import HASH, Answer, ask, basic, listen
 
-PASSWORD = "secret"
-_HASH = hash_password(PASSWORD)
 ACCOUNTS = {
     "own": Right.ENTER | WRITE | OWNER,
     "writer": Right.ENTER | WRITE,
@@ -68,40 +64,11 @@ MAX_UPLOAD = 4 << 20
 LEVEL = Setting("log_level", output.level, output.set_level)
 
 
-class Answer(NamedTuple):
-    """What came back."""
-
-    status: int
-    body: bytes
-    headers: http.client.HTTPMessage
-
-    @property
-    def json(self) -> Any:
-        """The body's value."""
-        return json.loads(self.body)
-
-    @property
-    def fields(self) -> list[str]:
-        """The fields that a problem names."""
-        return [each["field"] for each in self.json.get("errors", [])]
-
-
 def authorization(proof: Any) -> str:
     """Give the header for a user's name, or for a token's secret."""
     if proof.startswith("kasmd_"):
         return f"Bearer {proof}"
-    return "Basic " + base64.b64encode(f"{proof}:{PASSWORD}".encode()).decode()
-
-
-def ask(port: int, method: str, path: str, body: Any, headers: dict[str, str]) -> Answer:
-    """Make one request."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    try:
-        connection.request(method, path, body, headers)
-        response = connection.getresponse()
-        return Answer(response.status, response.read(), response.headers)
-    finally:
-        connection.close()
+    return basic(proof)
 
 
 def _remembered(values: dict[str, Any], name: str) -> Setting:
@@ -144,7 +111,7 @@ class Served:
         file = FileAccounts(reactor, self._file("kasmpasswd"))
         self.accounts = FeaturedAccounts(file, Features(reactor, self._file("features.json")))
         self.accounts.edit(
-            lambda found: {name: Account(name, _HASH, held) for name, held in ACCOUNTS.items()}
+            lambda found: {name: Account(name, HASH, held) for name, held in ACCOUNTS.items()}
         )
         self.proofs = Proofs(
             Logins(self.accounts, time.monotonic),
@@ -203,15 +170,7 @@ class Served:
             entrance=entrance,
             limits=Limits(linger=60, abort_timeout=60),
         )
-        listening = reactor.listenTCP(0, site, interface="127.0.0.1")  # type: ignore
-        self.addCleanup(self._hung_up)  # type: ignore[attr-defined]
-        self.addCleanup(listening.stopListening)  # type: ignore[attr-defined]
-        return listening.getHost().port, site
-
-    async def _hung_up(self) -> None:
-        """Wait until the site has seen its clients go."""
-        while self.site.counts.connections:
-            await deferLater(reactor, 0)  # type: ignore[arg-type]
+        return listen(self, site), site
 
     def join(self, name: str) -> Here:
         """Let somebody be connected."""

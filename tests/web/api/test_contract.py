@@ -15,7 +15,8 @@ from kasmd.log import output
 from kasmd.web.api.document import document
 from kasmd.web.api.operations import MERGE_PATCH, Operation
 from kasmd.web.api.validate import wrongs
-from tests.web.api.site import Served, ask, authorization
+from tests.web.api.site import Served, authorization
+from tests.web.asking import ask
 
 TEXT = st.text(max_size=20) | st.sampled_from(["reader", "writer", "true", "10"])
 JUNK = st.recursive(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import TestCase
 
 from kasmd.interfaces import Principal
+from kasmd.permission import durable
 from kasmd.permission.kasmpasswd import verify
 from kasmd.rights import Right
 from tests.web.api.site import Served
@@ -107,6 +108,13 @@ class Tests(Served, TestCase):
         odd = await self.ask("DELETE", "/users/own?force=yes")
         self.assertEqual((odd.status, odd.fields), (422, ["force"]))
         self.assertEqual((await self.ask("DELETE", "/users/own?force=true")).status, 204)
+
+    async def test_who_comes_while_another_program_writes_is_to_come_again(self) -> None:
+        with durable.exclusive(self._file("kasmpasswd")):
+            busy = await self.ask("DELETE", "/users/reader")
+        self.assertEqual((busy.status, busy.headers["Retry-After"]), (503, "1"))
+        self.assertEqual(busy.headers["Content-Type"], "application/problem+json")
+        self.assertEqual((await self.ask("DELETE", "/users/reader")).status, 204)
 
     async def test_who_may(self) -> None:
         for proof, status in (("writer", 403), ("stranger", 401), (None, 401)):
