@@ -39,6 +39,9 @@ Encoded = Iterator[tuple[Rect, bytes]]
 #: What continues one stream through a connection, and cannot be shared.
 STREAMED = frozenset({ZLIB, ZRLE})
 
+#: What goes through a piece line by line, and is the shorter the longer those are.
+_BY_LINES = frozenset({RAW, ZLIB})
+
 #: Up to so many pixels it does not pay to look for areas.
 _SMALL = 2 * TILE * TILE
 
@@ -53,6 +56,9 @@ _QOI_PIXELS = 5 << 16
 _WEBP_PIXELS = 1 << 16
 _ZRLE_PIXELS = 1 << 17
 _HEXTILE_PIXELS = 3 << 15
+#: The rows that the pieces of all others have at least, where there are so many: they go
+#: by tiles or blocks, and much of what is drawn is like what is above it.
+_HIGH = 2 * TILE
 #: From this compress level on zlib is an order slower, where it is used.
 _SLOW_LEVEL = 5
 _SLOW_PIXELS, _SLOW_ZRLE_PIXELS = 1 << 18, 1 << 15
@@ -190,7 +196,8 @@ def pieces(region: Region, parameters: Parameters, most: Optional[int] = None) -
     """
     usual = most_pixels(parameters)
     most = usual if most is None else min(usual, most)
-    return [piece for rect in _upright(region.rects) for piece in _cut(rect, most)]
+    high = 1 if parameters.encoding in _BY_LINES else _HIGH
+    return [piece for rect in _upright(region.rects) for piece in _cut(rect, most, high)]
 
 
 def most_pixels(parameters: Parameters) -> int:
@@ -228,12 +235,16 @@ def _upright(rects: Sequence[Rect]) -> list[Rect]:
     return united
 
 
-def _cut(rect: Rect, most: int) -> Iterator[Rect]:
-    """Cut a rectangle into a grid of equal pieces, on multiples of 16 where possible."""
+def _cut(rect: Rect, most: int, high: int) -> Iterator[Rect]:
+    """Cut a rectangle into a grid of equal pieces, on multiples of 16 where possible.
+
+    Those have as many columns as ``most`` pixels allow in ``high`` rows.
+    """
     if rect.area <= most and rect.width <= tight.MAX_WIDTH:
         yield rect
         return
-    width = _share(rect.width, min(tight.MAX_WIDTH, most))
+    high = min(high, rect.height)
+    width = _share(rect.width, min(tight.MAX_WIDTH, most, max(high, most // high)))
     height = _share(rect.height, max(1, most // width))
     for y in range(rect.y, rect.bottom, height):
         for x in range(rect.x, rect.right, width):

@@ -306,6 +306,30 @@ def test_pieces_tile_the_region(rects, parameters):
             assert piece.area * parameters.format.bytes_per_pixel <= 256 << 10
 
 
+@given(st.lists(big_rects, max_size=3), any_parameters, st.integers(1 << 12, 1 << 17))
+def test_no_piece_has_more_pixels_than_it_may(rects, parameters, most):
+    region = Region(rects)
+    cut = pieces(region, parameters, most)
+    assert all(piece.area <= most for piece in cut)
+    assert sum(piece.area for piece in cut) == region.area
+
+
+@pytest.mark.parametrize("parameters, high", [
+    (LOSSY._replace(webp_quality=78), True),
+    (Parameters(HEXTILE), True),
+    (Parameters(ZRLE), True),
+    (Parameters(ZRLE, compress_level=6), True),
+    (Parameters(RAW), False),
+    (Parameters(ZLIB), False),
+])
+def test_pieces_are_high_for_what_goes_by_tiles_and_wide_for_what_goes_by_lines(parameters, high):
+    screen, line = Rect(0, 0, 1920, 1080), Rect(0, 500, 1920, 17)
+    cut = pieces(Region([screen]), parameters)
+    assert {piece.width == 1920 for piece in cut} == {not high}
+    assert (max(piece.height for piece in cut) >= 128) == high
+    assert pieces(Region([line]), parameters) == [line]
+
+
 @pytest.mark.parametrize("width, height, count", [(1280, 720, 1), (1920, 1080, 2)])
 def test_pieces_of_video(width, height, count):
     assert len(pieces(Region([Rect(0, 0, width, height)]), LOSSY)) == count
