@@ -58,8 +58,12 @@ class Scale:
 
 def watching(stack: Stack, count: int, decode: bool = False,
              encodings: Sequence[int] = ENCODINGS) -> Child:
-    """Give so many viewers that count, or decode, what they are sent."""
-    words = (str(stack.port), AUTHORIZATION, str(count), "decode" if decode else "count")
+    """Give so many viewers that count, or decode, what they are sent.
+
+    Without ``encodings`` each asks for a quality of his own.
+    """
+    mode = "decode" if decode else "count" if encodings else "each"
+    words = (str(stack.port), AUTHORIZATION, str(count), mode)
     return Child("bench.viewers", *words, *map(str, encodings))
 
 

@@ -9,16 +9,19 @@ from typing import Sequence
 import numpy
 
 from bench.child import answer, serve
-from bench.client import COPYRECT, ENCODINGS, Viewer
+from bench.client import COPYRECT, ENCODINGS, LOSSLESS, Viewer
 from bench.tight import Picture
+
+#: A quality of JPEG is this and 0 to 100; 4:4:4; and the least that each asks for.
+FINE, FULL_COLOUR, LEAST = -512, -768, 88
 
 
 class Audience:
     """Some viewers of one desktop, and what they counted."""
 
-    def __init__(self, port: int, authorization: str, size: int, decode: bool,
-                 encodings: Sequence[int]) -> None:
-        self.viewers = [Viewer(port, authorization, decode, encodings) for _ in range(size)]
+    def __init__(self, port: int, authorization: str, decode: bool,
+                 lists: Sequence[Sequence[int]]) -> None:
+        self.viewers = [Viewer(port, authorization, decode, encodings) for encodings in lists]
         self._kept: list[Picture] = []
         self._keeping = False
         self.viewers[0].when_updated = self._updated
@@ -51,9 +54,15 @@ class Audience:
 
 
 def main(port: str, authorization: str, size: str, mode: str, *encodings: str) -> None:
-    """Watch until the parent ends the conversation; ``mode`` is decode or count."""
-    asked = [int(encoding) for encoding in encodings] or ENCODINGS
-    audience = Audience(int(port), authorization, int(size), mode == "decode", asked)
+    """Watch until the parent ends the conversation; ``mode`` is decode, count or each.
+
+    With *each* every viewer asks for a quality of his own.
+    """
+    asked = [int(encoding) for encoding in encodings] or list(ENCODINGS)
+    lists = [asked] * int(size)
+    if mode == "each":
+        lists = [[*LOSSLESS, FINE + LEAST + number, FULL_COLOUR] for number in range(int(size))]
+    audience = Audience(int(port), authorization, mode == "decode", lists)
     serve(audience.reply, readables=[viewer.socket for viewer in audience.viewers])
 
 

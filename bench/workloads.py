@@ -110,6 +110,11 @@ def fifty(stack: Stack, scale: Scale) -> Numbers:
     return steady(stack, scale, "video", 30, str(scale.film), viewers=50)
 
 
+def six(stack: Stack, scale: Scale) -> Numbers:
+    """1080p at 30 frames a second to six viewers, each of a quality of his own, 4:4:4."""
+    return steady(stack, scale, "full", 30, str(scale.reel), viewers=6, encodings=())
+
+
 def lossless(stack: Stack, scale: Scale) -> Numbers:
     """The same video to a viewer that names no quality."""
     return steady(stack, scale, "video", 30, str(scale.film), encodings=LOSSLESS)
@@ -178,6 +183,7 @@ WORKLOADS: dict[str, Callable[[Stack, Scale], Numbers]] = {
     "full": full,
     "eight": eight,
     "fifty": fifty,
+    "six": six,
     "scroll": scroll,
     "typing": typing,
     "drag": drag,
@@ -186,5 +192,5 @@ WORKLOADS: dict[str, Callable[[Stack, Scale], Numbers]] = {
 #: Workloads that only some stacks can do; the rest are for all.
 ONLY = {
     **dict.fromkeys(("static", "fifty"), ("kasmd",)),
-    **dict.fromkeys(("memory", "idle", "stalled", "busy", "lossless", "full"), RIVALRY),
+    **dict.fromkeys(("memory", "idle", "stalled", "busy", "lossless", "full", "six"), RIVALRY),
 }

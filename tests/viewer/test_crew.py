@@ -118,7 +118,7 @@ class Crowd:
 
     def __init__(self, *encodings: int, name: str = "writer") -> None:
         self.scene = scene = Scene(WIDTH, HEIGHT)
-        scene.display = display = Costly(WIDTH, HEIGHT)
+        self.display = scene.display = display = Costly(WIDTH, HEIGHT)
         self.workers = Slowcoach(), Slowcoach()
         scene.around.crew = Crew(self.workers)
         scene.around.turns = Turns(scene.clock, elapsed=lambda: display.spent)
@@ -195,21 +195,21 @@ class HandingTests(TestCase):
     def test_what_changes_meanwhile_is_sent_after_it(self) -> None:
         crowd = Crowd(*RICH)
         crowd.paint(1)
-        crowd.scene.display.noise(Rect(10, 20, 300, 200), 2)
+        crowd.display.noise(Rect(10, 20, 300, 200), 2)
         crowd.finish()
         self.assertTrue(crowd.shows())
 
     def test_who_loses_the_right_meanwhile_does_not_get_it(self) -> None:
         for encodings, name in ((RICH, "LastRect"), (TIGHT, "counted")):
             crowd = Crowd(*encodings)
-            before = crowd.scene.display.picture
+            before = crowd.display.picture
             self.assertGreater(crowd.paint(1), 0)
             held = [watcher for watcher in crowd.watchers[1:] if watcher.shows(before)]
             self.assertTrue(held, name)
             crowd.scene.registry.set("writer", Right.ENTER)
             crowd.finish()
             for watcher in held:
-                seen = (watcher.picture[..., :3] == crowd.scene.display.picture[..., :3]).all(2)
+                seen = (watcher.picture[..., :3] == crowd.display.picture[..., :3]).all(2)
                 self.assertLess(seen.mean(), 0.01, name)
             self.assertTrue(crowd.shows(crowd.watchers[0]))
             crowd.scene.registry.set("writer", READ)
@@ -218,11 +218,11 @@ class HandingTests(TestCase):
 
     def test_what_is_concealed_meanwhile_is_not_seen(self) -> None:
         crowd = Crowd(*RICH)
-        before = crowd.scene.display.picture
+        before = crowd.display.picture
         crowd.paint(1)
-        painted = crowd.scene.display.picture
+        painted = crowd.display.picture
         held = [watcher for watcher in crowd.watchers if watcher.shows(before)]
-        crowd.scene.display.mask = 1
+        crowd.display.mask = 1
         crowd.finish()
         self.assertTrue(held)
         for watcher in held:
@@ -241,8 +241,8 @@ class HandingTests(TestCase):
         for size in ((500, 300), (800, 600)):
             crowd = Crowd(*RICH)
             crowd.paint(1)
-            crowd.scene.display.resize(*size, ())
-            crowd.scene.display.noise(Rect(0, 0, *size), 3)
+            crowd.display.resize(size[0], size[1], ())
+            crowd.display.noise(Rect(0, 0, *size), 3)
             crowd.finish()
             for watcher in crowd.watchers:
                 watcher.client.send_continuous_updates(True, Rect(0, 0, *size))
@@ -289,7 +289,7 @@ class HandingTests(TestCase):
 ), max_size=20))
 def test_all_end_with_the_displays_pixels(steps: list[tuple[str, Any]]) -> None:
     crowd = Crowd(*RICH)
-    display = crowd.scene.display
+    display = crowd.display
     for what, value in steps:
         if what == "noise":
             display.noise(Rect(0, 0, *display.size), value)
@@ -300,7 +300,7 @@ def test_all_end_with_the_displays_pixels(steps: list[tuple[str, Any]]) -> None:
         elif what == "blind":
             crowd.scene.registry.set("writer", Right.ENTER if value else READ)
         elif what == "resize":
-            display.resize(*value, ())
+            display.resize(value[0], value[1], ())
         elif what == "finish":
             crowd.workers[value].finish()
         elif what == "full":
