@@ -7,6 +7,7 @@ reactor serves others.
 
 from __future__ import annotations
 
+from functools import partial
 from time import perf_counter
 from typing import Callable, Optional
 
@@ -25,6 +26,7 @@ from kasmd.screen.geometry import Rect
 from kasmd.screen.pixels import BGRX
 from kasmd.screen.region import EMPTY, Region
 from kasmd.viewer.contents import Contents
+from kasmd.viewer.handing import Handing
 from kasmd.viewer.measures import Measures
 from kasmd.viewer.outbox import Outbox
 from kasmd.viewer.pacing import NEAR, SLOT
@@ -41,8 +43,6 @@ from kasmd.viewer.updates import Wish
 PROBE = b"\x01"
 #: An update that takes the cap for so many seconds more is ended, where it can be.
 _DEAR = 2 * SLOT
-#: So many pixels take longer to encode than to hand them out.
-_WORTH_HANDING = 1 << 17
 _BROKEN = "internal error; the log has more"
 
 
@@ -75,14 +75,12 @@ class Delivery:
         self._outbox = outbox
         self._pacing = self.rhythm.pacing
         self._encodings = around.encodings
-        self._crew = around.crew
         self._totals = around.totals
         self._turns = around.turns
         self._clock = around.clock
         self._failed = failed
         self._update: Optional[Update] = None
-        #: What is encoded elsewhere.
-        self._handed: Optional[Draft] = None
+        self._handing = Handing(around.turns, around.encodings, around.crew, self.look)
         self._counting = True
         self._begun_at = self._charged = 0
         self._share = 1.0
@@ -105,7 +103,7 @@ class Delivery:
 
     def close(self) -> None:
         """Send nothing more."""
-        self._handed = None
+        self._handing.forget()
         self.streaming.close()
         self._outbox.close()
         self.rhythm.close()
@@ -122,7 +120,7 @@ class Delivery:
     def _take_turn(self) -> None:
         """Send the next slice, and ask for another turn where there may be more."""
         try:
-            if self._handed is not None:
+            if self._handing.busy:
                 return
             if self._outbox.stopped or not (self._update or self._begin()):
                 self._rest(self._clock.seconds(), True)
@@ -139,7 +137,7 @@ class Delivery:
 
     def _ask_turn(self) -> None:
         """Ask for a turn if there may be something to send, else see what time brings."""
-        if self._handed is not None:
+        if self._handing.busy:
             return
         now, stopped = self._clock.seconds(), self._outbox.stopped
         owing = bool(self._update or self.pseudo.news or self.contents.owed)
@@ -249,37 +247,25 @@ class Delivery:
         if self._is_long(longest):
             self._share *= self._update.cut()
         draft = self._update.draft(self.look)
-        if draft.whole and self._hand_out(draft):
+        if self._handing.hand_out(draft, partial(self._handed_back, began)):
+            # What changes meanwhile is owed anew.
+            if self._counting:
+                self.contents.owed.sent(draft.shown)
             return
         made = self._update.next_slice(self.look, longest, draft)
         self.measures.encoded(perf_counter() - began)
         self._put_slice(made, self._counting)
 
-    def _hand_out(self, draft: Draft) -> bool:
-        """Have another thread encode where somebody waits for this one; tell whether it does."""
-        crew = self._crew if self._turns.crowded and draft.area >= _WORTH_HANDING else None
-        if crew is None and not self._encodings.awaited:
-            return False
-        made = self._encodings.elsewhere(draft.key, draft.encode, crew)
-        if made is None:
-            return False
-        self._handed = draft
-        # What changes meanwhile is owed anew.
-        if self._counting:
-            self.contents.owed.sent(draft.shown)
-        made.addBoth(self._handed_back, draft, perf_counter())
-        return True
-
-    def _handed_back(self, made: Encoded | Failure, draft: Draft, began: float) -> None:
+    def _handed_back(self, began: float, made: Encoded | Failure, draft: Draft) -> None:
         """Send what another thread encoded, if it may leave; else go on here."""
-        if self._handed is not draft:
-            return
-        self._handed = None
         try:
             assert self._update is not None
+            longest = self._pacing.longest
             if isinstance(made, Failure):
                 made.raiseException()
-            elif self._may_leave(made, draft):
+            elif (longest is None or len(made.data) <= longest) and (
+                self._handing.is_seen_still(draft)
+            ):
                 self.measures.encoded(perf_counter() - began)
                 self._put_slice(self._update.slice_of(draft, made), False)
             else:
@@ -288,18 +274,6 @@ class Delivery:
             self._ask_turn()
         except Exception:
             self._break()
-
-    def _may_leave(self, made: Encoded, draft: Draft) -> bool:
-        """Tell whether it is short enough, and may be seen still, by a corner of each piece."""
-        longest = self._pacing.longest
-        if longest is not None and len(made.data) > longest:
-            return False
-        for snapshot in draft.snapshots:
-            rect = snapshot.rect
-            now = self.look(Rect(rect.right - 1, rect.bottom - 1, 1, 1))
-            if now is None or now.identity.mask != snapshot.identity.mask:
-                return False
-        return True
 
     def _put_slice(self, made: Slice, counting: bool) -> None:
         """Send the next part, and go on."""

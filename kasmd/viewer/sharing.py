@@ -55,16 +55,15 @@ class Encodings:
 
         None where it is kept, or nobody there is idle: `get` it.
         """
-        waiting = self._awaited.get(key)
-        if waiting is None:
-            if crew is None or not crew.idle or key in self._kept:
-                return None
-            waiting = self._awaited[key] = []
+        awaiting: Deferred[Encoded] = Deferred()
+        if key in self._awaited:
+            self.shared += 1
+            self._awaited[key].append(awaiting)
+        elif crew is not None and crew.idle and key not in self._kept:
+            self._awaited[key] = [awaiting]
             crew.do(make).addBoth(self._made_elsewhere, key)
         else:
-            self.shared += 1
-        awaiting: Deferred[Encoded] = Deferred()
-        waiting.append(awaiting)
+            return None
         return awaiting
 
     @property
