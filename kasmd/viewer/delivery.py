@@ -248,7 +248,9 @@ class Delivery:
             self._share *= self._update.cut()
         draft = self._update.draft(self.look)
         if self._handing.hand_out(draft, partial(self._handed_back, began)):
-            # What changes meanwhile is owed anew.
+            # The answers to what is said meanwhile follow it, for the viewer takes them for
+            # a mark; what changes meanwhile is owed anew.
+            self._outbox.begin_update()
             if self._counting:
                 self.contents.owed.sent(draft.shown)
             return

@@ -65,6 +65,10 @@ class Outbox:
             elif not self._closed:
                 self._hold(item)
 
+    def begin_update(self) -> None:
+        """Hold what comes until the last part of an update has left."""
+        self._updating = True
+
     def put_slice(self, data: bytes, last: bool) -> None:
         """Send the next part of an update; what was held follows the last one."""
         self._updating = not last

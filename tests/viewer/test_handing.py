@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import TestCase
 
-from kasmd.rfb.client import UpdateReceived
+from kasmd.rfb.client import ContinuousUpdatesEnded, UpdateReceived
 from kasmd.rfb.numbers import Encoding
 from kasmd.rights import READ, Right
 from kasmd.screen.geometry import Rect
+from kasmd.screen.pixels import RGBX
 from kasmd.viewer.crew import Crew
 from kasmd.viewer.turns import Turns
 from tests.viewer.scene import Display, Scene, Watcher
@@ -48,14 +49,14 @@ class Costly(Display):
 class Crowd:
     """Six who want three kinds of the same picture, and a crew of two."""
 
-    def __init__(self, *encodings: int, name: str = "writer") -> None:
+    def __init__(self, *encodings: int) -> None:
         self.scene = scene = Scene(WIDTH, HEIGHT)
         self.display = scene.display = display = Costly(WIDTH, HEIGHT)
         self.workers = Slowcoach(), Slowcoach()
         scene.around.crew = Crew(self.workers)
         scene.around.turns = Turns(scene.clock, elapsed=lambda: display.spent)
         self.watchers = [
-            scene.watch(*encodings, level, name=name if number else "reader")
+            scene.watch(*encodings, level, name="writer" if number else "reader")
             for number, level in enumerate(LEVELS)
         ]
         for watcher in self.watchers:
@@ -160,6 +161,20 @@ class HandingTests(TestCase):
         for watcher in held:
             self.assertFalse(watcher.shows(painted))
             self.assertFalse(watcher.picture[..., :3].any())
+
+    def test_the_answers_to_what_is_said_meanwhile_follow_it(self) -> None:
+        crowd = Crowd(*RICH)
+        crowd.paint(1)
+        for watcher in crowd.watchers:
+            watcher.heard.clear()
+            watcher.change_format(RGBX)
+            watcher.client.send_continuous_updates(False, ALL)
+            watcher.exchange()
+        crowd.finish()
+        for watcher in crowd.watchers:
+            ends = [type(event) for event in watcher.heard].index(ContinuousUpdatesEnded)
+            self.assertNotIn(UpdateReceived, [type(event) for event in watcher.heard[ends:]])
+        self.assertTrue(crowd.shows())
 
     def test_who_leaves_meanwhile_is_gone(self) -> None:
         crowd = Crowd(*RICH)
