@@ -43,13 +43,15 @@ ENCODINGS = (*LOSSLESS, -32 + 6)
 #: For a viewer to which every update is a whole desktop of 8 MB.
 ONLY_RAW = (RAW, _DESKTOP_SIZE, _LAST_RECT, _CURSOR)
 _RGBX = struct.pack(">BBBBHHHBBB3x", 32, 24, 0, 1, 255, 255, 255, 0, 8, 16)
+#: The colours of JPEG: 4:4:4 and 4:2:0.
+FULL_COLOUR, QUARTERED = -768, -767
 _MANY_RECTS = 0xFFFF
 _REQUEST_FLAG, _BLOCK_FLAGS = 1 << 31, 3
 
 
-def fixed(quality: int) -> tuple[int, ...]:
-    """Give the list of one who fixes a quality of JPEG, 1 to 100, and wants 4:2:0."""
-    return (*LOSSLESS, -512 + quality, -767)
+def fixed(quality: int, subsampling: int = QUARTERED) -> tuple[int, ...]:
+    """Give the list of one who fixes a quality of JPEG, 1 to 100, and how colours go."""
+    return (*LOSSLESS, -512 + quality, subsampling)
 
 
 @dataclass

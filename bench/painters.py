@@ -6,6 +6,7 @@ import math
 import random
 import sys
 import time
+from functools import cache
 from pathlib import Path
 from typing import Callable, Iterator, Sequence
 
@@ -122,9 +123,14 @@ def smooth(desktop: Desktop) -> Paint:
     return lambda number: reel.show(number % reel.count)
 
 
+@cache
+def _words() -> Sequence[str]:
+    return Path(__file__).read_text().split()
+
+
 def _lines(chance: random.Random) -> Iterator[tuple[int, str]]:
     """Give a terminal's lines, and where each has its base."""
-    words = Path(__file__).read_text().split()
+    words = _words()
     for base in range(12, _TERMINAL[1], LINE):
         yield base, " ".join(chance.choices(words, k=chance.randint(0, 16)))
 

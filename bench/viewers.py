@@ -9,11 +9,11 @@ from typing import Sequence
 import numpy
 
 from bench.child import answer, serve
-from bench.client import COPYRECT, ENCODINGS, LOSSLESS, Viewer
+from bench.client import COPYRECT, ENCODINGS, FULL_COLOUR, Viewer, fixed
 from bench.tight import Picture
 
-#: A quality of JPEG is this and 0 to 100; 4:4:4; and the least that each asks for.
-FINE, FULL_COLOUR, LEAST = -512, -768, 88
+#: The quality of JPEG that the first asks for where each has his own.
+LEAST = 88
 
 
 class Audience:
@@ -58,10 +58,10 @@ def main(port: str, authorization: str, size: str, mode: str, *encodings: str) -
 
     With *each* every viewer asks for a quality of his own.
     """
-    asked = [int(encoding) for encoding in encodings] or list(ENCODINGS)
+    asked = tuple([int(encoding) for encoding in encodings]) or ENCODINGS
     lists = [asked] * int(size)
     if mode == "each":
-        lists = [[*LOSSLESS, FINE + LEAST + number, FULL_COLOUR] for number in range(int(size))]
+        lists = [fixed(LEAST + number, FULL_COLOUR) for number in range(int(size))]
     audience = Audience(int(port), authorization, mode == "decode", lists)
     serve(audience.reply, readables=[viewer.socket for viewer in audience.viewers])
 
