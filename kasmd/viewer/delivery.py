@@ -272,7 +272,7 @@ class Delivery:
                 self._put_slice(self._update.slice_of(draft, made), False)
             else:
                 self.contents.owe_again(draft.shown)
-                self._update.put_back(draft)
+                self._update.put_back(draft.pieces)
             self._ask_turn()
         except Exception:
             self._break()

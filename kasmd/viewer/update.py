@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import chain
-from typing import Callable, Hashable, Iterable, NamedTuple, Optional, Sequence
+from typing import Callable, Hashable, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from kasmd.codec.base import Parameters, Rectangle
 from kasmd.codec.deflate import ZlibStreams
 from kasmd.rfb import update as wire
 from kasmd.screen.framebuffer import Identity, Snapshot
-from kasmd.screen.geometry import Rect
+from kasmd.screen.geometry import Rect, area_of
 from kasmd.viewer import shrink
 from kasmd.viewer.refine import is_lossy
 from kasmd.viewer.sharing import Encoded, Encodings
@@ -72,7 +72,7 @@ class Draft(NamedTuple):
     @property
     def area(self) -> int:
         """Pixels to encode."""
-        return _area_of(self.pieces)
+        return area_of(piece.rect for piece in self.pieces)
 
     def encode(self, streams: Optional[ZlibStreams] = None) -> Encoded:
         """Give its bytes; only the `choose.STREAMED` need ``streams``."""
@@ -107,15 +107,15 @@ class Update:
 
     def cut(self) -> float:
         """Leave out what was not given out, where LastRect may end it; give what share was."""
-        left = _area_of(self._left)
+        left = area_of(piece.rect for piece in self._left)
         if not self._last_rect or not left:
             return 1.0
         self._left.clear()
         self._cut = True
-        return 1 - left / _area_of(self._pieces)
+        return 1 - left / area_of(piece.rect for piece in self._pieces)
 
     def draft(self, look: Look) -> Draft:
-        """Take the next part; `next_slice` or `slice_of` goes on with it, or `put_back`."""
+        """Take the next part; `next_slice` or `slice_of` goes on with it, or else `put_back`."""
         return self._draft(look, self._take())
 
     def next_slice(self, look: Look, most: Optional[int] = None,
@@ -136,9 +136,9 @@ class Update:
         self._head, self._cut = b"", False
         return Slice(made.data, draft.shown, made.lossy)
 
-    def put_back(self, draft: Draft) -> None:
-        """Have the pieces of ``draft`` come next again."""
-        self._left.extendleft(reversed(draft.pieces))
+    def put_back(self, pieces: Sequence[Piece]) -> None:
+        """Have ``pieces``, those of a draft, come next again."""
+        self._left.extendleft(reversed(pieces))
 
     def _fewer(self, pieces: Sequence[Piece], share: float) -> Sequence[Piece]:
         """Keep about ``share`` of some pieces, or all where that cannot be."""
@@ -151,7 +151,7 @@ class Update:
             pieces = [pieces[0]._replace(rect=part) for part in rects] if rects[1:] else pieces
         if len(pieces) == 1:
             return pieces
-        self._left.extendleft(reversed(pieces[kept:]))
+        self.put_back(pieces[kept:])
         return pieces[:kept]
 
     def _draft(self, look: Look, pieces: Sequence[Piece]) -> Draft:
@@ -199,10 +199,6 @@ def halved(rect: Rect, most: int) -> list[Rect]:
             rect = rect._replace(height=rect.height // 2)
         parts.append(rest)
     return [rect, *reversed(parts)]
-
-
-def _area_of(pieces: Iterable[Piece]) -> int:
-    return sum(piece.rect.area for piece in pieces)
 
 
 def _drawn(piece: Piece, snapshot: Snapshot, streams: Optional[ZlibStreams]) -> list[Rectangle]:
