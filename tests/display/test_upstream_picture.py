@@ -38,10 +38,8 @@ class LargeTests(Case):
     async def test_all_of_a_large_picture_is_told_at_once(self) -> None:
         large = Rect(0, 0, 1920, 1080)
         whole = [one(large, 0, bytes([grey, grey, grey, 0]) * large.area) for grey in (50, 60)]
-        liar = self.lie(VERSION + NO_LOGIN + init(*large[2:]) + whole[0])
-        display = self.display(liar.place)
-        recorder = self.watch(display)
-        await display.connect().addTimeout(SECONDS, reactor)
+        said = VERSION + NO_LOGIN + init(*large[2:]) + whole[0]
+        liar, display, recorder = await self.connected(said)
         recorder.events.clear()
         changed = recorder.next("changed").addTimeout(SECONDS, reactor)
         liar.talkers[0].say(whole[1])
@@ -51,10 +49,7 @@ class LargeTests(Case):
 
     async def test_what_came_of_a_picture_that_ends_in_the_middle_is_told(self) -> None:
         two = update.update_header(2) + update.rectangle(WHOLE, 0, picture(60)[16:])
-        liar = self.lie(greeting(50))
-        display = self.display(liar.place)
-        recorder = self.watch(display)
-        await display.connect().addTimeout(SECONDS, reactor)
+        liar, display, recorder = await self.connected(greeting(50))
         for rest in (b"", update.rectangle(Rect(0, 0, 1, 1), Encoding.TIGHT, b"\xf0")):
             recorder.events.clear()
             lost = recorder.next("display_lost").addTimeout(SECONDS, reactor)
@@ -81,10 +76,7 @@ class LargeTests(Case):
     async def test_what_came_in_very_many_places_is_told_of_a_few(self) -> None:
         dots = [Rect(x, y, 1, 1) for x in range(0, SIZE[0], 2) for y in range(0, SIZE[1], 2)]
         self.assertGreater(len(dots), 2 * RECTANGLES)
-        liar = self.lie(greeting(50))
-        display = self.display(liar.place)
-        recorder = self.watch(display)
-        await display.connect().addTimeout(SECONDS, reactor)
+        liar, display, recorder = await self.connected(greeting(50))
         changed = recorder.next("changed").addTimeout(SECONDS, reactor)
         data = [update.rectangle(dot, 0, b"\x09\x09\x09\0") for dot in dots]
         liar.talkers[0].say(update.update_header(len(dots)) + b"".join(data))

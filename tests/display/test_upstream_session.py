@@ -48,10 +48,7 @@ class FaultTests(Case):
 
     async def test_it_closes_in_the_middle_and_restarts_with_another_size(self) -> None:
         larger = VERSION + NO_LOGIN + init(60, 50) + one(Rect(59, 49, 1, 1), 0, b"\x07\x07\x07\0")
-        liar = self.lie(greeting(50), larger)
-        display = self.display(liar.place)
-        recorder = self.watch(display)
-        await display.connect().addTimeout(SECONDS, reactor)
+        liar, display, recorder = await self.connected(greeting(50), larger)
         lost = recorder.next("display_lost").addTimeout(SECONDS, reactor)
         changed = recorder.next("changed").addTimeout(SECONDS, reactor)
         liar.talkers[0].say(update.update_header(1) + update.rectangle(WHOLE, 0, bytes(99)))
@@ -62,10 +59,7 @@ class FaultTests(Case):
         self.assertEqual((pixel(display), pixel(display, 59, 49)), (50, 7))
 
     async def test_a_storm_of_sizes_is_told_now_and_then(self) -> None:
-        liar = self.lie(greeting(50))
-        display = self.display(liar.place)
-        recorder = self.watch(display)
-        await display.connect().addTimeout(SECONDS, reactor)
+        liar, display, recorder = await self.connected(greeting(50))
         last = recorder.next("resized", lambda w, h, s: (w, h) == (40, 1030))
         before = len(recorder.named("resized"))
         for height in range(31, 1031):
@@ -75,10 +69,7 @@ class FaultTests(Case):
 
     async def test_layouts_that_cannot_be_are_made_to_fit(self) -> None:
         """Whatever it says of its screens, viewers are told a layout."""
-        liar = self.lie(greeting(50))
-        display = self.display(liar.place)
-        recorder = self.watch(display)
-        await display.connect().addTimeout(SECONDS, reactor)
+        liar, display, recorder = await self.connected(greeting(50))
         good = Screen(9, 3, 4, 10, 20, 7)
         for screens, shown in (
             ([good], (good,)),
@@ -97,10 +88,7 @@ class FaultTests(Case):
 
     async def test_a_size_that_is_told_again_is_not_asked_for_again(self) -> None:
         """An upstream that tells it with each whole picture would never come to rest."""
-        liar = self.lie(greeting(50))
-        display = self.display(liar.place)
-        recorder = self.watch(display)
-        await display.connect().addTimeout(SECONDS, reactor)
+        liar, display, recorder = await self.connected(greeting(50))
         talker = liar.talkers[0]
         whole = b"\x03\x00" + struct.pack(">4H", *WHOLE)
         await talker.hears(whole)
@@ -114,10 +102,7 @@ class FaultTests(Case):
         self.assertEqual(talker.heard.count(whole), before)
 
     async def test_pixels_wait_for_their_size(self) -> None:
-        liar = self.lie(greeting(50))
-        display = self.display(liar.place)
-        recorder = self.watch(display)
-        await display.connect().addTimeout(SECONDS, reactor)
+        liar, display, recorder = await self.connected(greeting(50))
         changed = recorder.next("changed", lambda region, moves: pixel(display, 0, 59) == 3)
         for height in (40, 60):
             liar.talkers[0].say(one(Rect(0, 0, 40, height), Encoding.DESKTOP_SIZE))
@@ -125,30 +110,21 @@ class FaultTests(Case):
         await changed.addTimeout(SECONDS, reactor)
 
     async def test_a_bell_without_end_is_rung_now_and_then(self) -> None:
-        liar = self.lie(greeting(50))
-        display = self.display(liar.place)
-        recorder = self.watch(display)
-        await display.connect().addTimeout(SECONDS, reactor)
+        liar, display, recorder = await self.connected(greeting(50))
         seen = recorder.next("changed").addTimeout(SECONDS, reactor)
         liar.talkers[0].say(b"\x02" * 100000 + picture(51))
         await seen
         self.assertLess(len(recorder.named("bell_rung")), 100)
 
     async def test_a_clipboard_bomb_is_dropped(self) -> None:
-        liar = self.lie(greeting(50))
-        display = self.display(liar.place)
-        recorder = self.watch(display)
-        await display.connect().addTimeout(SECONDS, reactor)
+        liar, display, recorder = await self.connected(greeting(50))
         offered = recorder.next("clipboard_offered").addTimeout(SECONDS, reactor)
         long = server_cut_text("x" * (Limits().inflated + 1))
         liar.talkers[0].say(clipboard.message(1 << 28 | 1, BOMB) + long + server_cut_text("small"))
         self.assertEqual(await offered, ({"text/plain": b"small"},))
 
     async def test_one_that_reads_nothing_is_given_up(self) -> None:
-        liar = self.lie(greeting(50), greeting(60))
-        display = self.display(liar.place)
-        recorder = self.watch(display)
-        await display.connect().addTimeout(SECONDS, reactor)
+        liar, display, recorder = await self.connected(greeting(50), greeting(60))
         lost = recorder.next("display_lost").addTimeout(SECONDS, reactor)
         liar.talkers[0].transport.pauseProducing()
         for _ in range(100):

@@ -215,3 +215,11 @@ class Case(TestCase):
 
     def display(self, place: Place, **patience: float) -> UpstreamDisplay:
         return upstream(self, place, Terms(patience=QUICK._replace(**patience)))
+
+    async def connected(self, *greetings: bytes) -> tuple[Liar, UpstreamDisplay, Recorder]:
+        """Give a liar who said these, its display, and who watches."""
+        liar = self.lie(*greetings)
+        display = self.display(liar.place)
+        recorder = self.watch(display)
+        await display.connect().addTimeout(SECONDS, reactor)
+        return liar, display, recorder
