@@ -14,15 +14,20 @@ import numpy
 
 from bench.tight import Decoder, Picture, Tight, raw
 from bench.websocket import Pump, Reader, WebSocket
+from kasmd.codec import columns
+from kasmd.codec.base import COLUMNS, complete
 from kasmd.codec.h264 import H264Decoder, Part
 from kasmd.screen.geometry import Rect
 
 RAW, COPYRECT, TIGHT, OPEN_H264 = 0, 1, 7, 50
+_PICTURES = (RAW, COPYRECT, TIGHT, OPEN_H264, COLUMNS)
 _DESKTOP_SIZE, _LAST_RECT, _CURSOR = -223, -224, -239
 _LED, _DESKTOP_NAME, _EXTENDED_DESKTOP_SIZE, _VMWARE_CURSOR = -261, -307, -308, 0x574D5664
 _FENCE, _CONTINUOUS_UPDATES = -312, -313
-#: noVNC's list, compression 2 and no quality, less what this viewer cannot read.
+#: The list of noVNC in kasmd's page, compression 2 and no quality, less what this viewer
+#: cannot read; others do not know the first.
 LOSSLESS = (
+    COLUMNS,
     COPYRECT,
     TIGHT,
     RAW,
@@ -161,7 +166,7 @@ class Viewer:
                 break
             rects = self.counts.rects
             rects[encoding] = rects.get(encoding, 0) + 1
-            paints = encoding in (RAW, COPYRECT, TIGHT, OPEN_H264)
+            paints = encoding in _PICTURES
             yield from self._rect(x, y, width, height, encoding)
             self.counts.newest = time.perf_counter()
             self.counts.area += width * height * paints
@@ -187,6 +192,10 @@ class Viewer:
             size, flags = struct.unpack(">II", (yield 8))
             part = Part(flags, (yield size))
             self._stream(Rect(x, y, width, height), part)
+        elif encoding == COLUMNS:
+            size = yield 4
+            data = yield struct.unpack(">I", size)[0] * (1 if self._decode else -1)
+            self._paint(x, y, width, height, lambda: _columns(size + data, width, height))
         elif encoding in (_DESKTOP_SIZE, _EXTENDED_DESKTOP_SIZE):
             if encoding == _EXTENDED_DESKTOP_SIZE:
                 yield 16 * (yield 4)[0]
@@ -222,6 +231,11 @@ class Viewer:
         payload = yield size
         if flags & _REQUEST_FLAG:
             self.socket.send(struct.pack(">B3xIB", 248, flags & _BLOCK_FLAGS, size) + payload)
+
+
+def _columns(payload: bytes, width: int, height: int) -> Picture:
+    pixels, _ = complete(columns.decode(width, height), payload)
+    return pixels[..., 2::-1]
 
 
 def _skip(size: int) -> Reader:

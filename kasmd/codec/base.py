@@ -17,6 +17,8 @@ ZRLE = 16
 KASM_VIDEO = 17
 JPEG = 21
 OPEN_H264 = 50
+#: Of our own, for our page: "ksmd" (docs/columns.rst).
+COLUMNS = 0x6B736D64
 
 #: A decoded rectangle is at most 8K by 4K, of 4 bytes a pixel: 128 MiB.
 MAX_PIXELS = 8192 * 4096
@@ -43,6 +45,8 @@ class Parameters(NamedTuple):
     ``qoi`` is set, else as WebP where ``webp_quality`` (0 to 100) and
     ``jpeg_quality`` are.  Elsewhere as rectangles of JPEG (21) where
     ``jpeg_rectangles`` and ``jpeg_quality`` are set.
+
+    ``columns``: text may go in `COLUMNS` instead of Tight.
     """
 
     encoding: int = TIGHT
@@ -54,6 +58,7 @@ class Parameters(NamedTuple):
     webp_quality: Optional[int] = None
     qoi: bool = False
     jpeg_rectangles: bool = False
+    columns: bool = False
 
 
 T = TypeVar("T")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Iterator, Optional, Sequence
 
-from kasmd.codec import hextile, jpeg21, raw, tight, zlib, zrle
+from kasmd.codec import columns, hextile, jpeg21, raw, tight, zlib, zrle
 from kasmd.codec.base import (
+    COLUMNS,
     HEXTILE,
     JPEG,
     RAW,
@@ -16,7 +17,8 @@ from kasmd.codec.base import (
     Rectangle,
 )
 from kasmd.codec.compact import TooLong
-from kasmd.codec.cuts import COLOURS, cut
+from kasmd.codec.cuts import COLOURS as CUT_COLOURS
+from kasmd.codec.cuts import cut
 from kasmd.codec.deflate import ZlibStreams
 from kasmd.codec.palette import Palette, palette_of
 from kasmd.codec.tiles import (
@@ -25,6 +27,7 @@ from kasmd.codec.tiles import (
     TILE,
     areas_of,
     commonest_kind,
+    has_photographs,
     is_all_photograph,
     is_surely_photograph,
     kinds_of,
@@ -32,9 +35,6 @@ from kasmd.codec.tiles import (
 from kasmd.screen.geometry import Rect
 from kasmd.screen.pixels import Pixels, Values, as_values
 from kasmd.screen.region import Region
-
-#: Parts of a picture, and the payload of each.
-Encoded = Iterator[tuple[Rect, bytes]]
 
 #: What continues one stream through a connection, and cannot be shared.
 STREAMED = frozenset({ZLIB, ZRLE})
@@ -44,6 +44,9 @@ _BY_LINES = frozenset({RAW, ZLIB})
 
 #: Up to so many pixels it does not pay to look for areas.
 _SMALL = 2 * TILE * TILE
+
+#: A picture is one text where each column comes so many times in it; there are areas else.
+_TEXT = 12
 
 #: A photograph of fewer pixels is smaller without loss than a JPEG's tables are.
 LEAST_JPEG = 320
@@ -97,11 +100,9 @@ def _is_photograph(pixels: Pixels) -> bool:
 def _encode_tight(pixels: Pixels, rect: Rect, parameters: Parameters) -> list[Rectangle]:
     try:
         if parameters.single or rect.area <= _SMALL:
-            return [Rectangle(rect, TIGHT, _whole(pixels, parameters))]
-        return [
-            Rectangle(part.moved(rect.x, rect.y), TIGHT, payload)
-            for part, payload in _parts(pixels, parameters)
-        ]
+            parts = [_whole(pixels, parameters)]
+        else:
+            parts = list(_parts(pixels, parameters))
     except TooLong:
         if parameters.single:
             raise
@@ -112,72 +113,108 @@ def _encode_tight(pixels: Pixels, rect: Rect, parameters: Parameters) -> list[Re
             *_encode_tight(pixels[:half], top, parameters),
             *_encode_tight(pixels[half:], bottom, parameters),
         ]
+    return [part._replace(rect=part.rect.moved(rect.x, rect.y)) for part in parts]
 
 
 def _part(pixels: Pixels, rect: Rect) -> Pixels:
     return pixels[rect.y:rect.bottom, rect.x:rect.right]
 
 
-def _whole(pixels: Pixels, parameters: Parameters) -> bytes:
+def _whole(pixels: Pixels, parameters: Parameters) -> Rectangle:
     """Encode a picture as one rectangle."""
-    if is_surely_photograph(as_values(pixels)):
+    values = as_values(pixels)
+    whole = _whole_of(values)
+    if is_surely_photograph(values):
         return _many_colours(pixels, PHOTO, parameters)
+    text = _text(values, whole, parameters)
+    if text is not None:
+        return text
     palette = palette_of(pixels)
     if palette is not None:
-        return _few_colours(palette, parameters)
+        return _few_colours(palette, whole, parameters)
     lossy = parameters.jpeg_quality is not None
     kind = PHOTO if (lossy or parameters.qoi) and _is_photograph(pixels) else FLAT
     return _many_colours(pixels, kind, parameters)
 
 
-def _parts(pixels: Pixels, parameters: Parameters) -> Encoded:
-    """Encode a picture by what is in it: all of few colours, or areas that are unlike."""
+def _parts(pixels: Pixels, parameters: Parameters) -> Iterator[Rectangle]:
+    """Encode a picture by what is in it: all text, of few colours, or areas that are unlike."""
     values = as_values(pixels)
     if is_all_photograph(values):
-        yield _whole_of(values), _many_colours(pixels, PHOTO, parameters)
+        yield _many_colours(pixels, PHOTO, parameters)
         return
-    palette = palette_of(pixels, COLOURS)
+    if parameters.columns and (parameters.jpeg_quality is None or not has_photographs(values)):
+        text = _text(values, _whole_of(values), parameters, _TEXT)
+        if text is not None:
+            yield text
+            return
+    palette = palette_of(pixels, CUT_COLOURS)
     if palette is not None:
         yield from _cut_palette(palette, parameters)
         return
     for rect, kind in areas_of(values):
-        for part, payload in _area(_part(pixels, rect), kind, parameters):
-            yield part.moved(rect.x, rect.y), payload
+        for part in _area(_part(pixels, rect), kind, parameters):
+            yield part._replace(rect=part.rect.moved(rect.x, rect.y))
 
 
-def _area(pixels: Pixels, kind: int, parameters: Parameters) -> Encoded:
+def _area(pixels: Pixels, kind: int, parameters: Parameters) -> Iterator[Rectangle]:
     """Encode an area of one kind, in parts where those have fewer colours."""
-    whole = _whole_of(as_values(pixels))
+    values = as_values(pixels)
+    whole = _whole_of(values)
     if kind not in (FLAT, PHOTO):
-        yield whole, tight.encode_fill(pixels, parameters.format)
+        yield Rectangle(whole, TIGHT, tight.encode_fill(pixels, parameters.format))
+        return
+    text = _text(values, whole, parameters) if kind == FLAT else None
+    if text is not None:
+        yield text
         return
     palette = palette_of(pixels) if kind == FLAT else None
     if palette is None:
-        yield whole, _many_colours(pixels, kind, parameters)
+        yield _many_colours(pixels, kind, parameters)
     else:
         yield from _cut_palette(palette, parameters)
 
 
-def _cut_palette(palette: Palette, parameters: Parameters) -> Encoded:
+def _text(
+    values: Values, rect: Rect, parameters: Parameters, times: float = columns.TIMES,
+    colours: Optional[Values] = None,
+) -> Optional[Rectangle]:
+    """Encode a text, for who lists that; None for what is none, or too small to pay."""
+    if not parameters.columns or rect.area <= _SMALL:
+        return None
+    payload = columns.encode(values, colours, times)
+    return None if payload is None else Rectangle(rect, COLUMNS, payload)
+
+
+def _cut_palette(palette: Palette, parameters: Parameters) -> Iterator[Rectangle]:
     """Encode a picture of few colours, in parts where those have fewer."""
     whole = _whole_of(palette.indices)
-    parts = cut(palette.indices) if 2 < palette.size <= COLOURS else [whole]
+    parts = cut(palette.indices) if 2 < palette.size <= CUT_COLOURS else [whole]
     for part in parts:
         colours = palette if part == whole else palette.part(part)
-        yield part, _few_colours(colours, parameters)
+        yield _few_colours(colours, part, parameters)
 
 
 def _whole_of(values: Values) -> Rect:
     return Rect(0, 0, values.shape[1], values.shape[0])
 
 
-def _few_colours(palette: Palette, parameters: Parameters) -> bytes:
+def _few_colours(palette: Palette, rect: Rect, parameters: Parameters) -> Rectangle:
     if palette.size == 1:
-        return tight.encode_fill(palette.colours, parameters.format)
-    return tight.encode_palette(palette, parameters.format, parameters.compress_level)
+        return Rectangle(rect, TIGHT, tight.encode_fill(palette.colours, parameters.format))
+    colours = as_values(palette.colours)[0]
+    text = _text(palette.indices, rect, parameters, colours=colours)
+    if text is not None:
+        return text
+    payload = tight.encode_palette(palette, parameters.format, parameters.compress_level)
+    return Rectangle(rect, TIGHT, payload)
 
 
-def _many_colours(pixels: Pixels, kind: int, parameters: Parameters) -> bytes:
+def _many_colours(pixels: Pixels, kind: int, parameters: Parameters) -> Rectangle:
+    return Rectangle(_whole_of(pixels), TIGHT, _photograph_or_copy(pixels, kind, parameters))
+
+
+def _photograph_or_copy(pixels: Pixels, kind: int, parameters: Parameters) -> bytes:
     quality, fmt = parameters.jpeg_quality, parameters.format
     if kind == PHOTO and tight.allows_jpeg(fmt):
         if parameters.qoi:
@@ -216,6 +253,8 @@ def most_pixels(parameters: Parameters) -> int:
     if parameters.webp_quality is not None:
         return _WEBP_PIXELS
     lossy = parameters.jpeg_quality is not None and tight.allows_jpeg(fmt)
+    if parameters.columns:
+        return _LOSSLESS_PIXELS
     # What must be one rectangle must fit a compact length, whatever it shows.
     return _LOSSY_PIXELS if lossy and not parameters.single else _LOSSLESS_PIXELS
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Callable, Union
 
-from kasmd.codec import copyrect, hextile, raw, zrle
-from kasmd.codec.base import COPYRECT, HEXTILE, RAW, TIGHT, ZRLE, Reading, complete
+from kasmd.codec import columns, copyrect, hextile, raw, zrle
+from kasmd.codec.base import COLUMNS, COPYRECT, HEXTILE, RAW, TIGHT, ZRLE, Reading, complete
 from kasmd.codec.deflate import Inflater
 from kasmd.codec.tight import TightDecoder
 from kasmd.errors import ProtocolError
@@ -37,11 +37,16 @@ def _zrle(rect: Rect, fmt: PixelFormat, streams: Streams) -> Reading[Pixels]:
     return zrle.decode(rect.width, rect.height, fmt, streams.zrle)
 
 
+def _columns(rect: Rect, fmt: PixelFormat, streams: Streams) -> Reading[Pixels]:
+    return columns.decode(rect.width, rect.height)
+
+
 _PIXELS: dict[int, Callable[[Rect, PixelFormat, Streams], Reading[Pixels]]] = {
     RAW: _raw,
     HEXTILE: _hextile,
     TIGHT: _tight,
     ZRLE: _zrle,
+    COLUMNS: _columns,
 }
 
 

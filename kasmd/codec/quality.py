@@ -6,7 +6,7 @@ from typing import Optional
 
 import numpy as np
 
-from kasmd.codec.base import Parameters
+from kasmd.codec.base import TIGHT, Parameters
 from kasmd.screen.pixels import BGRX, PixelFormat
 
 DEFAULT_COMPRESS_LEVEL = 2
@@ -50,6 +50,7 @@ def parameters_for(
     webp: bool = False,
     qoi: bool = False,
     jpeg_rectangles: bool = False,
+    columns: bool = False,
 ) -> Parameters:
     """Give the parameters for ``encoding``.
 
@@ -75,4 +76,5 @@ def parameters_for(
         webp_quality=webp_quality if webp else None,
         qoi=qoi,
         jpeg_rectangles=jpeg_rectangles,
+        columns=columns and encoding == TIGHT and fmt.has_tpixel,
     )

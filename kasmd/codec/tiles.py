@@ -55,6 +55,11 @@ def commonest_kind(kinds: Kinds) -> int:
     return PHOTO if np.count_nonzero(kinds == PHOTO) * 3 >= kinds.size else FLAT
 
 
+def has_photographs(values: Values) -> bool:
+    """Tell whether any tile is of a photograph."""
+    return bool((kinds_of(values) == PHOTO).any())
+
+
 def is_all_photograph(values: Values) -> bool:
     """Tell, by a row of every third row of tiles, whether a large picture is all photograph."""
     height, width = values.shape

@@ -41,6 +41,7 @@ SIZE_PACE = 0.05
 #: What is asked for, dearest first; the quality goes before.
 ENCODINGS = (
     Encoding.COPY_RECT,
+    Encoding.COLUMNS,
     Encoding.TIGHT,
     Encoding.ZRLE,
     Encoding.HEXTILE,

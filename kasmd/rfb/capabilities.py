@@ -38,6 +38,7 @@ class Capabilities(NamedTuple):
     compress_level: Optional[int] = None  # 0 to 9
     jpeg_rectangles: bool = False
     open_h264: bool = False
+    columns: bool = False
     last_rect: bool = False
     #: VMWARE_CURSOR before CURSOR_WITH_ALPHA before CURSOR.
     cursor: Optional[Encoding] = None
@@ -68,6 +69,7 @@ _FLAGS = {
     Encoding.COPY_RECT: "copy_rect",
     Encoding.JPEG: "jpeg_rectangles",
     Encoding.OPEN_H264: "open_h264",
+    Encoding.COLUMNS: "columns",
     Encoding.LAST_RECT: "last_rect",
     Encoding.DESKTOP_SIZE: "desktop_size",
     Encoding.EXTENDED_DESKTOP_SIZE: "extended_desktop_size",

@@ -41,7 +41,10 @@ from kasmd.screen.geometry import Rect, Screen
 from kasmd.screen.pixels import BGRX, PixelFormat
 
 #: Encodings whose rectangles show something.
-PICTURES = (Encoding.RAW, Encoding.COPY_RECT, Encoding.HEXTILE, Encoding.TIGHT, Encoding.ZRLE)
+PICTURES = (
+    Encoding.RAW, Encoding.COPY_RECT, Encoding.HEXTILE, Encoding.TIGHT, Encoding.ZRLE,
+    Encoding.COLUMNS,
+)
 
 
 class ClientSession:

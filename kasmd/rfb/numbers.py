@@ -101,6 +101,8 @@ class Encoding(IntEnum):
     CURSOR_WITH_ALPHA = -314
     EXTENDED_MOUSE_BUTTONS = -316
     VMWARE_CURSOR = 0x574D5664
+    #: kasmd's own (docs/columns.rst).
+    COLUMNS = 0x6B736D64
     EXTENDED_CLIPBOARD = -0x3F5E1A32
     KASM_PREFER_BANDWIDTH = -992
     KASM_WEBP = -1024

@@ -195,6 +195,7 @@ PAYLOADS: dict[int, Callable[[Rect, PixelFormat], Parser[bytes]]] = {
     Encoding.ZRLE: _zrle,
     Encoding.ZLIB: _counted,
     Encoding.JPEG: _jpeg,
+    Encoding.COLUMNS: _counted,
     Encoding.OPEN_H264: _open_h264,
     Encoding.KASM_VIDEO: _kasm_video,
     Encoding.LAST_RECT: _empty,

@@ -182,6 +182,7 @@ class Quality:
             webp=thin and kind is Kind.STILL,
             qoi=can.qoi,
             jpeg_rectangles=can.jpeg_rectangles,
+            columns=can.columns and kind is not Kind.FILM,
         )
         if kind is Kind.REFINED:
             return Way(parameters._replace(jpeg_quality=None, webp_quality=None))

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from vncdotool.rfb import RFBClient
 
-from kasmd.codec import copyrect, jpeg21, raw, tight, zlib, zrle
-from kasmd.codec.base import HEXTILE
+from kasmd.codec import columns, copyrect, jpeg21, raw, tight, zlib, zrle
+from kasmd.codec.base import COLUMNS, HEXTILE
 from kasmd.codec.base import JPEG as JPEG_RECTANGLE
 from kasmd.codec.base import RAW, TIGHT, ZLIB, ZRLE, Parameters, complete
 from kasmd.codec.choose import encode, pieces
@@ -19,6 +19,7 @@ from kasmd.codec.deflate import Inflater, ZlibStreams
 from kasmd.screen.geometry import Move, Rect
 from kasmd.screen.pixels import BGRX, RGBX, PixelFormat
 from kasmd.screen.region import Region
+from tests.written import written
 
 BGR233 = PixelFormat(8, 8, False, True, 7, 7, 3, 0, 3, 6)
 LOSSY = Parameters(jpeg_quality=80)
@@ -82,8 +83,8 @@ def mixed(height, width, seed=0):
 
 
 pictures = st.builds(
-    lambda make, height, width, seed: make(height, width, seed),
-    st.sampled_from([noise, text, mixed]),
+    lambda make, height, width, seed: make(height, width, seed=seed),
+    st.sampled_from([noise, text, mixed, written]),
     st.integers(1, 150), st.integers(1, 150), st.integers(0, 99),
 )
 
@@ -124,18 +125,22 @@ def drawn(rectangles, shape, fmt=BGRX):
     decoder = tight.TightDecoder()
     for rect, encoding, payload in rectangles:
         at = np.s_[rect.y:rect.bottom, rect.x:rect.right]
-        pixels, end = complete(decoder.decode(rect.width, rect.height, fmt), payload)
-        assert encoding == TIGHT and end == len(payload)
+        assert encoding in (TIGHT, COLUMNS)
+        reader = decoder.decode(rect.width, rect.height, fmt)
+        if encoding == COLUMNS:
+            reader = columns.decode(rect.width, rect.height)
+        pixels, end = complete(reader, payload)
+        assert end == len(payload)
         picture[at] = pixels
         times[at] += 1
     assert (times == 1).all()
     return picture
 
 
-@given(pictures, st.booleans(), st.integers(0, 9), st.booleans())
-def test_tight_without_loss(pixels, single, level, qoi):
+@given(pictures, st.booleans(), st.integers(0, 9), st.booleans(), st.booleans())
+def test_tight_without_loss(pixels, single, level, qoi, reads_columns):
     height, width = pixels.shape[:2]
-    parameters = Parameters(compress_level=level, single=single, qoi=qoi)
+    parameters = Parameters(compress_level=level, single=single, qoi=qoi, columns=reads_columns)
     rectangles = encode(pixels, Rect(0, 0, width, height), parameters)
     assert (drawn(rectangles, pixels.shape) == pixels).all()
     assert not single or len(rectangles) == 1
@@ -242,6 +247,44 @@ def test_windows_of_two_colours_are_a_rectangle_each():
     assert (drawn(rectangles, pixels.shape) == pixels).all()
 
 
+READS_COLUMNS = Parameters(columns=True)
+
+
+def encodings_of(pixels, parameters):
+    return [r.encoding for r in encode(pixels, Rect(0, 0, *pixels.shape[1::-1]), parameters)]
+
+
+@pytest.mark.parametrize("quality", [None, 80])
+@pytest.mark.parametrize("single", [False, True])
+@pytest.mark.parametrize("smooth", [False, True])
+def test_a_text_goes_in_columns_for_who_lists_them(smooth, single, quality):
+    text = written(320, 800, smooth)
+    parameters = READS_COLUMNS._replace(single=single, jpeg_quality=quality)
+    assert encodings_of(text, parameters) == [COLUMNS]
+    assert COLUMNS not in encodings_of(text, parameters._replace(columns=False))
+
+
+def test_a_window_of_text_beside_one_of_dots():
+    pixels = np.zeros((330, 1000, 4), np.uint8)
+    pixels[..., :3] = 90
+    pixels[5:325, 20:480] = written(320, 460, smooth=False)
+    pixels[10:325, 540:980] = noise(315, 440)[..., :1] & (128, 128, 128, 0)
+    rectangles = encode(pixels, Rect(0, 0, 1000, 330), READS_COLUMNS)
+    assert (drawn(rectangles, pixels.shape) == pixels).all()
+    assert [r.encoding for r in rectangles].count(COLUMNS) == 1
+    assert PALETTE in kinds(rectangles)
+
+
+def test_a_photograph_beside_text_loses_what_it_may():
+    pixels = np.hstack([written(320, 800), noise(320, 128)])
+    lossy = encode(pixels, Rect(0, 0, 928, 320), LOSSY._replace(columns=True))
+    assert {r.encoding for r in lossy} == {COLUMNS, TIGHT} and JPEG in kinds(lossy)
+
+
+def test_a_letter_is_not_worth_columns():
+    assert encodings_of(written(16, 500), READS_COLUMNS) == [TIGHT]
+
+
 @pytest.mark.parametrize("encoding", [ZLIB, ZRLE])
 def test_some_need_their_stream(encoding):
     with pytest.raises(ValueError):
@@ -287,6 +330,7 @@ any_parameters = st.builds(
     compress_level=st.integers(0, 9),
     webp_quality=st.sampled_from([None, 50]),
     qoi=st.booleans(),
+    columns=st.booleans(),
 )
 big_rects = st.builds(
     Rect, st.integers(0, 9), st.integers(0, 9), st.integers(1, 9000), st.integers(1, 5000)

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kasmd.codec import hextile, raw, tight, zrle
-from kasmd.codec.base import COPYRECT, HEXTILE, RAW, TIGHT, ZRLE
+from kasmd.codec import columns, hextile, raw, tight, zrle
+from kasmd.codec.base import COLUMNS, COPYRECT, HEXTILE, RAW, TIGHT, ZRLE
 from kasmd.codec.decode import Streams, decode
 from kasmd.codec.deflate import ZlibStream
 from kasmd.errors import ProtocolError
 from kasmd.screen.geometry import Move, Rect
-from kasmd.screen.pixels import BGRX
+from kasmd.screen.pixels import BGRX, as_values
+from tests.written import BRIGHT, written
 
 BOUNDS = Rect(0, 0, 200, 100)
 RECT = Rect(10, 20, 70, 33)
-PIXELS = np.random.default_rng(3).integers(0, 4, (33, 70, 4), np.uint8) * 60
-PIXELS[..., 3] = 0
+PIXELS = written(33, 70, inks=BRIGHT)
 PAYLOADS = {
     RAW: raw.encode(PIXELS, BGRX),
     HEXTILE: hextile.encode(PIXELS, BGRX),
     TIGHT: tight.encode_copy(PIXELS, BGRX, 2),
     ZRLE: zrle.encode(PIXELS, BGRX, ZlibStream()),
+    COLUMNS: columns.encode(as_values(PIXELS), times=1) or b"",
 }
 
 

@@ -57,5 +57,10 @@ def test_webp_levels(wishes, quality):
 
 
 def test_flags_are_passed_on():
-    parameters = parameters_for(TIGHT, qoi=True, jpeg_rectangles=True)
-    assert parameters.qoi and parameters.jpeg_rectangles
+    parameters = parameters_for(TIGHT, qoi=True, jpeg_rectangles=True, columns=True)
+    assert parameters.qoi and parameters.jpeg_rectangles and parameters.columns
+
+
+@pytest.mark.parametrize("encoding, fmt", [(ZRLE, BGRX), (TIGHT, BGRX._replace(depth=32))])
+def test_columns_beside_tight_in_its_usual_pixels_only(encoding, fmt):
+    assert not parameters_for(encoding, fmt, columns=True).columns

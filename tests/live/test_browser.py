@@ -8,8 +8,10 @@ import signal
 from pathlib import Path
 from typing import Any, Iterator
 
+import numpy as np
 import pytest
 
+from kasmd.codec.base import COLUMNS
 from tests.live.chromium import CANVAS, Chromium
 from tests.live.daemon import Daemon, twistd
 from tests.live.desktop import BLUE, IN_TERMINAL, copying, pasted, terminal, wait_typed, x_server
@@ -20,10 +22,20 @@ from tests.live.programs import ROOT, Program, eventually
 from tests.live.proxies import free_port
 from tests.live.rawviewer import RawViewer, websocket
 from tests.live.web import get, post
+from tests.written import BRIGHT, GREYS, written
 
 PHONE = {"viewport": [390, 844], "mobile": True}
 #: What the browser and noVNC themselves say of a server that is gone.
 GONE = re.compile(r"net::ERR_|\(code: 1006\)")
+#: Has ``met`` hold the encodings of what noVNC shows from now on.
+MET = """import(new URL("novnc/core/rfb.js", document.baseURI)).then(({ default: RFB }) => {
+    window.met = new Set();
+    const inner = RFB.prototype._handleDataRect;
+    RFB.prototype._handleDataRect = function () {
+        window.met.add(this._FBU.encoding);
+        return inner.call(this);
+    };
+})"""
 #: Text that Latin-1 has not.
 ODD = "Grüße, 5 €, \N{HIRAGANA LETTER A}\N{GRINNING FACE}"
 
@@ -54,6 +66,20 @@ class TestDesktop:
         picture = known_picture()
         painter.show(picture, tmp_path / "picture.npy")
         eventually(lambda: difference(page.picture(), picture) < 2, "the picture is seen")
+
+    @pytest.mark.parametrize("smooth,inks", [(False, GREYS), (True, GREYS), (True, BRIGHT)])
+    def test_sees_what_is_written(
+        self, chromium: Chromium, daemon: Daemon, painter: Painter, tmp_path: Path,
+        smooth: bool, inks: tuple[tuple[int, int, int], ...],
+    ) -> None:
+        text = written(600, 1000, smooth, inks)
+        painter.show(np.zeros_like(text), tmp_path / "blank.npy")
+        chromium.enter(daemon.url, "writer")
+        chromium.eval(MET)
+        painter.show(text, tmp_path / "text.npy")
+        eventually(lambda: difference(chromium.picture(), text, True) == 0, "the text is seen")
+        assert COLUMNS in chromium.eval("[...met]")
+        assert chromium.errors() == []
 
     def test_types(self, page: Chromium, daemon: Daemon) -> None:
         with terminal(daemon) as path:

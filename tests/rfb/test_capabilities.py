@@ -16,6 +16,14 @@ NOVNC = [1, 7, -260, 16, 21, 5, 2, 6, 0, -26, -254, -223, -224, -258, -261, -308
 NOVNC += [-312, -313, -307, -1063131698, -316, 0x574D5664, -239]
 
 
+def test_kasmds_own_page() -> None:
+    without = capabilities_of(NOVNC, Dialect.STANDARD)
+    assert not without.columns
+    can = capabilities_of([Encoding.COLUMNS, *NOVNC], Dialect.STANDARD)
+    assert can == without._replace(columns=True)
+    assert not speaks_kasm([Encoding.COLUMNS])
+
+
 def test_kasms_client() -> None:
     assert speaks_kasm(KASM)
     can = capabilities_of(KASM, Dialect.KASM)

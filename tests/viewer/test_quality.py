@@ -90,6 +90,12 @@ def test_nothing_is_lost_for_one_who_names_none_or_what_is_refined() -> None:
     assert not quality_for(none).refines and quality_for(NOVNC).refines
 
 
+def test_text_in_columns_but_not_in_a_film() -> None:
+    quality = quality_for(NOVNC._replace(columns=True))
+    told = {kind: quality.way(kind, AREA, None, FAST).parameters.columns for kind in Kind}
+    assert told == {Kind.STILL: True, Kind.REFINED: True, Kind.FILM: False}
+
+
 def test_nothing_is_taken_for_cheap() -> None:
     quality = quality_for(NOVNC)
     for kind in Kind:

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kasmd.codec import choose
-from kasmd.codec.base import TIGHT, Parameters
+from kasmd.codec.base import COLUMNS, TIGHT, Parameters
 from kasmd.screen.geometry import Move, Rect
 from kasmd.screen.region import Region
 from kasmd.viewer.refine import Refinement, is_lossy, rest
+from tests.written import written
 
 HERE, THERE = Rect(0, 0, 64, 64), Rect(128, 0, 64, 64)
 HALF = rest(1 / 60) / 2
@@ -40,6 +41,12 @@ def test_what_loses_something(parameters: Parameters, lossy: bool) -> None:
     pixels = np.random.default_rng(1).integers(0, 255, (64, 64, 4), np.uint8)
     rectangles = choose.encode(pixels, HERE, parameters, ZlibStreams())
     assert [is_lossy(rectangle) for rectangle in rectangles] == [lossy]
+
+
+def test_columns_lose_nothing() -> None:
+    text, rect = written(320, 800), Rect(0, 0, 800, 320)
+    rectangle, = choose.encode(text, rect, Parameters(jpeg_quality=80, columns=True))
+    assert rectangle.encoding == COLUMNS and not is_lossy(rectangle)
 
 
 def test_it_ripens_within_one_rest_and_a_half() -> None:

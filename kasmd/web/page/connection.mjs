@@ -8,6 +8,7 @@
 // and "rfb" with each new RFB object.
 
 import RFB from "./novnc/core/rfb.js";
+import { readColumns } from "./columns.mjs";
 import { ofPage, whyNot } from "./session.mjs";
 
 const DELAYS = [1, 2, 4, 8, 15, 30];
@@ -53,6 +54,7 @@ export class Connection extends EventTarget {
         let close = null;
         socket.addEventListener("close", (event) => { close = event; });
         const rfb = new RFB(this.#target, socket, { shared: true });
+        readColumns(rfb);
         let reason = "";
         rfb.addEventListener("connect", () => {
             this.#since = performance.now();
