@@ -45,6 +45,8 @@ _BY_LINES = frozenset({RAW, ZLIB})
 #: Up to so many pixels it does not pay to look for areas.
 _SMALL = 2 * TILE * TILE
 
+#: A line of text is not worth the time that its columns take, two are.
+_LEAST_TEXT = 1 << 14
 #: A picture is one text where each column comes so many times in it; there are areas else.
 _TEXT = 12
 
@@ -180,7 +182,7 @@ def _text(
     colours: Optional[Values] = None,
 ) -> Optional[Rectangle]:
     """Encode a text, for who lists that; None for what is none, or too small to pay."""
-    if not parameters.columns or rect.area <= _SMALL:
+    if not parameters.columns or rect.area < _LEAST_TEXT:
         return None
     payload = columns.encode(values, colours, times)
     return None if payload is None else Rectangle(rect, COLUMNS, payload)
