@@ -145,8 +145,10 @@ def _parts(pixels: Pixels, parameters: Parameters) -> Iterator[Rectangle]:
     if is_all_photograph(values):
         yield _many_colours(pixels, PHOTO, parameters)
         return
-    if parameters.columns and (parameters.jpeg_quality is None or not has_photographs(values)):
-        text = _text(values, _whole_of(values), parameters, _TEXT)
+    whole = _whole_of(values)
+    lossy = parameters.jpeg_quality is not None
+    if _may_be_text(whole, parameters) and not (lossy and has_photographs(values)):
+        text = _text(values, whole, parameters, _TEXT)
         if text is not None:
             yield text
             return
@@ -177,12 +179,16 @@ def _area(pixels: Pixels, kind: int, parameters: Parameters) -> Iterator[Rectang
         yield from _cut_palette(palette, parameters)
 
 
+def _may_be_text(rect: Rect, parameters: Parameters) -> bool:
+    return parameters.columns and rect.area >= _LEAST_TEXT
+
+
 def _text(
     values: Values, rect: Rect, parameters: Parameters, times: float = columns.TIMES,
     colours: Optional[Values] = None,
 ) -> Optional[Rectangle]:
-    """Encode a text, for who lists that; None for what is none, or too small to pay."""
-    if not parameters.columns or rect.area < _LEAST_TEXT:
+    """Encode a text, for who lists columns; None for what is none, or too small to pay."""
+    if not _may_be_text(rect, parameters):
         return None
     payload = columns.encode(values, colours, times)
     return None if payload is None else Rectangle(rect, COLUMNS, payload)
