@@ -14,8 +14,8 @@ from __future__ import annotations
 from math import inf
 from typing import Optional, Sequence
 
-from kasmd.codec import choose
 from kasmd.codec.base import TIGHT
+from kasmd.codec.pieces import STREAMED, pieces_of
 from kasmd.rfb.capabilities import Capabilities
 from kasmd.screen.geometry import Move, Rect
 from kasmd.screen.pixels import PixelFormat
@@ -268,9 +268,9 @@ class Contents:
         """Give the pieces of ``region``."""
         self._planned = kind, way, region.area
         most = None
-        if budget is not None and way.parameters.encoding in choose.STREAMED:
+        if budget is not None and way.parameters.encoding in STREAMED:
             most = max(_STREAMED, budget)
-        return [Piece(rect, way.parameters) for rect in choose.pieces(region, way.parameters, most)]
+        return [Piece(rect, way.parameters) for rect in pieces_of(region, way.parameters, most)]
 
     def _shrunk(self, owed: Region, budget: Optional[int], rate: float) -> list[Piece]:
         """Give what changed, all of it, as KasmVNC's video mode has it."""
@@ -281,7 +281,7 @@ class Contents:
         self._planned = Kind.FILM, way, round(bounds.area * scale * scale)
         if scale == 1:
             region = Region([bounds])
-            return [Piece(rect, way.parameters) for rect in choose.pieces(region, way.parameters)]
+            return [Piece(rect, way.parameters) for rect in pieces_of(region, way.parameters)]
         rows = max(16, shrink.PIXELS // bounds.width)
         return [
             Piece(bounds._replace(y=y, height=min(rows, bounds.bottom - y)), way.parameters,

@@ -14,8 +14,9 @@ from typing import Callable, Optional
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from kasmd.codec import choose, copyrect
+from kasmd.codec import copyrect
 from kasmd.codec.deflate import ZlibStreams
+from kasmd.codec.pieces import STREAMED
 from kasmd.errors import PermissionDenied
 from kasmd.interfaces import ClipboardContent, ISeat
 from kasmd.rfb import update as wire
@@ -228,7 +229,7 @@ class Delivery:
         self._counting = True
         self.wish.answered()
         self.rhythm.begun()
-        streamed = pieces and pieces[0].parameters.encoding in choose.STREAMED
+        streamed = pieces and pieces[0].parameters.encoding in STREAMED
         streams = self._streams if streamed else None
         self._update = Update(head, pieces, last_rect, self._encodings, streams)
 

@@ -11,6 +11,7 @@ from typing import NamedTuple, Optional
 
 from kasmd.codec import choose
 from kasmd.codec.base import TIGHT, Parameters
+from kasmd.codec.pieces import pieces_of
 from kasmd.codec.quality import parameters_for
 from kasmd.screen.framebuffer import Framebuffer, Snapshot
 from kasmd.screen.region import Region
@@ -44,7 +45,7 @@ def measure(snapshot: Snapshot, parameters: Optional[Parameters] = None) -> Full
     Framebuffer(snapshot.rect.width, snapshot.rect.height).update(
         [(snapshot.rect, snapshot.pixels)]
     )
-    pieces = choose.pieces(Region([snapshot.rect]), parameters)
+    pieces = pieces_of(Region([snapshot.rect]), parameters)
     found = perf_counter()
     jpeg = Pictures()
     for piece in pieces:

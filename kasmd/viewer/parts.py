@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import Sequence
 
-from kasmd.codec import choose
+from kasmd.codec.choose import LEAST_JPEG
 from kasmd.screen.geometry import Rect, area_of
 from kasmd.screen.region import Region
 from kasmd.viewer.quality import Room
@@ -64,5 +64,5 @@ def next_of(region: Region, place: tuple[int, int], room: Room, step: int = 1
 
 def pixels_of(rects: Sequence[Rect], room: Room) -> int:
     """Give how many pixels they take of the room; the smallest have no tables."""
-    large = sum([rect.area >= choose.LEAST_JPEG for rect in rects])
+    large = sum([rect.area >= LEAST_JPEG for rect in rects])
     return area_of(rects) + max(0, large - 1) * room.rectangle

@@ -17,6 +17,7 @@ import numpy as np
 from kasmd.codec import choose
 from kasmd.codec.base import Parameters, Rectangle
 from kasmd.codec.deflate import ZlibStreams
+from kasmd.codec.pieces import most_pixels
 from kasmd.rfb import update as wire
 from kasmd.screen.framebuffer import Identity, Snapshot
 from kasmd.screen.geometry import Rect, area_of
@@ -75,7 +76,7 @@ class Draft(NamedTuple):
         return area_of(piece.rect for piece in self.pieces)
 
     def encode(self, streams: Optional[ZlibStreams] = None) -> Encoded:
-        """Give its bytes; only the `choose.STREAMED` need ``streams``."""
+        """Give its bytes; only the `STREAMED` need ``streams``."""
         rectangles: list[Rectangle] = []
         for piece, snapshot in zip(self.pieces, self.snapshots):
             rectangles += _drawn(piece, snapshot, streams)
@@ -175,7 +176,7 @@ class Update:
         work = 0.0
         while self._left:
             piece = self._left[0]
-            work += piece.rect.area / choose.most_pixels(piece.parameters)
+            work += piece.rect.area / most_pixels(piece.parameters)
             if taken and work > 1:
                 break
             taken.append(self._left.popleft())

@@ -13,9 +13,10 @@ from kasmd.codec import columns, copyrect, jpeg21, raw, tight, zlib, zrle
 from kasmd.codec.base import COLUMNS, HEXTILE
 from kasmd.codec.base import JPEG as JPEG_RECTANGLE
 from kasmd.codec.base import RAW, TIGHT, ZLIB, ZRLE, Parameters, complete
-from kasmd.codec.choose import encode, pieces
+from kasmd.codec.choose import encode
 from kasmd.codec.compact import TooLong
 from kasmd.codec.deflate import Inflater, ZlibStreams
+from kasmd.codec.pieces import pieces_of
 from kasmd.screen.geometry import Move, Rect
 from kasmd.screen.pixels import BGRX, RGBX, PixelFormat
 from kasmd.screen.region import Region
@@ -99,7 +100,7 @@ def test_vncdotool_sees_the_picture(encoding, pixels, fmt):
     height, width = pixels.shape[:2]
     parameters = Parameters(encoding, fmt)
     viewer, stream = Viewer(width + 9, height + 5, fmt), ZlibStreams()
-    for part in pieces(Region([Rect(0, 0, width, height)]), parameters):
+    for part in pieces_of(Region([Rect(0, 0, width, height)]), parameters):
         shown = pixels[part.y:part.bottom, part.x:part.right]
         viewer.receive(encode(shown, part.moved(9, 5), parameters, stream))
     seen = viewer.picture[5:, 9:, :3]
@@ -176,7 +177,7 @@ def test_higher_levels_have_fewer_bytes_of_a_screen_of_smooth_text():
 
     def size(level):
         parameters = Parameters(compress_level=level)
-        rects = pieces(Region([Rect(0, 0, 960, 640)]), parameters)
+        rects = pieces_of(Region([Rect(0, 0, 960, 640)]), parameters)
         return sum(
             len(each.payload) + 12 for rect in rects
             for each in encode(screen[rect.y:rect.bottom], rect, parameters)
@@ -320,65 +321,3 @@ def test_photographs_of_those_who_list_jpeg_and_not_tight(encoding):
     assert (complete(decoder, other.payload)[0] == text(100, 200)).all()
     without = encode(noise(100, 200), rect, parameters._replace(jpeg_quality=None), stream)
     assert [rectangle.encoding for rectangle in without] == [encoding]
-
-
-any_parameters = st.builds(
-    Parameters,
-    st.sampled_from([RAW, HEXTILE, TIGHT, ZLIB, ZRLE]),
-    st.sampled_from([BGRX, BGR233]),
-    st.sampled_from([None, 80]),
-    compress_level=st.integers(0, 9),
-    webp_quality=st.sampled_from([None, 50]),
-    qoi=st.booleans(),
-    columns=st.booleans(),
-)
-big_rects = st.builds(
-    Rect, st.integers(0, 9), st.integers(0, 9), st.integers(1, 9000), st.integers(1, 5000)
-)
-
-
-@given(st.lists(big_rects, max_size=3), any_parameters)
-def test_pieces_tile_the_region(rects, parameters):
-    region = Region(rects)
-    cut = pieces(region, parameters)
-    assert sum(piece.area for piece in cut) == region.area
-    assert all(piece.area for piece in cut)
-    assert Region(cut) == region
-    for piece in cut:
-        assert piece.width <= 2048 and piece.area <= 1 << 20
-        if parameters.encoding == RAW:
-            assert piece.area * parameters.format.bytes_per_pixel <= 256 << 10
-
-
-@given(st.lists(big_rects, max_size=3), any_parameters, st.integers(1 << 12, 1 << 17))
-def test_no_piece_has_more_pixels_than_it_may(rects, parameters, most):
-    region = Region(rects)
-    cut = pieces(region, parameters, most)
-    assert all(piece.area <= most for piece in cut)
-    assert sum(piece.area for piece in cut) == region.area
-
-
-@pytest.mark.parametrize("parameters, high", [
-    (LOSSY._replace(webp_quality=78), True),
-    (Parameters(HEXTILE), True),
-    (Parameters(ZRLE), True),
-    (Parameters(ZRLE, compress_level=6), True),
-    (Parameters(RAW), False),
-    (Parameters(ZLIB), False),
-])
-def test_pieces_are_high_for_what_goes_by_tiles_and_wide_for_what_goes_by_lines(parameters, high):
-    screen, line = Rect(0, 0, 1920, 1080), Rect(0, 500, 1920, 17)
-    cut = pieces(Region([screen]), parameters)
-    assert {piece.width == 1920 for piece in cut} == {not high}
-    assert (max(piece.height for piece in cut) >= 128) == high
-    assert pieces(Region([line]), parameters) == [line]
-
-
-@pytest.mark.parametrize("width, height, count", [(1280, 720, 1), (1920, 1080, 2)])
-def test_pieces_of_video(width, height, count):
-    assert len(pieces(Region([Rect(0, 0, width, height)]), LOSSY)) == count
-
-
-def test_bands_of_a_region_are_put_together_again():
-    video, clock = Rect(100, 100, 640, 480), Rect(900, 300, 60, 16)
-    assert sorted(pieces(Region([video, clock]), LOSSY)) == [video, clock]

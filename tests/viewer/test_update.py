@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kasmd.codec import choose
 from kasmd.codec.base import RAW, ZRLE, Parameters
 from kasmd.codec.deflate import ZlibStreams
+from kasmd.codec.pieces import pieces_of
 from kasmd.display.memory import MemoryDisplay
 from kasmd.rfb import update as wire
 from kasmd.screen.framebuffer import Snapshot
@@ -29,7 +29,7 @@ def update_of(parameters: Parameters = RAW_PIXELS, last_rect: bool = True,
               encodings: Optional[Encodings] = None, region: Region = Region([ALL])) -> Update:
     """Give an update of ``region``."""
     streams = ZlibStreams() if parameters.encoding == ZRLE else None
-    pieces = [Piece(rect, parameters) for rect in choose.pieces(region, parameters)]
+    pieces = [Piece(rect, parameters) for rect in pieces_of(region, parameters)]
     return Update(HEAD, pieces, last_rect, encodings or Encodings(), streams)
 
 

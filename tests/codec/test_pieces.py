@@ -1,0 +1,74 @@
+"""Pieces: all of a region, none above its size, in the shape that its encoding likes."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kasmd.codec.base import HEXTILE, RAW, TIGHT, ZLIB, ZRLE, Parameters
+from kasmd.codec.pieces import pieces_of
+from kasmd.screen.geometry import Rect
+from kasmd.screen.pixels import BGRX, PixelFormat
+from kasmd.screen.region import Region
+
+BGR233 = PixelFormat(8, 8, False, True, 7, 7, 3, 0, 3, 6)
+LOSSY = Parameters(jpeg_quality=80)
+any_parameters = st.builds(
+    Parameters,
+    st.sampled_from([RAW, HEXTILE, TIGHT, ZLIB, ZRLE]),
+    st.sampled_from([BGRX, BGR233]),
+    st.sampled_from([None, 80]),
+    compress_level=st.integers(0, 9),
+    webp_quality=st.sampled_from([None, 50]),
+    qoi=st.booleans(),
+    columns=st.booleans(),
+)
+big_rects = st.builds(
+    Rect, st.integers(0, 9), st.integers(0, 9), st.integers(1, 9000), st.integers(1, 5000)
+)
+
+
+@given(st.lists(big_rects, max_size=3), any_parameters)
+def test_pieces_tile_the_region(rects, parameters):
+    region = Region(rects)
+    cut = pieces_of(region, parameters)
+    assert sum(piece.area for piece in cut) == region.area
+    assert all(piece.area for piece in cut)
+    assert Region(cut) == region
+    for piece in cut:
+        assert piece.width <= 2048 and piece.area <= 1 << 20
+        if parameters.encoding == RAW:
+            assert piece.area * parameters.format.bytes_per_pixel <= 256 << 10
+
+
+@given(st.lists(big_rects, max_size=3), any_parameters, st.integers(1 << 12, 1 << 17))
+def test_no_piece_has_more_pixels_than_it_may(rects, parameters, most):
+    region = Region(rects)
+    cut = pieces_of(region, parameters, most)
+    assert all(piece.area <= most for piece in cut)
+    assert sum(piece.area for piece in cut) == region.area
+
+
+@pytest.mark.parametrize("parameters, high", [
+    (LOSSY._replace(webp_quality=78), True),
+    (Parameters(HEXTILE), True),
+    (Parameters(ZRLE), True),
+    (Parameters(ZRLE, compress_level=6), True),
+    (Parameters(RAW), False),
+    (Parameters(ZLIB), False),
+])
+def test_pieces_are_high_for_what_goes_by_tiles_and_wide_for_what_goes_by_lines(parameters, high):
+    screen, line = Rect(0, 0, 1920, 1080), Rect(0, 500, 1920, 17)
+    cut = pieces_of(Region([screen]), parameters)
+    assert {piece.width == 1920 for piece in cut} == {not high}
+    assert (max(piece.height for piece in cut) >= 128) == high
+    assert pieces_of(Region([line]), parameters) == [line]
+
+
+@pytest.mark.parametrize("width, height, count", [(1280, 720, 1), (1920, 1080, 2)])
+def test_pieces_of_video(width, height, count):
+    assert len(pieces_of(Region([Rect(0, 0, width, height)]), LOSSY)) == count
+
+
+def test_bands_of_a_region_are_put_together_again():
+    video, clock = Rect(100, 100, 640, 480), Rect(900, 300, 60, 16)
+    assert sorted(pieces_of(Region([video, clock]), LOSSY)) == [video, clock]
