@@ -9,6 +9,7 @@ from typing import Any, Awaitable, Callable, NamedTuple, Optional
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from kasmd.http.faults import FAULTS
 from kasmd.permission import durable
 from kasmd.rights import Right
 from kasmd.web.kasmvnc_api import MAX_BODY, MAX_TARGET
@@ -326,7 +327,9 @@ class BusyTests(Served, TestCase):
             busy = await self.get("remove_user?name=reader")
         self.assertEqual((busy.status, busy.type), (503, "text/plain"))
         self.assertEqual(busy.headers["Retry-After"], "1")
-        self.assertRegex(busy.body, b"^503 Service Unavailable\nAnother program is writing")
+        told = f"503 Service Unavailable\n{FAULTS['accounts-busy'].said}\n"
+        self.assertEqual(busy.body.decode(), told)
+        self.assertEqual(self.site.counts.failures["accounts-busy"], 1)
         self.assertEqual(self.letters("reader"), "r")
         self.assertEqual((await self.get("remove_user?name=reader")).body, b"200 OK")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import TestCase
 
+from kasmd.http.faults import FAULTS
 from kasmd.interfaces import Principal
 from kasmd.permission import durable
 from kasmd.permission.kasmpasswd import verify
@@ -114,6 +115,8 @@ class Tests(Served, TestCase):
             busy = await self.ask("DELETE", "/users/reader")
         self.assertEqual((busy.status, busy.headers["Retry-After"]), (503, "1"))
         self.assertEqual(busy.headers["Content-Type"], "application/problem+json")
+        self.assertEqual(busy.json["detail"], FAULTS["accounts-busy"].said)
+        self.assertEqual(self.site.counts.failures["accounts-busy"], 1)
         self.assertEqual((await self.ask("DELETE", "/users/reader")).status, 204)
 
     async def test_who_may(self) -> None:
