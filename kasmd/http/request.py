@@ -229,6 +229,9 @@ class Request(Asked):
             _log.failure("A request broke its route", failure, request_id=self.request_id)
             problem = Problem(500, "The server made a mistake; its log says which.")
         self.fail(problem)
+        # Its traceback's frames hold it in turn, and with it the whole connection.
+        failure.cleanFailure()
+        failure.value.__context__ = None
 
     def _broke(self, failure: Failure) -> None:
         _log.failure("An answer could not be sent", failure, request_id=self.request_id)

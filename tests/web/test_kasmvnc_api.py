@@ -9,10 +9,12 @@ from typing import Any, Awaitable, Callable, NamedTuple, Optional
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from kasmd.errors import KasmdError
 from kasmd.http.faults import FAULTS
 from kasmd.permission import durable
 from kasmd.rights import Right
 from kasmd.web.kasmvnc_api import MAX_BODY, MAX_TARGET
+from tests.garbage import uncollected
 from tests.web.asking import basic
 from tests.web.owner import Served
 
@@ -311,6 +313,15 @@ class WireTests(Served, TestCase):
     async def test_a_path_in_a_referer_is_none(self) -> None:
         answer = await self.ask("GET", "/", name="reader", Referer="https://h/api/get_users")
         self.assertEqual(answer.status, 200)
+
+    async def test_a_refusal_leaves_no_garbage(self) -> None:
+        left = uncollected(self, KasmdError)
+        for status, target, name in (
+            (400, "create_user?name=eve", "own"), (401, "get_users", "writer"),
+            (404, "nothing", "own"), (409, "remove_user?name=own", "own"),
+        ):
+            self.assertEqual((await self.get(target, name=name)).status, status)
+        self.assertEqual(left(), 0)
 
     async def test_no_challenge_for_one_who_is_known(self) -> None:
         answer = await self.get("get_users", name="writer")
