@@ -1,4 +1,4 @@
-"""The reactor of a daemon and of its workers, and how often it stops for garbage."""
+"""The reactor of a daemon and of its workers, and how seldom it stops for garbage."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, Optional
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.main import installReactor
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 _log = Logger(namespace="kasmd")
 
@@ -43,6 +44,16 @@ def take_reactor() -> Any:
     from twisted.internet import reactor
 
     return reactor
+
+
+def forget_frames(failure: Failure) -> None:
+    """Let go of the frames that a failure came through, when it was answered.
+
+    Some of them hold it (`Deferred`'s and coroutines' do), so that they all, and what
+    they worked on, would wait for the garbage collector.
+    """
+    failure.cleanFailure()
+    failure.value.__context__ = None
 
 
 def settle() -> None:

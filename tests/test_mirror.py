@@ -20,6 +20,7 @@ TOGETHER = {
     },
     "display/test_x11_capture": {"display/x11_images", "display/x11_shm"},
     "display/test_x11_clipboard": {"display/x11_selection"},
+    "display/test_x11_connection": {"display/x11_received"},
     "display/test_upstream": {"display/upstream_clipboard", "display/upstream_line"},
     "display/test_service": {"display/x11_server"},
     "edge/test_dial": {"trust"},

@@ -15,7 +15,6 @@ from collections import deque
 from typing import Any, Callable, NamedTuple, Optional
 
 import xcffib
-import xcffib.xproto
 from twisted.internet.base import DelayedCall
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReadDescriptor
@@ -24,9 +23,13 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from kasmd.display.x11_connect import Xcb
-from kasmd.display.x11_events import EVENT_BYTES, readers
+from kasmd.display.x11_received import READ, TAKE, Received, XError, describe, raw, send_requests
 from kasmd.errors import DisplayLost
 from kasmd.permission.callbacks import isolated
+
+__all__ = [
+    "EVENTS_AT_ONCE", "LATE_SECONDS", "PATIENCE_SECONDS", "XConnection", "XError",
+]
 
 #: A reply that takes longer means that the server does not respond.
 PATIENCE_SECONDS = 2.0
@@ -36,14 +39,6 @@ LATE_SECONDS = 0.5
 EVENTS_AT_ONCE = 256
 
 _GONE = "the display is gone"
-
-_ffi, _lib = xcffib.ffi, xcffib.lib
-# Where xcb_poll_for_event asks the socket each time, this gives what was read; xcffib lacks it.
-_ffi.cdef("xcb_generic_event_t *xcb_poll_for_queued_event(xcb_connection_t *c);", override=True)
-
-
-class XError(Exception):
-    """The X server refused a request."""
 
 
 class _Awaited(NamedTuple):
@@ -74,9 +69,7 @@ class XConnection:
         self.on_lost: Callable[[str], None] = lambda reason: None
         self.silent = False
         self._reactor = reactor
-        self._readers = readers(xcb)
-        #: Where xcb puts a reply or an error.
-        self._reply, self._error = _ffi.new("void **"), _ffi.new("xcb_generic_error_t **")
+        self._received = Received(xcb)
         self._awaited: deque[_Awaited] = deque()
         self._pump_call: Optional[DelayedCall] = None
         self._watch_call: Optional[DelayedCall] = None
@@ -93,12 +86,12 @@ class XConnection:
 
     def request_raw(self, cookie: Any) -> Deferred[bytes]:
         """Like `request`, the reply as its bytes: for long lists."""
-        return self._await(cookie, _raw)
+        return self._await(cookie, raw)
 
     def ask(self, cookie: Any, answered: Callable[[bytes | Failure], None]) -> None:
         """Like `request_raw`, for what is asked with every picture: tell ``answered``."""
         if self._open:
-            self._expect(cookie, _raw, answered)
+            self._expect(cookie, raw, answered)
         else:
             answered(Failure(DisplayLost(_GONE)))
 
@@ -128,7 +121,7 @@ class XConnection:
             if call is not None and call.active():
                 call.cancel()
         if not self.silent:
-            _lib.xcb_flush(self.xcb._conn)
+            send_requests(self.xcb)
         self.xcb.disconnect()
         waiting, self._awaited = self._awaited, deque()
         for awaited in waiting:
@@ -162,16 +155,16 @@ class XConnection:
         self._pumping = True
         left = EVENTS_AT_ONCE
         try:
-            left -= self._take_events(_lib.xcb_poll_for_event, left)
+            left -= self._take_events(READ, left)
             more = True
             # Sending may read too, and so may asking for a reply, and then the descriptor
             # stays quiet: so events that were read are taken last.
             while more and self._open:
                 if self._unflushed:
                     self._unflushed = False
-                    _lib.xcb_flush(self.xcb._conn)
+                    send_requests(self.xcb)
                 self._take_replies()
-                taken = self._take_events(_lib.xcb_poll_for_queued_event, left)
+                taken = self._take_events(TAKE, left)
                 left -= taken
                 more = left > 0 and (taken > 0 or self._unflushed)
         except xcffib.ConnectionException:
@@ -186,8 +179,8 @@ class XConnection:
         taken = 0
         while self._open and taken < most:
             try:
-                event = self._next_event(poll)
-                poll = _lib.xcb_poll_for_queued_event
+                event = self._received.event(poll)
+                poll = TAKE
             except xcffib.ConnectionException:
                 raise
             except xcffib.XcffibException as error:
@@ -202,44 +195,17 @@ class XConnection:
             self.on_events_taken()
         return taken
 
-    def _next_event(self, poll: Callable[[Any], Any]) -> Optional[Any]:
-        event = poll(self.xcb._conn)
-        if not event:
-            self.xcb.invalid()
-            return None
-        read = self._readers.get(event.response_type & 0x7F)
-        if read is None:
-            return self.xcb.hoist_event(_ffi.gc(event, xcffib.c_free))
-        data = bytes(_ffi.buffer(event, EVENT_BYTES))
-        xcffib.c_free(event)
-        return read(data)
-
     def _take_replies(self) -> None:
         while self._open and self._awaited:
-            outcome = self._poll_reply(self._awaited[0])
+            awaited = self._awaited[0]
+            outcome = self._received.reply(awaited.sequence, awaited.parse)
             if outcome is None:
                 break
-            answered = self._awaited.popleft().answered
+            self._awaited.popleft()
             if self.silent:
                 self.silent = False
                 self.on_silence(False)
-            isolated(answered, outcome[0])
-
-    def _poll_reply(self, awaited: _Awaited) -> Optional[tuple[Any]]:
-        """Give the reply or the Failure if it is there, in a tuple; else None."""
-        reply, error = self._reply, self._error
-        if not _lib.xcb_poll_for_reply(self.xcb._conn, awaited.sequence, reply, error):
-            return None
-        if error[0]:
-            refusal = _ffi.gc(error[0], xcffib.c_free)
-            kind = self.xcb._error_offsets[refusal.error_code]
-            return (Failure(XError(describe(kind(xcffib.CffiUnpacker(refusal))))),)
-        if not reply[0]:
-            self.xcb.invalid()
-            return (None,)
-        data = _ffi.gc(reply[0], xcffib.c_free)
-        length = 32 + 4 * _ffi.cast("xcb_generic_reply_t *", data).length
-        return (awaited.parse(xcffib.CffiUnpacker(data, known_max=length)),)
+            isolated(awaited.answered, outcome[0])
 
     def _watch(self, due: float) -> None:
         """Look whether the oldest reply is overdue, while there is one."""
@@ -282,16 +248,6 @@ class _Reader:
     def logPrefix(self) -> str:
         """Name this for the log."""
         return "X11"
-
-
-def describe(error: xcffib.XcffibException) -> str:
-    """Name an X error for the log."""
-    codes = (getattr(error, name, "?") for name in ("major_opcode", "minor_opcode"))
-    return f"{type(error).__name__} for request {'.'.join(map(str, codes))}"
-
-
-def _raw(unpacker: Any) -> bytes:
-    return bytes(_ffi.buffer(unpacker.cdata, unpacker.known_max))
 
 
 def _nothing(unpacker: Any) -> None:

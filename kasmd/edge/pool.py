@@ -16,6 +16,7 @@ from kasmd.edge.upstream import UpstreamConnection
 from kasmd.h1.body import Framing
 from kasmd.h1.fields import Field
 from kasmd.h1.head import Limits, ResponseHead
+from kasmd.reactor import forget_frames
 
 
 class Bounds(NamedTuple):
@@ -196,6 +197,7 @@ class _Lane:
             exchange.failed(failure.value)
         elif not exchange.over:
             exchange.failed(UpstreamFailed(Kind.UNREACHABLE, failure.getErrorMessage()))
+        forget_frames(failure)
 
     def _look_empty(self) -> None:
         if not (self._open or self._waiting or self._dials):

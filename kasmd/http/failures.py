@@ -58,8 +58,7 @@ class FailurePage(Problem):
         super().__init__(problem.status, detail, (), problem.limit, self.fault.word)
         self._hop = hop.decode("ascii")
         self._request_id = request_id
-        again = [(b"Retry-After", b"%d" % self.fault.again)] if self.fault.again else []
-        self.headers = (*problem.headers, _POLICY, *again)
+        self.headers = (*problem.headers, _POLICY, *self.fault.headers)
 
     @property
     def title(self) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from kasmd.http.problems import Headers
+
 
 class Fault(NamedTuple):
     """One kind of failure, as people and programs are told of it."""
@@ -18,6 +20,16 @@ class Fault(NamedTuple):
     remedy: str
     #: Seconds after which the page asks again by itself; 0: it does not.
     again: int = 0
+
+    @property
+    def headers(self) -> Headers:
+        """The fields of an answer that says so."""
+        return [(b"Retry-After", b"%d" % self.again)] if self.again else ()
+
+    @property
+    def said(self) -> str:
+        """Why and what to do, for an answer that has one text."""
+        return f"{self.why} {self.remedy}"
 
 
 #: What to do, where it is somebody else who can.
@@ -63,6 +75,8 @@ _TABLE = (
           "Something here went wrong that should not.", ASK),
     Fault("busy", 503, "", "Too much to do at the moment",
           "More is asked for than this site can do at once.", WAIT),
+    Fault("accounts-busy", 503, "", "The accounts are being written",
+          "Another program is writing the accounts.", "Try again in a second.", 1),
 )  # fmt: skip
 
 FAULTS = {fault.word: fault for fault in _TABLE}

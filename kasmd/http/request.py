@@ -27,6 +27,7 @@ from kasmd.http.problems import CLOSE, Headers, Problem
 from kasmd.http.sending import PORTION, Sending
 from kasmd.interfaces import IGrant
 from kasmd.log.asking import asked_by
+from kasmd.reactor import forget_frames
 
 if TYPE_CHECKING:
     from kasmd.http.channel import Channel
@@ -229,6 +230,7 @@ class Request(Asked):
             _log.failure("A request broke its route", failure, request_id=self.request_id)
             problem = Problem(500, "The server made a mistake; its log says which.")
         self.fail(problem)
+        forget_frames(failure)
 
     def _broke(self, failure: Failure) -> None:
         _log.failure("An answer could not be sent", failure, request_id=self.request_id)

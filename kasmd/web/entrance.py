@@ -103,11 +103,7 @@ class Entrance:
         )
 
     def instead(self, failure: Failure, request: Request) -> Union[Response, Failure]:
-        """Answer a page that was asked for without credentials with the log-in page.
-
-        Any other failure goes on as it is: raised here again, it would hold this frame,
-        which holds it, and wait with all of its connection for the garbage collector.
-        """
+        """Answer a page that was asked for without credentials with the log-in page."""
         problem = failure.value
         if not isinstance(problem, Problem) or problem.status != 401 or not request.navigates:
             return failure

@@ -24,8 +24,10 @@ class Refusal(Problem):
 
     fixed = True
 
-    def __init__(self, status: int, why: str = "", headers: Headers = ()) -> None:
-        super().__init__(status, why, headers)
+    def __init__(
+        self, status: int, why: str = "", headers: Headers = (), word: str = ""
+    ) -> None:
+        super().__init__(status, why, headers, word=word)
 
     def rendered(self, accept: bytes) -> tuple[bytes, bytes]:
         """Give (content type, body)."""

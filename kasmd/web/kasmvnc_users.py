@@ -21,6 +21,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from kasmd.errors import AccountsBusy, AccountsError, UnknownPrincipal
+from kasmd.http.faults import FAULTS
 from kasmd.http.query import Query
 from kasmd.http.server import Request, Response
 from kasmd.interfaces import Account, IAccounts, IWorker
@@ -167,8 +168,8 @@ class Users:
         except UnknownPrincipal:
             raise Refusal(400) from None
         except AccountsBusy:
-            text = "Another program is writing the accounts; try again."
-            raise Refusal(503, text, [(b"Retry-After", b"1")]) from None
+            busy = FAULTS["accounts-busy"]
+            raise Refusal(busy.status, busy.said, busy.headers, busy.word) from None
         except AccountsError as error:
             _log.error("{error}", error=error)
             raise Refusal(500, "The accounts cannot be kept; the log says why.") from None

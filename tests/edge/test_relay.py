@@ -14,7 +14,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import TestCase
 
 from kasmd.edge.asking import Allowed, Trust, Upstream
-from kasmd.edge.dial import Timeouts
+from kasmd.edge.dial import Timeouts, UpstreamFailed
 from kasmd.edge.failures import HopFailure
 from kasmd.edge.onward import Hop
 from kasmd.edge.pool import Pool
@@ -29,6 +29,7 @@ from kasmd.permission.registry import MemoryRegistry
 from kasmd.rights import READ
 from kasmd.web.certificate import self_signed
 from tests.edge.far import OK, Far, Still, heads, says, talk
+from tests.garbage import uncollected
 
 PUBLIC = b"/desktop/one/"
 SECRET = b"Basic a2FzbV91c2VyOmh1bnRlcjIy"
@@ -335,6 +336,13 @@ class RelayTests(TestCase):
         self.assertEqual(await self.problem(), (502, "upstream-refused"))
         self.upstream = Upstream("no-such-host.invalid", 80)
         self.assertEqual(await self.problem(), (502, "name-not-resolved"))
+
+    async def test_an_upstream_that_is_not_there_leaves_no_garbage(self):
+        left = uncollected(self, UpstreamFailed)
+        for upstream in (Upstream("127.0.0.1", 1), Upstream(path="/nonexistent/socket")):
+            self.upstream = upstream
+            self.assertEqual(await self.problem(), (502, "upstream-refused"))
+        self.assertEqual(left(), 0)
 
     async def test_what_would_give_the_credential_back_is_not_relayed(self):
         for method in (b"TRACE", b"TRACK"):

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import Callable, Optional
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from kasmd.errors import PermissionDenied
+from kasmd.errors import KasmdError, PermissionDenied, ProtocolError
 from kasmd.http.problems import Problem
 from kasmd.http.request import CLIENT_GONE, Answer, Request, Response
 from kasmd.http.server import HttpFactory, Limits
 from kasmd.interfaces import IGrant, Principal
 from kasmd.permission.registry import MemoryRegistry
 from kasmd.rights import READ, Right
+from tests.garbage import uncollected
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -122,6 +123,17 @@ class Answers(TestCase):
         self.ask(denied)
         self.assertEqual(self.status(), b"403")
         self.assertNotIn(b"log", self.sent)
+
+    def test_a_refusal_leaves_no_garbage(self) -> None:
+        def refused() -> Answer:
+            try:
+                raise ProtocolError("so long")
+            except ProtocolError:
+                raise Problem(400, "No.") from None
+
+        left = uncollected(self, KasmdError)
+        self.ask(lambda request: succeed(None).addCallback(lambda _: maybeDeferred(refused)))
+        self.assertEqual((self.status(), left()), (b"400", 0))
 
     def test_a_mistake_is_logged_and_not_told(self) -> None:
         def broken(request: Request) -> Answer:

@@ -9,9 +9,12 @@ from typing import Any, Awaitable, Callable, NamedTuple, Optional
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from kasmd.errors import KasmdError
+from kasmd.http.faults import FAULTS
 from kasmd.permission import durable
 from kasmd.rights import Right
 from kasmd.web.kasmvnc_api import MAX_BODY, MAX_TARGET
+from tests.garbage import uncollected
 from tests.web.asking import basic
 from tests.web.owner import Served
 
@@ -311,6 +314,15 @@ class WireTests(Served, TestCase):
         answer = await self.ask("GET", "/", name="reader", Referer="https://h/api/get_users")
         self.assertEqual(answer.status, 200)
 
+    async def test_a_refusal_leaves_no_garbage(self) -> None:
+        left = uncollected(self, KasmdError)
+        for status, target, name in (
+            (400, "create_user?name=eve", "own"), (401, "get_users", "writer"),
+            (404, "nothing", "own"), (409, "remove_user?name=own", "own"),
+        ):
+            self.assertEqual((await self.get(target, name=name)).status, status)
+        self.assertEqual(left(), 0)
+
     async def test_no_challenge_for_one_who_is_known(self) -> None:
         answer = await self.get("get_users", name="writer")
         self.assertNotIn("WWW-Authenticate", answer.headers)
@@ -326,7 +338,9 @@ class BusyTests(Served, TestCase):
             busy = await self.get("remove_user?name=reader")
         self.assertEqual((busy.status, busy.type), (503, "text/plain"))
         self.assertEqual(busy.headers["Retry-After"], "1")
-        self.assertRegex(busy.body, b"^503 Service Unavailable\nAnother program is writing")
+        told = f"503 Service Unavailable\n{FAULTS['accounts-busy'].said}\n"
+        self.assertEqual(busy.body.decode(), told)
+        self.assertEqual(self.site.counts.failures["accounts-busy"], 1)
         self.assertEqual(self.letters("reader"), "r")
         self.assertEqual((await self.get("remove_user?name=reader")).body, b"200 OK")
 

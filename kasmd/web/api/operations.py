@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from kasmd.errors import AccountsBusy, AccountsError, PermissionDenied, ProtocolError
 from kasmd.http.body import STREAM, Room
+from kasmd.http.faults import FAULTS
 from kasmd.http.headers import Origin
 from kasmd.http.problems import Problem
 from kasmd.http.query import Query
@@ -128,8 +129,8 @@ def _refuse(failure: Failure) -> None:
     if isinstance(error, PermissionDenied):
         raise _denied() from None
     if isinstance(error, AccountsBusy):
-        text = "Another program is writing the accounts; try again."
-        raise Refused(503, text, [(b"Retry-After", b"1")]) from None
+        busy = FAULTS["accounts-busy"]
+        raise Refused(busy.status, busy.said, busy.headers, word=busy.word) from None
     if isinstance(error, AccountsError):
         _log.error("{error}", error=error)
         raise Refused(500, "This cannot be kept; the log says why.") from None

@@ -21,8 +21,8 @@ class Refused(Problem):
     fixed = True
 
     def __init__(self, status: int, detail: str, headers: Headers = (),
-                 wrong: Sequence[Wrong] = (), where: str = "body") -> None:
-        super().__init__(status, detail, headers)
+                 wrong: Sequence[Wrong] = (), where: str = "body", word: str = "") -> None:
+        super().__init__(status, detail, headers, word=word)
         self._errors = [{"in": where, **each._asdict()} for each in wrong]
 
     def rendered(self, accept: bytes) -> tuple[bytes, bytes]:

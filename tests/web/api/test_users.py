@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from twisted.trial.unittest import TestCase
 
+from kasmd.errors import KasmdError
+from kasmd.http.faults import FAULTS
 from kasmd.interfaces import Principal
 from kasmd.permission import durable
 from kasmd.permission.kasmpasswd import verify
 from kasmd.rights import Right
+from tests.garbage import uncollected
 from tests.web.api.site import Served
 
 
@@ -114,6 +117,8 @@ class Tests(Served, TestCase):
             busy = await self.ask("DELETE", "/users/reader")
         self.assertEqual((busy.status, busy.headers["Retry-After"]), (503, "1"))
         self.assertEqual(busy.headers["Content-Type"], "application/problem+json")
+        self.assertEqual(busy.json["detail"], FAULTS["accounts-busy"].said)
+        self.assertEqual(self.site.counts.failures["accounts-busy"], 1)
         self.assertEqual((await self.ask("DELETE", "/users/reader")).status, 204)
 
     async def test_who_may(self) -> None:
@@ -121,6 +126,21 @@ class Tests(Served, TestCase):
             answer = await self.ask("GET", "/users", proof=proof, Accept="application/json")
             self.assertEqual(answer.status, status)
             self.assertEqual(answer.headers["Content-Type"], "application/problem+json")
+
+    async def test_a_refusal_leaves_no_garbage(self) -> None:
+        left = uncollected(self, KasmdError)
+        for status, asked in (
+            (400, self.ask("POST", "/users", b"{")),
+            (401, self.ask("GET", "/users", proof="stranger")),
+            (403, self.ask("GET", "/users", proof="reader")),
+            (403, self.ask("DELETE", "/users/reader", Sec_Fetch_Site="cross-site")),
+            (404, self.ask("DELETE", "/users/nobody")),
+            (404, self.ask("GET", "/nothing")),
+            (409, self.ask("DELETE", "/users/own")),
+            (422, self.ask("POST", "/users", {})),
+        ):
+            self.assertEqual((await asked).status, status)
+        self.assertEqual(left(), 0)
 
     async def test_pages_of_other_sites_may_not(self) -> None:
         answer = await self.ask("DELETE", "/users/reader", Sec_Fetch_Site="cross-site")

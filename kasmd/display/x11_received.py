@@ -1,0 +1,89 @@
+"""What xcb has of a connection: events, replies and errors, taken without waiting for more.
+
+xcffib's own ways to take a reply wait for it; these are xcb's, by its C interface.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Optional
+
+import xcffib
+import xcffib.xproto
+from twisted.python.failure import Failure
+
+from kasmd.display.x11_connect import Xcb
+from kasmd.display.x11_events import EVENT_BYTES, readers
+
+_ffi, _lib = xcffib.ffi, xcffib.lib
+# Where xcb_poll_for_event asks the socket each time, this gives what was read; xcffib lacks it.
+_ffi.cdef("xcb_generic_event_t *xcb_poll_for_queued_event(xcb_connection_t *c);", override=True)
+
+#: Ways to take an event: what comes is read first, or what was read is taken only.
+READ = _lib.xcb_poll_for_event
+TAKE = _lib.xcb_poll_for_queued_event
+
+
+class XError(Exception):
+    """The X server refused a request."""
+
+
+class Received:
+    """What came from the X server; ConnectionException where there will be no more."""
+
+    def __init__(self, xcb: Xcb) -> None:
+        self._xcb = xcb
+        self._readers = readers(xcb)
+        #: Where xcb puts a reply or an error.
+        self._reply, self._error = _ffi.new("void **"), _ffi.new("xcb_generic_error_t **")
+
+    def event(self, poll: Callable[[Any], Any]) -> Optional[Any]:
+        """Give the next event by `READ` or `TAKE`, None where there is none.
+
+        It is of `x11_events` or else xcffib's.  Raises an XcffibException for the
+        error of a request that nobody checks.
+        """
+        event = poll(self._xcb._conn)
+        if not event:
+            self._xcb.invalid()
+            return None
+        read = self._readers.get(event.response_type & 0x7F)
+        if read is None:
+            return self._xcb.hoist_event(_ffi.gc(event, xcffib.c_free))
+        data = bytes(_ffi.buffer(event, EVENT_BYTES))
+        xcffib.c_free(event)
+        return read(data)
+
+    def reply(self, sequence: int, parse: Callable[[Any], Any]) -> Optional[tuple[Any]]:
+        """Give what ``parse`` makes of a reply, or a Failure (XError), in a tuple; else None.
+
+        What a request without a reply came to is None in a tuple.
+        """
+        reply, error = self._reply, self._error
+        if not _lib.xcb_poll_for_reply(self._xcb._conn, sequence, reply, error):
+            return None
+        if error[0]:
+            refusal = _ffi.gc(error[0], xcffib.c_free)
+            kind = self._xcb._error_offsets[refusal.error_code]
+            return (Failure(XError(describe(kind(xcffib.CffiUnpacker(refusal))))),)
+        if not reply[0]:
+            self._xcb.invalid()
+            return (None,)
+        data = _ffi.gc(reply[0], xcffib.c_free)
+        length = 32 + 4 * _ffi.cast("xcb_generic_reply_t *", data).length
+        return (parse(xcffib.CffiUnpacker(data, known_max=length)),)
+
+
+def send_requests(xcb: Xcb) -> None:
+    """Write what waits in xcb's buffer; xcb may read meanwhile."""
+    _lib.xcb_flush(xcb._conn)
+
+
+def raw(unpacker: Any) -> bytes:
+    """Give the bytes of a reply."""
+    return bytes(_ffi.buffer(unpacker.cdata, unpacker.known_max))
+
+
+def describe(error: xcffib.XcffibException) -> str:
+    """Name an X error for the log."""
+    codes = (getattr(error, name, "?") for name in ("major_opcode", "minor_opcode"))
+    return f"{type(error).__name__} for request {'.'.join(map(str, codes))}"
