@@ -20,7 +20,7 @@ from kasmd.codec.cuts import COLOURS as CUT_COLOURS
 from kasmd.codec.cuts import cut
 from kasmd.codec.deflate import ZlibStreams
 from kasmd.codec.palette import Palette, palette_of
-from kasmd.codec.pieces import STREAMED
+from kasmd.codec.pieces import LEAST_TEXT, STREAMED
 from kasmd.codec.tiles import (
     FLAT,
     PHOTO,
@@ -38,8 +38,6 @@ from kasmd.screen.pixels import Pixels, Values, as_values
 #: Up to so many pixels it does not pay to look for areas.
 _SMALL = 2 * TILE * TILE
 
-#: A line of text is not worth the time that its columns take, two are.
-_LEAST_TEXT = 1 << 14
 #: A picture is one text where each column comes so many times in it; there are areas else.
 _TEXT = 12
 
@@ -158,7 +156,7 @@ def _area(pixels: Pixels, kind: int, parameters: Parameters) -> Iterator[Rectang
 
 
 def _may_be_text(rect: Rect, parameters: Parameters) -> bool:
-    return parameters.columns and rect.area >= _LEAST_TEXT
+    return parameters.columns and rect.area >= LEAST_TEXT
 
 
 def _text(

@@ -7,7 +7,7 @@ from typing import Iterator, Optional, Sequence
 from kasmd.codec import tight
 from kasmd.codec.base import HEXTILE, RAW, ZLIB, ZRLE, Parameters
 from kasmd.codec.tiles import TILE
-from kasmd.screen.geometry import Rect
+from kasmd.screen.geometry import Rect, bounding
 from kasmd.screen.region import Region
 
 #: What continues one stream through a connection, and cannot be shared.
@@ -27,6 +27,10 @@ _HEXTILE_PIXELS = 3 << 15
 #: The rows that the pieces of all others have at least, where there are so many: they go
 #: by tiles or blocks, and much of what is drawn is like what is above it.
 _HIGH = 2 * TILE
+#: A line of text is not worth the time that its columns take, two are.
+LEAST_TEXT = 1 << 14
+#: What may be one text has so much of what is around it, and so many rows between its lines.
+_TEXT, _BETWEEN = 5 / 8, 16
 #: From this compress level on zlib is an order slower, where it is used.
 _SLOW_LEVEL = 5
 _SLOW_PIXELS, _SLOW_ZRLE_PIXELS = 1 << 18, 1 << 15
@@ -35,12 +39,16 @@ _SLOW_PIXELS, _SLOW_ZRLE_PIXELS = 1 << 18, 1 << 15
 def pieces_of(region: Region, parameters: Parameters, most: Optional[int] = None) -> list[Rect]:
     """Cut a region into rectangles that take at most about 4 ms each to encode.
 
-    Together they are exactly the region; none has more than ``most`` pixels.
+    Together they are exactly the region, but for what lies between the lines of a text for
+    who reads columns; none has more than ``most`` pixels.
     """
     usual = most_pixels(parameters)
     most = usual if most is None else min(usual, most)
     high = 1 if parameters.encoding in _BY_LINES else _HIGH
-    return [piece for rect in _upright(region.rects) for piece in _cut(rect, most, high)]
+    rects = _upright(region.rects)
+    if parameters.columns:
+        rects = _joined(rects)
+    return [piece for rect in rects for piece in _cut(rect, most, high)]
 
 
 def most_pixels(parameters: Parameters) -> int:
@@ -78,6 +86,40 @@ def _upright(rects: Sequence[Rect]) -> list[Rect]:
             united.append(rect)
         by_bottom[rect.x, rect.width, rect.bottom] = number
     return united
+
+
+def _joined(rects: Sequence[Rect]) -> list[Rect]:
+    """Put together what may be the lines of one text: below one another, of unlike width."""
+    texts: list[_Text] = []
+    near: list[_Text] = []
+    for rect in rects:
+        near = [text for text in near if rect.y <= text.box.bottom + _BETWEEN]
+        for text in near:
+            box = bounding(text.box, rect)
+            apart = rect.x >= text.box.right or rect.right <= text.box.x
+            if not apart and box.area * _TEXT <= text.area + rect.area:
+                text.add(rect)
+                break
+        else:
+            near.append(_Text(rect))
+            texts.append(near[-1])
+    return [rect for text in texts for rect in text.rects]
+
+
+class _Text:
+    """Rectangles of what may be one, of an ``area`` in all, and the ``box`` around them."""
+
+    def __init__(self, first: Rect) -> None:
+        self.box, self.area, self._lines = first, first.area, [first]
+
+    def add(self, line: Rect) -> None:
+        self.box, self.area = bounding(self.box, line), self.area + line.area
+        self._lines.append(line)
+
+    @property
+    def rects(self) -> Sequence[Rect]:
+        """What to send: all of it, where it is large enough to go in columns."""
+        return [self.box] if self.box.area >= LEAST_TEXT else self._lines
 
 
 def _cut(rect: Rect, most: int, high: int) -> Iterator[Rect]:

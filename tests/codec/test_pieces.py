@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kasmd.codec.base import HEXTILE, RAW, TIGHT, ZLIB, ZRLE, Parameters
-from kasmd.codec.pieces import pieces_of
+from kasmd.codec.pieces import LEAST_TEXT, pieces_of
 from kasmd.screen.geometry import Rect
 from kasmd.screen.pixels import BGRX, PixelFormat
 from kasmd.screen.region import Region
@@ -72,3 +72,41 @@ def test_pieces_of_video(width, height, count):
 def test_bands_of_a_region_are_put_together_again():
     video, clock = Rect(100, 100, 640, 480), Rect(900, 300, 60, 16)
     assert sorted(pieces_of(Region([video, clock]), LOSSY)) == [video, clock]
+
+
+COLUMNS = Parameters(columns=True)
+
+
+def test_lines_of_a_text_are_one_piece_for_who_reads_columns():
+    lines = Region(
+        Rect(100 + 8 * (number % 3), 50 + 64 * number, 500 + 90 * (number % 4), 60)
+        for number in range(6)
+    )
+    assert pieces_of(lines, COLUMNS) == [lines.bounds]
+    assert len(pieces_of(lines, Parameters())) == 6
+
+
+@pytest.mark.parametrize("rects", [
+    [Rect(0, 0, 400, 300), Rect(500, 0, 400, 300)],
+    [Rect(0, 0, 400, 300), Rect(0, 317, 400, 300)],
+    [Rect(0, 0, 800, 200), Rect(0, 200, 100, 400)],
+    [Rect(0, 0, 100, 20), Rect(0, 30, 120, 20)],
+])
+def test_what_is_apart_unlike_or_little_is_not_put_together(rects):
+    assert pieces_of(Region(rects), COLUMNS) == rects
+
+
+def test_what_is_just_large_enough():
+    high, low = Rect(0, 0, 128, 60), Rect(0, 64, 120, 64)
+    assert pieces_of(Region([high, low]), COLUMNS) == [Rect(0, 0, 128, 128)]
+    assert 128 * 128 == LEAST_TEXT
+
+
+@given(st.lists(big_rects, max_size=8), st.integers(1 << 12, 1 << 20))
+def test_pieces_for_who_reads_columns_have_all_of_the_region(rects, most):
+    region = Region(rects)
+    cut = pieces_of(region, COLUMNS, most)
+    assert Region(cut).intersect(region) == region
+    assert sum(piece.area for piece in cut) * 5 <= region.area * 8
+    assert all(0 < piece.area <= most for piece in cut)
+    assert region.bounds is None or all(region.bounds.contains(piece) for piece in cut)
