@@ -41,9 +41,9 @@ TOGETHER = {
 }
 #: Tests of more than a module, beside live/ and contracts/.
 WIDER = {
-    "h1/test_fuzz", "rfb/test_fuzz", "rfb/test_fuzz_upstream", "test_mirror",
-    "permission/test_seat_rules", "viewer/test_streaming_film", "viewer/test_streaming_kasm",
-    "web/api/test_contract", "web/api/test_guide",
+    "display/test_x11_audience", "h1/test_fuzz", "rfb/test_fuzz", "rfb/test_fuzz_upstream",
+    "test_mirror", "permission/test_seat_rules", "viewer/test_streaming_film",
+    "viewer/test_streaming_kasm", "web/api/test_contract", "web/api/test_guide",
 }
 
 

@@ -121,9 +121,14 @@ class WatchedDisplay:
     def _audience_changed(self) -> None:
         """Hear that an observer came or went."""
 
-    def _show(self, patches: Sequence[Patch], hints: Sequence[Move] = ()) -> None:
-        """Take pixels, and tell what they changed; ``hints`` are what may have moved."""
-        change = self._framebuffer.update(patches, hints)
+    def _show(self, patches: Sequence[Patch], hints: Sequence[Move] = (), seen: bool = True
+              ) -> None:
+        """Take pixels, and tell what they changed; ``hints`` are what may have moved.
+
+        Unless anybody has ``seen`` what was there, all of a patch is told that changes anything.
+        """
+        framebuffer = self._framebuffer
+        change = framebuffer.update(patches, hints) if seen else framebuffer.draw(patches)
         if change.region or change.moves:
             self._next_frame()
             self._tell("changed", change.region, change.moves)
@@ -151,7 +156,7 @@ class WatchedDisplay:
         """Take a new size, a layout and the pixels for it."""
         self.screens = fitting(width, height, screens)
         self._framebuffer = Framebuffer(width, height)
-        self._framebuffer.update(patches)
+        self._framebuffer.draw(patches)
         self._next_frame()
         self._tell_resized()
 

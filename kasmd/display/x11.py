@@ -230,7 +230,7 @@ class X11Display(WatchedDisplay):
         if self._session is not None:
             self._session.capture.want(bool(self._observers))
 
-    def _captured(self, size: tuple[int, int], patches: Sequence[Patch]) -> None:
+    def _captured(self, size: tuple[int, int], patches: Sequence[Patch], seen: bool) -> None:
         if self._lost or size != self.size:
             self._lost = False
             self._log_back()
@@ -239,7 +239,8 @@ class X11Display(WatchedDisplay):
             for deferred in waiting:
                 deferred.callback(None)
         else:
-            self._show(patches, self._session.windows.take() if self._session else ())
+            hints = self._session.windows.take() if self._session else ()
+            self._show(patches, hints, seen)
         if self._session is not None:
             self._session.capture.doubt(self._framebuffer.doubtful)
 

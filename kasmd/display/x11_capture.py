@@ -50,13 +50,16 @@ _EXTENTS = Struct("=hhHH")
 #: Requests of DAMAGE and XFIXES.
 _SUBTRACT, _FETCH_REGION = 3, 19
 
+#: Is given the size of the screen, what was read, and whether what was there before was seen.
+Deliver = Callable[[tuple[int, int], Sequence[Patch], bool], None]
+
 
 class Capture:
     """Reads what was damaged, at once and then at most every ``interval`` seconds.
 
     ``interval`` may be changed; ``size`` is the screen's.  ``deliver`` gets the screen's
-    size and pixels, good until it returns; those of ``memory``, where the X server keeps
-    its screen, may change meanwhile.
+    size and pixels, good until it returns, and whether anybody looks who saw what was there
+    before; pixels of ``memory``, where the X server keeps its screen, may change meanwhile.
     """
 
     log = Logger()
@@ -67,7 +70,7 @@ class Capture:
         connection: XConnection,
         server: Server,
         interval: float,
-        deliver: Callable[[tuple[int, int], Sequence[Patch]], None],
+        deliver: Deliver,
         memory: Optional[Pixels] = None,
     ) -> None:
         self._reactor = reactor
@@ -82,6 +85,8 @@ class Capture:
         self._deliver = deliver
         self.size = server.size
         self._wanted = False
+        #: What is in the box was drawn before anybody came who looks now.
+        self._missed = False
         #: What was drawn is in this box, and what is read whether it was drawn or not.
         self._box: Optional[Rect] = None
         self._stale: Optional[Rect] = None
@@ -111,6 +116,8 @@ class Capture:
 
     def want(self, wanted: bool) -> None:
         """Say whether anybody looks."""
+        if wanted and not self._wanted:
+            self._missed = self._box is not None
         self._wanted = wanted
         self.consider()
 
@@ -185,6 +192,7 @@ class Capture:
         """Take the damage, read what it says, and look whether there is more."""
         self._next_at = self._reactor.seconds() + self.interval
         stale, self._stale = self._stale, None
+        seen, self._missed = self._wanted and not self._missed, False
         screen, memory, awaited = Rect(0, 0, *self.size), self._seen_memory(), len(self._awaiting)
 
         def taken(outcome: bytes | Failure) -> None:
@@ -193,7 +201,7 @@ class Capture:
             else:
                 drawn = self._drawn(outcome, box)
                 drawn = [*drawn, stale] if stale else drawn
-                self._read(_inside(screen, drawn), screen, memory, awaited)
+                self._read(_inside(screen, drawn), screen, memory, awaited, seen)
 
         if not stale and box.intersection(screen) is None:
             # An event of no pixels comes when windows are arranged.  To take its
@@ -203,19 +211,20 @@ class Capture:
             self._ask_damage(taken)
         else:
             self._forget_damage(box)
-            self._read(_inside(screen, [box]), screen, memory, awaited)
+            self._read(_inside(screen, [box]), screen, memory, awaited, seen)
 
     def _read(self, rects: Sequence[Rect], screen: Rect, memory: Optional[Pixels],
-              awaited: int) -> None:
+              awaited: int, seen: bool) -> None:
         size = screen.width, screen.height
         if not rects:
             self._done(awaited)
         elif memory is None:
             reading = Deferred.fromCoroutine(self._images.read(rects))
-            reading.addCallback(lambda patches: self._deliver(size, patches))
+            reading.addCallback(lambda patches: self._deliver(size, patches, seen))
             reading.addCallbacks(lambda _: self._done(awaited), self._failed)
         else:
-            isolated(self._deliver, size, [(rect, memory[rect.slices]) for rect in rects])
+            patches = [(rect, memory[rect.slices]) for rect in rects]
+            isolated(self._deliver, size, patches, seen)
             self._done(awaited)
 
     def _done(self, awaited: int) -> None:

@@ -12,7 +12,7 @@ import xcffib.xproto
 from twisted.internet.defer import Deferred
 
 from kasmd.display.watched import Patch
-from kasmd.display.x11_capture import Capture
+from kasmd.display.x11_capture import Capture, Deliver
 from kasmd.display.x11_clipboard import Clipboard
 from kasmd.display.x11_connection import XConnection
 from kasmd.display.x11_cursor import CursorShape
@@ -43,7 +43,7 @@ class Opened(NamedTuple):
 class Face(NamedTuple):
     """The display: what it is told."""
 
-    captured: Callable[[tuple[int, int], Sequence[Patch]], None]
+    captured: Deliver
     cursor: Callable[[Cursor], None]
     leds: Callable[[int], None]
     bell: Callable[[], None]
@@ -106,9 +106,9 @@ class XSession:
         )
         return bool(reply.value_len)
 
-    def _captured(self, size: tuple[int, int], patches: Sequence[Patch]) -> None:
+    def _captured(self, size: tuple[int, int], patches: Sequence[Patch], seen: bool) -> None:
         if not self._over:
-            self._face.captured(size, patches)
+            self._face.captured(size, patches, seen)
 
     def _configured(self, event: ConfigureNotify) -> None:
         if self._over:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional, Sequence
+from typing import Iterable, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -73,15 +73,23 @@ class Framebuffer:
         it may draw meanwhile.  A patch outside the picture, or not of its rectangle's
         shape, is a ValueError, and nothing is changed.
         """
-        for rect, pixels in patches:
-            self._check(rect)
-            if pixels.shape != (rect.height, rect.width, 4):
-                raise ValueError(f"pixels of shape {pixels.shape} for {rect}")
+        self._check_all(patches)
         inside = [
             hint._replace(target=target) for hint in hints
             if (target := both_inside(hint, self.bounds)) is not None
         ]
         return self._followed(patches, inside) or self._found(_read(patches), inside)
+
+    def draw(self, patches: Patches) -> Change:
+        """Do as `update`, but tell all of each patch that changes anything: that is quicker."""
+        self._check_all(patches)
+        changed = []
+        for rect, pixels in patches:
+            if rect.area and not shows(as_values(pixels), self._layers.values(rect)):
+                self._draw(_read([(rect, pixels)]))
+                changed.append(rect)
+        self._trust(rect for rect, _ in patches)
+        return Change(Region(changed), ())
 
     def move(self, move: Move) -> None:
         """Copy pixels from one place to another, which may overlap (ValueError outside)."""
@@ -92,6 +100,12 @@ class Framebuffer:
     def _check(self, rect: Rect) -> None:
         if not self.bounds.contains(rect) or rect.width < 0 or rect.height < 0:
             raise ValueError(f"{rect} is not inside {self.bounds}")
+
+    def _check_all(self, patches: Patches) -> None:
+        for rect, pixels in patches:
+            self._check(rect)
+            if pixels.shape != (rect.height, rect.width, 4):
+                raise ValueError(f"pixels of shape {pixels.shape} for {rect}")
 
     def _followed(self, patches: Patches, hints: Sequence[Move]) -> Optional[Change]:
         """Move what moved as a hint says, if some rows of it did: only the rest is copied."""
@@ -122,13 +136,16 @@ class Framebuffer:
 
     def _found(self, news: News, hints: Sequence[Move]) -> Change:
         """Find out how the picture changed, and draw the news."""
-        if self.doubtful:
-            compared = Region(rect for rect, _ in news)
-            self.doubtful = Region([self.doubtful]).subtract(compared).bounds
+        self._trust(rect for rect, _ in news)
         change = self._changes.found(news, hints)
         if change.region or change.moves:
             self._draw(news)
         return change
+
+    def _trust(self, given: Iterable[Rect]) -> None:
+        """Doubt no more what was given whole."""
+        if self.doubtful:
+            self.doubtful = Region([self.doubtful]).subtract(Region(given)).bounds
 
     def _draw(self, news: News) -> None:
         for rect, new in news:

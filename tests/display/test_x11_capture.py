@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import signal
 from dataclasses import replace
-from typing import Any, Optional, Sequence
+from typing import Any, Sequence
 
 import numpy as np
 import xcffib.xproto
 from twisted.internet import reactor
-from twisted.internet.defer import DeferredQueue, gatherResults
+from twisted.internet.defer import DeferredQueue
 
 from kasmd.display.service import DesktopSettings
 from kasmd.display.watched import Patch
-from kasmd.display.x11 import X11Display
 from kasmd.display.x11_capture import Capture
 from kasmd.display.x11_connect import open_connection
 from kasmd.display.x11_connection import XConnection
@@ -22,7 +21,7 @@ from kasmd.display.x11_server import prepare
 from kasmd.screen.geometry import Move, Rect, Screen, bounding
 from kasmd.screen.pixels import Pixels
 from kasmd.screen.region import Region
-from tests.display.x11_desktops import SECONDS, Desktop
+from tests.display.x11_desktops import AskedDesktop, Desktop
 
 
 class Contract:
@@ -173,7 +172,7 @@ class Contract:
         mistakes = DeferredQueue[RuntimeError]()
         read, to_make = DeferredQueue[list[Rect]](), [RuntimeError("on purpose")]
 
-        def deliver(size: tuple[int, int], patches: Sequence[Patch]) -> None:
+        def deliver(size: tuple[int, int], patches: Sequence[Patch], seen: bool) -> None:
             if to_make:
                 mistakes.put(to_make[0])
                 raise to_make.pop()
@@ -188,26 +187,6 @@ class Contract:
         self.assertEqual(await read.get(), [Rect(10, 10, 40, 30)])
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
-    async def reading(
-        self, memory: Optional[Pixels] = None
-    ) -> tuple[Capture, DeferredQueue[list[Rect]], XConnection]:
-        """Give a capture of our own, the rectangles that it reads, and its connection."""
-        xcb, server = await open_connection(
-            reactor, self.display.where, self.service.authority, prepare
-        )
-        connection = XConnection(reactor, xcb)
-        self.addCleanup(connection.close)
-        read: DeferredQueue[list[Rect]] = DeferredQueue()
-        capture = Capture(
-            reactor, connection, server, 0.0,
-            lambda size, patches: read.put([rect for rect, _ in patches]),
-            self.display.memory if memory is None else memory,
-        )
-        self.addCleanup(capture.close)
-        capture.want(True)
-        await read.get()
-        return capture, read, connection
-
     async def test_what_is_doubtful_is_read_again_when_it_stands(self) -> None:
         """Nothing was drawn there; a screenshot does not wait for that."""
         capture, read, _ = await self.reading()
@@ -218,36 +197,6 @@ class Contract:
         capture.doubt(rect)
         await capture.catch_up()
         self.assertEqual(await read.get(), [rect])
-
-    async def test_who_comes_later_catches_up(self) -> None:
-        """Nothing is read for nobody; then all that was missed."""
-        self.end()
-        self.painter.fill(Rect(50, 50, 10, 10), 0x00FF00)
-        await self.painter.connection.sync()
-        await self.display.resize(640, 480, ())
-        self.assertEqual(self.colour_at(55, 55), 0)
-        changed = self.told("changed")
-        self.addCleanup(self.display.observe(self.recorder))
-        self.assertEqual(await changed, (Region([Rect(50, 50, 10, 10)]), ()))
-        self.assertEqual(self.colour_at(55, 55), 0x00FF00)
-
-    async def test_a_screenshot_is_of_now_though_nobody_watches(self) -> None:
-        """Also twice at once, and of a screen that stands still."""
-        self.end()
-        rect = Rect(50, 50, 10, 10)
-        self.painter.fill(rect, 0x00FF00)
-        await self.painter.connection.sync()
-        first, second = await gatherResults(
-            [self.display.screenshot(), self.display.screenshot()]
-        )
-        self.assertEqual(first.rect, Rect(0, 0, 640, 480))
-        self.assertEqual(first.pixels[55, 55].tolist(), [0, 255, 0, 0])
-        self.assertIs(first.pixels, second.pixels)
-        self.painter.fill(rect, 0x0000FF)
-        await self.painter.connection.sync()
-        third = await self.display.screenshot().addTimeout(SECONDS, reactor)
-        self.assertEqual(third.pixels[55, 55].tolist(), [255, 0, 0, 0])
-        await self.display.screenshot().addTimeout(SECONDS, reactor)
 
     async def test_resize(self) -> None:
         """The answer comes with the new size, and observers are told; sizes come back."""
@@ -336,18 +285,8 @@ class MemoryTests(Contract, Desktop):
         self.assertIsNot(self.display.memory, first)
 
 
-class AskedTests(Contract, Desktop):
+class AskedTests(Contract, AskedDesktop):
     """Pixels that are asked for, by MIT-SHM: of a display of others."""
-
-    async def setUp(self) -> None:
-        """Look at the screen from a second display, which knows of no memory."""
-        await super().setUp()
-        self.end()
-        own = self.display
-        self.display = X11Display(reactor, own.where, own.authority)
-        self.addCleanup(self.display.disconnect)
-        await self.display.connect()
-        self.end = self.display.observe(self.recorder)
 
     async def test_damage_beside_the_box_that_is_read_is_read_later(self) -> None:
         """An event may come before what else was drawn at the same time."""

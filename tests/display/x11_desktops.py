@@ -5,20 +5,24 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from typing import Any, Optional
+from typing import Any, Optional, Sequence
 
 import numpy as np
 import xcffib.xproto
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredQueue
 from twisted.trial.unittest import TestCase
 
 from kasmd.display.recorder import Recorder
 from kasmd.display.service import DesktopService, DesktopSettings
+from kasmd.display.watched import Patch
 from kasmd.display.x11 import X11Display
+from kasmd.display.x11_capture import Capture
 from kasmd.display.x11_connect import open_connection
 from kasmd.display.x11_connection import XConnection
+from kasmd.display.x11_server import prepare
 from kasmd.screen.geometry import Rect
+from kasmd.screen.pixels import Pixels
 from kasmd.screen.region import Region
 
 SECONDS = 60
@@ -86,6 +90,8 @@ class Desktop(TestCase):
     """On an Xvfb of each test's own."""
 
     timeout = 120
+    #: Whether anybody saw what was there before what a capture of `reading` read last.
+    seen: bool
 
     async def setUp(self) -> None:
         """Start Xvfb, a display on it, an observer, a client."""
@@ -134,3 +140,41 @@ class Desktop(TestCase):
         pid = self.service.pids["Xvfb"]
         assert pid is not None
         os.kill(pid, number)
+
+    async def reading(
+        self, memory: Optional[Pixels] = None
+    ) -> tuple[Capture, DeferredQueue[list[Rect]], XConnection]:
+        """Give a capture of our own, the rectangles that it reads, and its connection."""
+        xcb, server = await open_connection(
+            reactor, self.display.where, self.service.authority, prepare
+        )
+        connection = XConnection(reactor, xcb)
+        self.addCleanup(connection.close)
+        read: DeferredQueue[list[Rect]] = DeferredQueue()
+
+        def deliver(size: tuple[int, int], patches: Sequence[Patch], seen: bool) -> None:
+            self.seen = seen
+            read.put([rect for rect, _ in patches])
+
+        capture = Capture(
+            reactor, connection, server, 0.0, deliver,
+            self.display.memory if memory is None else memory,
+        )
+        self.addCleanup(capture.close)
+        capture.want(True)
+        await read.get()
+        return capture, read, connection
+
+
+class AskedDesktop(Desktop):
+    """Pixels are asked for, by MIT-SHM: the display is one of others."""
+
+    async def setUp(self) -> None:
+        """Look at the screen from a second display, which knows of no memory."""
+        await super().setUp()
+        self.end()
+        own = self.display
+        self.display = X11Display(reactor, own.where, own.authority)
+        self.addCleanup(self.display.disconnect)
+        await self.display.connect()
+        self.end = self.display.observe(self.recorder)

@@ -58,6 +58,24 @@ def test_changes_are_exact(updates):
             assert not change.region and not change.moves
 
 
+@settings(max_examples=200)
+@given(st.lists(st.lists(patches(), min_size=1, max_size=3), min_size=2, max_size=6))
+def test_what_is_only_drawn_is_exact_and_told_patch_by_patch(updates):
+    framebuffer = Framebuffer(WIDTH, HEIGHT)
+    framebuffer.update([(framebuffer.bounds, pixels(HEIGHT, WIDTH, 0, colours=2))])
+    for update in updates:
+        given_ = [(rect, drawn(framebuffer, rect, kind, seed)) for rect, kind, seed in update]
+        wanted, told = framebuffer.pixels.copy(), []
+        for rect, new in given_:
+            if (wanted[at(rect)][..., :3] != new[..., :3]).any():
+                told.append(rect)
+            wanted[at(rect)] = new
+            wanted[..., 3] = 0
+        assert framebuffer.draw(given_) == (Region(told), ())
+        assert (framebuffer.pixels == wanted).all()
+
+
+@pytest.mark.parametrize("put", [Framebuffer.update, Framebuffer.draw])
 @pytest.mark.parametrize(
     "rect, shape",
     [
@@ -68,11 +86,11 @@ def test_changes_are_exact(updates):
         (Rect(20, 20, -5, 10), (10, 0, 4)),
     ],
 )
-def test_wrong_patches_change_nothing(rect, shape):
+def test_wrong_patches_change_nothing(rect, shape, put):
     framebuffer = Framebuffer(WIDTH, HEIGHT)
     good = (Rect(0, 0, 5, 5), np.full((5, 5, 4), 9, np.uint8))
     with pytest.raises(ValueError):
-        framebuffer.update([good, (rect, np.ones(shape, np.uint8))])
+        put(framebuffer, [good, (rect, np.ones(shape, np.uint8))])
     assert not framebuffer.pixels.any()
 
 
@@ -172,7 +190,7 @@ def test_doubt_goes_where_its_window_goes_and_ends_when_all_of_it_was_compared()
     above, below = Rect(0, 0, 400, 60), Rect(0, 60, 400, 240)
     framebuffer.update([(above, screen[at(above)])])
     assert framebuffer.doubtful == Rect(100, 60, 100, 40)
-    framebuffer.update([(below, screen[at(below)])])
+    framebuffer.draw([(below, screen[at(below)])])
     assert framebuffer.doubtful is None
 
 
