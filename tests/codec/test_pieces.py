@@ -20,6 +20,7 @@ any_parameters = st.builds(
     compress_level=st.integers(0, 9),
     webp_quality=st.sampled_from([None, 50]),
     qoi=st.booleans(),
+    columns=st.just(False),
 )
 big_rects = st.builds(
     Rect, st.integers(0, 9), st.integers(0, 9), st.integers(1, 9000), st.integers(1, 5000)
