@@ -25,9 +25,9 @@ from kasmd.codec.tiles import (
     FLAT,
     PHOTO,
     TILE,
+    Kinds,
     areas_of,
     commonest_kind,
-    has_photographs,
     is_all_photograph,
     is_surely_photograph,
     kinds_of,
@@ -122,9 +122,11 @@ def _parts(pixels: Pixels, parameters: Parameters) -> Iterator[Rectangle]:
         yield _many_colours(pixels, PHOTO, parameters)
         return
     whole = _whole_of(values)
-    lossy = parameters.jpeg_quality is not None
-    if _may_be_text(whole, parameters) and not (lossy and has_photographs(values)):
-        text = _text(values, whole, parameters, _TEXT)
+    kinds: Optional[Kinds] = None
+    if _may_be_text(whole, parameters):
+        kinds = kinds_of(values)
+        photographs = parameters.jpeg_quality is not None and (kinds == PHOTO).any()
+        text = None if photographs else _text(values, whole, parameters, _TEXT)
         if text is not None:
             yield text
             return
@@ -132,7 +134,7 @@ def _parts(pixels: Pixels, parameters: Parameters) -> Iterator[Rectangle]:
     if palette is not None:
         yield from _cut_palette(palette, parameters)
         return
-    for rect, kind in areas_of(values):
+    for rect, kind in areas_of(values, kinds):
         for part in _area(_part(pixels, rect), kind, parameters):
             yield part._replace(rect=part.rect.moved(rect.x, rect.y))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,10 +36,13 @@ class Area(NamedTuple):
     kind: int
 
 
-def areas_of(values: Values) -> list[Area]:
-    """Cut a picture into areas, never very many for its size."""
+def areas_of(values: Values, kinds: Optional[Kinds] = None) -> list[Area]:
+    """Cut a picture into areas, never very many for its size.
+
+    ``kinds`` are what `kinds_of` gave, and are changed.
+    """
     height, width = values.shape
-    kinds = kinds_of(values)
+    kinds = kinds_of(values) if kinds is None else kinds
     if not _spread_photographs(kinds):
         _join_text(kinds)
         _stack_text(kinds)
@@ -53,11 +56,6 @@ def areas_of(values: Values) -> list[Area]:
 def commonest_kind(kinds: Kinds) -> int:
     """Give the kind for a picture that must be sent as one: FLAT or PHOTO."""
     return PHOTO if np.count_nonzero(kinds == PHOTO) * 3 >= kinds.size else FLAT
-
-
-def has_photographs(values: Values) -> bool:
-    """Tell whether any tile is of a photograph."""
-    return bool((kinds_of(values) == PHOTO).any())
 
 
 def is_all_photograph(values: Values) -> bool:
