@@ -20,6 +20,7 @@ _BY_LINES = frozenset({RAW, ZLIB})
 _RAW_BYTES = 256 << 10
 _LOSSY_PIXELS = 1 << 20
 _LOSSLESS_PIXELS = 5 << 17
+_COLUMNS_PIXELS = 1 << 19
 _QOI_PIXELS = 5 << 16
 _WEBP_PIXELS = 1 << 16
 _ZRLE_PIXELS = 1 << 17
@@ -66,9 +67,9 @@ def most_pixels(parameters: Parameters) -> int:
         return _QOI_PIXELS
     if parameters.webp_quality is not None:
         return _WEBP_PIXELS
-    lossy = parameters.jpeg_quality is not None and tight.allows_jpeg(fmt)
     if parameters.columns:
-        return _LOSSLESS_PIXELS
+        return _COLUMNS_PIXELS
+    lossy = parameters.jpeg_quality is not None and tight.allows_jpeg(fmt)
     # What must be one rectangle must fit a compact length, whatever it shows.
     return _LOSSY_PIXELS if lossy and not parameters.single else _LOSSLESS_PIXELS
 
