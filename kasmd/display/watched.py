@@ -16,6 +16,7 @@ from kasmd.screen.cursor import INVISIBLE, Cursor
 from kasmd.screen.framebuffer import Framebuffer, Identity, Pixels, Snapshot
 from kasmd.screen.geometry import Move, Rect, Screen
 from kasmd.screen.region import Region
+from kasmd.screen.steps import Steps, finished
 
 #: Copies of the current frame kept for the next viewer that wants the same.
 SHARED_BYTES = 8 << 20
@@ -121,14 +122,21 @@ class WatchedDisplay:
     def _audience_changed(self) -> None:
         """Hear that an observer came or went."""
 
-    def _show(self, patches: Sequence[Patch], hints: Sequence[Move] = (), seen: bool = True
-              ) -> None:
-        """Take pixels, and tell what they changed; ``hints`` are what may have moved.
+    def _show(self, patches: Sequence[Patch]) -> None:
+        """Take pixels, and tell what they changed."""
+        finished(self._showing(patches))
+
+    def _showing(self, patches: Sequence[Patch], hints: Sequence[Move] = (), seen: bool = True
+                 ) -> Steps[None]:
+        """Do as `_show`, in steps (see `Framebuffer.updating`); ``hints`` are what may have moved.
 
         Unless anybody has ``seen`` what was there, all of a patch is told that changes anything.
         """
         framebuffer = self._framebuffer
-        change = framebuffer.update(patches, hints) if seen else framebuffer.draw(patches)
+        if seen:
+            change = yield from framebuffer.updating(patches, hints)
+        else:
+            change = framebuffer.draw(patches)
         if change.region or change.moves:
             self._next_frame()
             self._tell("changed", change.region, change.moves)

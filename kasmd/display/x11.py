@@ -31,6 +31,7 @@ from kasmd.interfaces import ClipboardContent, IDisplay
 from kasmd.screen.framebuffer import Snapshot
 from kasmd.screen.geometry import Rect, Screen, nearest
 from kasmd.screen.pixels import Pixels
+from kasmd.screen.steps import Steps
 
 #: For an X server to take the last requests.
 LEAVE_SECONDS = 1.0
@@ -230,7 +231,8 @@ class X11Display(WatchedDisplay):
         if self._session is not None:
             self._session.capture.want(bool(self._observers))
 
-    def _captured(self, size: tuple[int, int], patches: Sequence[Patch], seen: bool) -> None:
+    def _captured(self, size: tuple[int, int], patches: Sequence[Patch], seen: bool
+                  ) -> Steps[None]:
         if self._lost or size != self.size:
             self._lost = False
             self._log_back()
@@ -240,7 +242,10 @@ class X11Display(WatchedDisplay):
                 deferred.callback(None)
         else:
             hints = self._session.windows.take() if self._session else ()
-            self._show(patches, hints, seen)
+            for _ in self._showing(patches, hints, seen):
+                yield
+                if self._lost:
+                    return  # for good, or all is read again
         if self._session is not None:
             self._session.capture.doubt(self._framebuffer.doubtful)
 

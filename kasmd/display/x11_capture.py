@@ -23,6 +23,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from xcffib.xproto import RECTANGLE
 
+from kasmd.display.stepping import Stepping
 from kasmd.display.watched import Patch
 from kasmd.display.x11_connect import Repeated
 from kasmd.display.x11_connection import XConnection, XError
@@ -30,10 +31,10 @@ from kasmd.display.x11_events import DamageNotify
 from kasmd.display.x11_images import Images
 from kasmd.display.x11_server import Server
 from kasmd.errors import DisplayLost
-from kasmd.permission.callbacks import isolated
 from kasmd.screen.geometry import Rect, area_of, bounding
 from kasmd.screen.pixels import Pixels
 from kasmd.screen.region import Region
+from kasmd.screen.steps import Steps
 
 #: More rectangles than this cost more to ask for than the pixels between them.
 MAX_RECTS = 64
@@ -51,15 +52,16 @@ _EXTENTS = Struct("=hhHH")
 _SUBTRACT, _FETCH_REGION = 3, 19
 
 #: Is given the size of the screen, what was read, and whether what was there before was seen.
-Deliver = Callable[[tuple[int, int], Sequence[Patch], bool], None]
+Deliver = Callable[[tuple[int, int], Sequence[Patch], bool], Steps[None]]
 
 
 class Capture:
     """Reads what was damaged, at once and then at most every ``interval`` seconds.
 
     ``interval`` may be changed; ``size`` is the screen's.  ``deliver`` gets the screen's
-    size and pixels, good until it returns, and whether anybody looks who saw what was there
-    before; pixels of ``memory``, where the X server keeps its screen, may change meanwhile.
+    size and pixels, to be read in its first step, and whether anybody looks who saw what was
+    there before; pixels of ``memory``, where the X server keeps its screen, may change
+    meanwhile.  Others have the reactor between its steps.
     """
 
     log = Logger()
@@ -99,6 +101,7 @@ class Capture:
         self._busy = False
         self._next_at = 0.0
         self._timer: Optional[DelayedCall] = None
+        self._stepping = Stepping(reactor)
         self.read_all()
 
     def notified(self, event: DamageNotify) -> None:
@@ -163,6 +166,7 @@ class Capture:
     def close(self) -> None:
         """End; the connection must be closed already."""
         self._images.close()
+        self._stepping.stop()
         self._box = self._stale = None
         awaiting, self._awaiting = self._awaiting, []
         for each in awaiting:
@@ -215,17 +219,16 @@ class Capture:
 
     def _read(self, rects: Sequence[Rect], screen: Rect, memory: Optional[Pixels],
               awaited: int, seen: bool) -> None:
-        size = screen.width, screen.height
+        def read(patches: Sequence[Patch]) -> None:
+            steps = self._deliver((screen.width, screen.height), patches, seen)
+            self._stepping.do(steps, lambda: self._done(awaited))
+
         if not rects:
             self._done(awaited)
         elif memory is None:
-            reading = Deferred.fromCoroutine(self._images.read(rects))
-            reading.addCallback(lambda patches: self._deliver(size, patches, seen))
-            reading.addCallbacks(lambda _: self._done(awaited), self._failed)
+            Deferred.fromCoroutine(self._images.read(rects)).addCallbacks(read, self._failed)
         else:
-            patches = [(rect, memory[rect.slices]) for rect in rects]
-            isolated(self._deliver, size, patches, seen)
-            self._done(awaited)
+            read([(rect, memory[rect.slices]) for rect in rects])
 
     def _done(self, awaited: int) -> None:
         """Tell the first so many who await what was drawn before they asked; go on."""

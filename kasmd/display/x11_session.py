@@ -25,6 +25,7 @@ from kasmd.errors import DisplayLost
 from kasmd.interfaces import ClipboardContent
 from kasmd.screen.cursor import Cursor
 from kasmd.screen.pixels import Pixels
+from kasmd.screen.steps import Steps
 
 #: XKB tells its events apart by their second byte.
 _XKB_MAP = (0, 1)
@@ -106,9 +107,10 @@ class XSession:
         )
         return bool(reply.value_len)
 
-    def _captured(self, size: tuple[int, int], patches: Sequence[Patch], seen: bool) -> None:
+    def _captured(self, size: tuple[int, int], patches: Sequence[Patch], seen: bool
+                  ) -> Steps[None]:
         if not self._over:
-            self._face.captured(size, patches, seen)
+            yield from self._face.captured(size, patches, seen)
 
     def _configured(self, event: ConfigureNotify) -> None:
         if self._over:

@@ -18,6 +18,7 @@ from kasmd.screen.geometry import Move, Rect
 from kasmd.screen.layers import Layers
 from kasmd.screen.pixels import Pixels, Values
 from kasmd.screen.region import Region
+from kasmd.screen.steps import Steps
 
 #: A scroll is sought where at least one in so many pixels of the bounds changed.
 _SCROLL_SHARE = 4
@@ -52,14 +53,18 @@ class Changes:
         self._film: Optional[Rect] = None
         self._frames = 0
 
-    def found(self, news: News, hints: Sequence[Move]) -> Change:
-        """Find out how the picture changes by ``news``, which are not drawn yet."""
-        return (
-            self._filmed(news, hints) or self._scrolled(news)
-            or self._scrolled_on(news) or self._compared(news, hints)
-        )
+    def found(self, news: News, hints: Sequence[Move]) -> Steps[Change]:
+        """Find out how the picture changes by ``news``, which are not drawn yet.
 
-    def differences(self, news: News, moves: Sequence[Move] = ()) -> Region:
+        In each step the pixels of the bounds are looked at once, or about as many.
+        """
+        change = self._filmed(news, hints)
+        if change is None and self._scroll:
+            yield
+            change = (yield from self._scrolled(news)) or (yield from self._scrolled_on(news))
+        return change or (yield from self._compared(news, hints))
+
+    def differences(self, news: News, moves: Sequence[Move] = ()) -> Steps[Region]:
         """Give what changed outside the targets of ``moves``."""
         changed: list[Rect] = []
         for rect, new in news:
@@ -70,6 +75,7 @@ class Changes:
                 there = new[part.within(rect)]
                 found = differences(self._layers.values(part), there)
                 changed += [each.moved(part.x, part.y) for each in found.rects]
+                yield
         return Region(changed)
 
     def covers_other(self, move: Move, new: Values) -> bool:
@@ -90,7 +96,7 @@ class Changes:
         self._frames += 1
         return Change(Region([rect]), ())
 
-    def _scrolled(self, news: News) -> Optional[Change]:
+    def _scrolled(self, news: News) -> Steps[Optional[Change]]:
         """Tell that what scrolled before did so again, if all of it did.
 
         That is found out quickly: most of the picture is compared once, with where it was.
@@ -104,7 +110,8 @@ class Changes:
         old = self._layers.values(move.source)
         if not equal(old, new[target.within(rect)]) or not self._was_otherwise(move, old):
             return None
-        return Change(self.differences(news, [move]), (move,))
+        yield
+        return Change((yield from self.differences(news, [move])), (move,))
 
     def _was_otherwise(self, move: Move, new: Values) -> bool:
         """Tell, by a few rows, whether enough changed in the target for a move of all of it."""
@@ -121,7 +128,7 @@ class Changes:
             return self._layers.values(target), new
         return new[both.within(source)], new[both.within(target)]
 
-    def _scrolled_on(self, news: News) -> Optional[Change]:
+    def _scrolled_on(self, news: News) -> Steps[Optional[Change]]:
         """Tell how most of what scrolled before did so again, if it did."""
         scroll = self._scrolling(news)
         if scroll is None:
@@ -131,49 +138,54 @@ class Changes:
         if not scrolls_on(old, new, *far):
             return None
         moves = tuple(_moved(moved_rows(old, new, *far), rect))
-        return Change(self.differences(news, moves), moves)
+        yield
+        return Change((yield from self.differences(news, moves)), moves)
 
     def _scrolling(self, news: News) -> Optional[Move]:
         """Give how what changed scrolled when it did before, None if it did not."""
         scroll = self._scroll
         return scroll if scroll and [rect for rect, _ in news] == [scroll.target] else None
 
-    def _compared(self, news: News, hints: Sequence[Move]) -> Change:
-        region = self.differences(news)
+    def _compared(self, news: News, hints: Sequence[Move]) -> Steps[Change]:
+        region = yield from self.differences(news)
         if not region:
             return Change(region, ())
-        moves = self._hinted(region, news, hints)
+        moves = (yield from self._hinted(region, news, hints)) if hints else ()
         if not moves:
-            moves = self._moves(region, news)
+            moves = yield from self._moves(region, news)
             self._scroll = None
             if moves and len(news) == 1:
                 self._scroll = moves[0]._replace(target=news[0][0])
         return Change(region.subtract(Region(move.target for move in moves)), moves)
 
-    def _hinted(self, region: Region, news: News, hints: Sequence[Move]) -> tuple[Move, ...]:
+    def _hinted(self, region: Region, news: News, hints: Sequence[Move]) -> Steps[tuple[Move, ...]]:
         """Give what truly moved as the first hint says that is worth it."""
         for hint in hints:
             target = hint.target
             if not _is_worth(target, region):
                 continue
-            old = self._layers.values(hint.source)
-            moved = _moved(moved_rows(old, self._patched(target, news), 0, 0), target)
+            new = yield from self._patched(target, news)
+            moved = _moved(moved_rows(self._layers.values(hint.source), new, 0, 0), target)
+            yield
             if moved:
                 widest = max(moved, key=lambda move: move.target.area)
                 return (hint._replace(target=widest.target),)
         return ()
 
-    def _moves(self, region: Region, news: News) -> tuple[Move, ...]:
+    def _moves(self, region: Region, news: News) -> Steps[tuple[Move, ...]]:
         """Find what scrolled, before the new pixels are put in."""
         bounds = region.bounds
         if bounds is None or min(bounds.width, bounds.height) < LEAST_SCROLL:
             return ()
         if region.area * _SCROLL_SHARE < bounds.area or self._is_film(region, bounds):
             return ()
+        new = yield from self._patched(bounds, news)
         old = self._layers.values(bounds)
-        new = self._patched(bounds, news)
         far = scrolled_by(old, new)
-        moves = _moved(moved_rows(old, new, *far) if any(far) else [], bounds)
+        if not any(far):
+            return ()
+        yield
+        moves = _moved(moved_rows(old, new, *far), bounds)
         kept = tuple(move for move in moves if _is_worth(move.target, region))
         if kept:
             self._film = None
@@ -189,17 +201,19 @@ class Changes:
         self._frames += 1
         return not _is_searched(self._frames)
 
-    def _patched(self, bounds: Rect, news: News) -> Values:
+    def _patched(self, bounds: Rect, news: News) -> Steps[Values]:
         """Give what ``bounds`` will look like, copying only where it must."""
         all_of_it = shown_at(bounds, news)
         if all_of_it is not None:
             return all_of_it
         patched = self._layers.values(bounds).copy()
+        yield
         for rect, new in news:
             part = rect.intersection(bounds)
             if part is not None:
                 source = new[part.within(rect)]
                 patched[part.within(bounds)] = source
+                yield
         return patched
 
 

@@ -8,13 +8,16 @@ import numpy as np
 
 from kasmd.screen.changes import FEW_ROWS, Change, Changes, News, both_inside, shown_at
 from kasmd.screen.damage import COLOUR, shows
-from kasmd.screen.geometry import Move, Rect, bounding
+from kasmd.screen.geometry import Move, Rect, area_of, bounding
 from kasmd.screen.layers import Layers
 from kasmd.screen.pixels import Pixels, as_values
 from kasmd.screen.region import Region
+from kasmd.screen.steps import Steps, finished
 
 #: What moved as a hint says is known by one row in so many, by others each time.
 _EVERY = 8
+#: So many pixels, as 1920 x 1080 has, are taken in one step.
+AT_ONCE = 1 << 21
 
 #: Pixels of anybody's, and where they are.
 Patches = Sequence[tuple[Rect, Pixels]]
@@ -73,12 +76,23 @@ class Framebuffer:
         it may draw meanwhile.  A patch outside the picture, or not of its rectangle's
         shape, is a ValueError, and nothing is changed.
         """
+        return finished(self.updating(patches, hints))
+
+    def updating(self, patches: Patches, hints: Sequence[Move] = ()) -> Steps[Change]:
+        """Do as `update` does, in steps where ``patches`` have more than `AT_ONCE`.
+
+        They are read in the first step, and the picture is as it was until the last.
+        Nothing else may change it in between.
+        """
         self._check_all(patches)
         inside = [
             hint._replace(target=target) for hint in hints
             if (target := both_inside(hint, self.bounds)) is not None
         ]
-        return self._followed(patches, inside) or self._found(_read(patches), inside)
+        steps = self._updating(patches, inside)
+        if area_of(rect for rect, _ in patches) > AT_ONCE:
+            return (yield from steps)
+        return finished(steps)
 
     def draw(self, patches: Patches) -> Change:
         """Do as `update`, but tell all of each patch that changes anything: that is quicker."""
@@ -97,6 +111,14 @@ class Framebuffer:
         self._check(move.target)
         self._layers.move(move.source, move.target)
 
+    def _updating(self, patches: Patches, hints: Sequence[Move]) -> Steps[Change]:
+        change = (yield from self._followed(patches, hints)) if hints else None
+        if change is None:
+            news = _read(patches)
+            yield
+            change = yield from self._found(news, hints)
+        return change
+
     def _check(self, rect: Rect) -> None:
         if not self.bounds.contains(rect) or rect.width < 0 or rect.height < 0:
             raise ValueError(f"{rect} is not inside {self.bounds}")
@@ -107,7 +129,7 @@ class Framebuffer:
             if pixels.shape != (rect.height, rect.width, 4):
                 raise ValueError(f"pixels of shape {pixels.shape} for {rect}")
 
-    def _followed(self, patches: Patches, hints: Sequence[Move]) -> Optional[Change]:
+    def _followed(self, patches: Patches, hints: Sequence[Move]) -> Steps[Optional[Change]]:
         """Move what moved as a hint says, if some rows of it did: only the rest is copied."""
         for move in hints:
             pixels = shown_at(move.target, patches)
@@ -120,7 +142,8 @@ class Framebuffer:
                     (part, pixels[part.within(rect)])
                     for rect, pixels in patches for part in rect.without(move.target)
                 ])
-                change = Change(self._changes.differences(news), (move,))
+                yield
+                change = Change((yield from self._changes.differences(news)), (move,))
                 self._layers.move(move.source, move.target)
                 self._draw(news)
                 known = None if self.doubtful == move.source else self.doubtful
@@ -134,10 +157,11 @@ class Framebuffer:
         self._first_row += 1
         return slice(self._first_row % every, None, every)
 
-    def _found(self, news: News, hints: Sequence[Move]) -> Change:
+    def _found(self, news: News, hints: Sequence[Move]) -> Steps[Change]:
         """Find out how the picture changed, and draw the news."""
+        change = yield from self._changes.found(news, hints)
+        yield
         self._trust(rect for rect, _ in news)
-        change = self._changes.found(news, hints)
         if change.region or change.moves:
             self._draw(news)
         return change

@@ -61,18 +61,20 @@ class Layers:
             self.place = self._drawn = target
 
     def draw(self, rect: Rect, new: Values, moved: bool = False) -> None:
-        """Draw ``new``, which may be kept; ``moved`` says that it was elsewhere before."""
+        """Draw ``new``, which may be kept and drawn on; ``moved``: it was elsewhere before."""
         if self._is_apart(rect, moved):
             self._sink(self.place.without(rect))
             new.flags.writeable = False
-            self.place = rect
-            self._above = new.view(np.uint8).reshape(rect.height, rect.width, 4)
+            self.place, self._above = rect, _pixels(new)
             return
         if rect.contains(self.place):
             self.place = _NOWHERE
         elif rect.intersection(self.place):
             self._flatten()
-        as_values(self._below[rect.slices])[...] = new
+        if new.shape == self._below.shape[:2] and new.flags.writeable and new.flags.c_contiguous:
+            self._below = _pixels(new)
+        else:
+            as_values(self._below[rect.slices])[...] = new
 
     def _is_apart(self, rect: Rect, moved: bool) -> bool:
         """Tell whether to keep ``rect`` apart: it is large, and moves, or was drawn before."""
@@ -90,3 +92,7 @@ class Layers:
         """Put below these parts of what lies above."""
         for part in parts:
             self._below[part.slices] = self._above[part.within(self.place)]
+
+
+def _pixels(values: Values) -> Pixels:
+    return values.view(np.uint8).reshape(*values.shape, 4)

@@ -51,6 +51,23 @@ class Beside:
 class X11DisplayTests(Desktop):
     """Sizes, shapes, lamps, and X servers that stop."""
 
+    async def test_a_picture_that_is_under_way_when_the_display_is_lost_is_not_told(self) -> None:
+        """Observers hear that it is lost, and nothing more of the picture."""
+        self.display._show_anew(2048, 1100, ())
+        noise = np.random.default_rng(1).integers(0, 256, (1100, 2048, 4), np.uint8)
+        for lost in (False, True):
+            before = len(self.recorder.events)
+            steps = self.display._captured((2048, 1100), [(Rect(0, 0, 2048, 1100), noise)], True)
+            next(steps)
+            self.assertEqual(len(self.recorder.events), before)
+            if lost:
+                self.display._tell_lost("on purpose")
+            for _ in steps:
+                self.assertFalse(lost)
+            told = [event[0] for event in self.recorder.events[before:]]
+            self.assertEqual(told, ["display_lost" if lost else "changed"])
+            noise = 255 - noise
+
     async def test_no_screenshot_of_a_display_that_is_gone(self) -> None:
         """DisplayLost, at once or when it goes."""
         self.signal_xvfb(signal.SIGSTOP)

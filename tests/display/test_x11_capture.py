@@ -10,9 +10,11 @@ from typing import Any, Sequence
 import numpy as np
 import xcffib.xproto
 from twisted.internet import reactor
-from twisted.internet.defer import DeferredQueue
+from twisted.internet.defer import Deferred, DeferredQueue
+from twisted.internet.task import deferLater
 
 from kasmd.display.service import DesktopSettings
+from kasmd.display.stepping import TURN_SECONDS
 from kasmd.display.watched import Patch
 from kasmd.display.x11_capture import Capture
 from kasmd.display.x11_connect import open_connection
@@ -21,6 +23,7 @@ from kasmd.display.x11_server import prepare
 from kasmd.screen.geometry import Move, Rect, Screen, bounding
 from kasmd.screen.pixels import Pixels
 from kasmd.screen.region import Region
+from kasmd.screen.steps import Steps
 from tests.display.x11_desktops import AskedDesktop, Desktop
 
 
@@ -172,11 +175,12 @@ class Contract:
         mistakes = DeferredQueue[RuntimeError]()
         read, to_make = DeferredQueue[list[Rect]](), [RuntimeError("on purpose")]
 
-        def deliver(size: tuple[int, int], patches: Sequence[Patch], seen: bool) -> None:
+        def deliver(size: tuple[int, int], patches: Sequence[Patch], seen: bool) -> Steps[None]:
             if to_make:
                 mistakes.put(to_make[0])
                 raise to_make.pop()
             read.put([rect for rect, _ in patches])
+            yield
 
         capture = Capture(reactor, connection, server, 0.0, deliver, self.display.memory)
         self.addCleanup(capture.close)
@@ -186,6 +190,26 @@ class Contract:
         self.painter.fill(Rect(10, 10, 40, 30), 0x112233)
         self.assertEqual(await read.get(), [Rect(10, 10, 40, 30)])
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
+    async def test_a_picture_is_left_when_the_capture_ends(self) -> None:
+        """Nothing is shown any more of one that is under way, for which others had their turn."""
+        begun: Deferred[None] = Deferred()
+        seen: list[str] = []
+
+        def showing() -> Steps[None]:
+            if not begun.called:
+                reactor.callLater(0, begun.callback, None)
+                ends = reactor.seconds() + TURN_SECONDS
+                while reactor.seconds() < ends:
+                    pass
+                yield
+                seen.append("shown")
+
+        capture, _, _ = await self.reading(showing=showing)
+        await begun
+        capture.close()
+        await deferLater(reactor, 0)
+        self.assertEqual(seen, [])
 
     async def test_what_is_doubtful_is_read_again_when_it_stands(self) -> None:
         """Nothing was drawn there; a screenshot does not wait for that."""

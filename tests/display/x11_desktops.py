@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from typing import Any, Optional, Sequence
+from typing import Any, Callable, Optional, Sequence
 
 import numpy as np
 import xcffib.xproto
@@ -24,6 +24,7 @@ from kasmd.display.x11_server import prepare
 from kasmd.screen.geometry import Rect
 from kasmd.screen.pixels import Pixels
 from kasmd.screen.region import Region
+from kasmd.screen.steps import Steps
 
 SECONDS = 60
 
@@ -86,6 +87,11 @@ class Painter:
         self.connection.flush()
 
 
+def one_step() -> Steps[None]:
+    """Show nothing, as what is shown at once."""
+    yield
+
+
 class Desktop(TestCase):
     """On an Xvfb of each test's own."""
 
@@ -142,9 +148,12 @@ class Desktop(TestCase):
         os.kill(pid, number)
 
     async def reading(
-        self, memory: Optional[Pixels] = None
+        self, memory: Optional[Pixels] = None, showing: Callable[[], Steps[None]] = one_step
     ) -> tuple[Capture, DeferredQueue[list[Rect]], XConnection]:
-        """Give a capture of our own, the rectangles that it reads, and its connection."""
+        """Give a capture of our own, the rectangles that it reads, and its connection.
+
+        ``showing`` is what shows the pictures.
+        """
         xcb, server = await open_connection(
             reactor, self.display.where, self.service.authority, prepare
         )
@@ -152,9 +161,10 @@ class Desktop(TestCase):
         self.addCleanup(connection.close)
         read: DeferredQueue[list[Rect]] = DeferredQueue()
 
-        def deliver(size: tuple[int, int], patches: Sequence[Patch], seen: bool) -> None:
+        def deliver(size: tuple[int, int], patches: Sequence[Patch], seen: bool) -> Steps[None]:
             self.seen = seen
             read.put([rect for rect, _ in patches])
+            yield from showing()
 
         capture = Capture(
             reactor, connection, server, 0.0, deliver,

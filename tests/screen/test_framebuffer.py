@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kasmd.screen.framebuffer import Framebuffer
+from kasmd.screen.framebuffer import AT_ONCE, Framebuffer
 from kasmd.screen.geometry import Move, Rect, bounding
 from kasmd.screen.region import Region
 from tests.screen.pictures import HEIGHT, WIDTH, applied, at, pixels
@@ -226,3 +226,84 @@ def test_what_was_given_may_become_anything_afterwards():
         assert not framebuffer.copy(film)[..., 3].any()
         wanted[..., 3] = number
         assert framebuffer.update([(film, wanted)]) == (Region(), ())
+
+
+#: A picture that is just too large to be taken at once, and a window in it.
+WIDE, HIGH = 2048, AT_ONCE // 2048 + 1
+ALL, WINDOW = Rect(0, 0, WIDE, HIGH), Rect(300, 200, 900, 700)
+
+
+def of_words(seed):
+    """Few colours, as text has, so that not all of it changes from one to the next."""
+    return pixels(HIGH, WIDE, seed, colours=2)
+
+
+def windows_of(picture, shown):
+    """The two halves of a picture, as where two windows are drawn on."""
+    left, right = Rect(0, 0, WIDE // 2, HIGH), Rect(WIDE // 2, 0, WIDE // 2, HIGH)
+    return [(rect, picture[at(rect)]) for rect in (left, right)]
+
+
+def whole(picture, shown):
+    return [(ALL, picture)]
+
+
+def scrolled(picture, shown):
+    return [(ALL, np.roll(shown, -40, axis=0))]
+
+
+def dragged(picture, shown):
+    moved = shown.copy()
+    moved[at(WINDOW.moved(9, 5))] = shown[at(WINDOW)]
+    moved[at(Rect(WINDOW.x, WINDOW.y, 900, 5))] = 1
+    moved[at(Rect(WINDOW.x, WINDOW.y, 9, 700))] = 1
+    return [(ALL, moved)]
+
+
+@pytest.mark.parametrize("drawn_as, hints", [
+    ((whole, whole, whole, whole, whole), ()),
+    ((windows_of, windows_of, windows_of), ()),
+    ((whole, scrolled, scrolled, scrolled, whole), ()),
+    ((whole, dragged), (Move(WINDOW.moved(9, 5), 9, 5),)),
+])
+def test_what_is_large_is_taken_in_steps_of_which_only_the_last_is_seen(drawn_as, hints):
+    """Each pixel is read in the first; who looks in between changes nothing."""
+    at_once, stepping = Framebuffer(WIDE, HIGH), Framebuffer(WIDE, HIGH)
+    for framebuffer in (at_once, stepping):
+        for seed in (7, 8):  # drawn twice, the window lies apart
+            framebuffer.update([(WINDOW, pixels(700, 900, seed))])
+    for seed, patches_of in enumerate(drawn_as):
+        before = stepping.pixels.copy()
+        given_ = patches_of(of_words(seed), before)
+        wanted = at_once.update(given_, hints)
+        steps, taken = stepping.updating(given_, hints), 0
+        with pytest.raises(StopIteration) as end:
+            while True:
+                next(steps)
+                taken += 1
+                for _, array in given_:
+                    array[...] = 99
+                assert (stepping.pixels == before).all()
+        assert taken >= 2
+        assert end.value.value == wanted
+        assert (stepping.pixels == at_once.pixels).all()
+        assert (applied(before, wanted, stepping.pixels) == stepping.pixels).all()
+        assert stepping.doubtful == at_once.doubtful
+
+
+def test_what_is_left_in_between_was_not_drawn():
+    framebuffer = Framebuffer(WIDE, HIGH)
+    steps = framebuffer.updating([(ALL, of_words(1))])
+    next(steps)
+    steps.close()
+    assert not framebuffer.pixels.any()
+
+
+def test_what_is_not_large_is_taken_at_once():
+    framebuffer = Framebuffer(WIDE, HIGH)
+    rect = Rect(0, 0, WIDE, HIGH - 1)
+    assert rect.area == AT_ONCE
+    steps = framebuffer.updating([(rect, of_words(1)[at(rect)])])
+    with pytest.raises(StopIteration):
+        next(steps)
+    assert framebuffer.pixels[at(rect)].any()

@@ -80,3 +80,17 @@ def test_nothing_small_nor_very_large_lies_apart() -> None:
         for seed in range(3):
             layers.draw(rect, noise(rect, seed), True)
             assert not layers.place.area
+
+
+def test_what_all_of_it_becomes_is_taken_as_it_is_unless_it_must_stay_as_it_is() -> None:
+    everything = Rect(0, 0, 4096, 1100)
+    for stays in (False, True):
+        layers = Layers(4096, 1100)
+        new = noise(everything, 1)
+        new.flags.writeable = not stays
+        layers.draw(everything, new)
+        before = new.copy()
+        layers.draw(Rect(5, 5, 9, 9), noise(Rect(5, 5, 9, 9), 2))
+        assert np.may_share_memory(layers.part(everything), new) != stays
+        assert (new == before).all() == stays
+        assert (layers.values(Rect(5, 5, 9, 9)) == noise(Rect(5, 5, 9, 9), 2)).all()
