@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterator, Optional
+from typing import Iterator, Optional, Sequence
 
 from kasmd.codec import columns, hextile, jpeg21, raw, tight, zlib, zrle
 from kasmd.codec.base import (
@@ -46,14 +46,19 @@ LEAST_JPEG = 320
 
 
 def encode(
-    pixels: Pixels, rect: Rect, parameters: Parameters, streams: Optional[ZlibStreams] = None
+    pixels: Pixels, rect: Rect, parameters: Parameters, streams: Optional[ZlibStreams] = None,
+    lines: Sequence[Rect] = (),
 ) -> list[Rectangle]:
     """Encode one of the `pieces_of` a region: ``pixels`` are those of ``rect``.
+
+    If they have ``lines`` (`texts_of`), these are encoded, or all of it as one text.
 
     The `STREAMED` need the ``streams`` of their connection (ValueError without);
     all else depends on the arguments alone.
     """
     fmt = parameters.format
+    if lines:
+        return _encode_lines(pixels, rect, parameters, lines)
     if parameters.encoding == TIGHT:
         return _encode_tight(pixels, rect, parameters)
     quality = parameters.jpeg_quality
@@ -73,6 +78,20 @@ def encode(
 def _is_photograph(pixels: Pixels) -> bool:
     """Tell whether a picture that is sent as one is sent as a photograph."""
     return commonest_kind(kinds_of(as_values(pixels))) == PHOTO
+
+
+def _encode_lines(
+    pixels: Pixels, rect: Rect, parameters: Parameters, lines: Sequence[Rect]
+) -> list[Rectangle]:
+    values = as_values(pixels)
+    if not (kinds_of(values) == PHOTO).any():
+        text = _text(values, rect, parameters, _TEXT)
+        if text is not None:
+            return [text]
+    return [
+        rectangle for line in lines
+        for rectangle in encode(pixels[line.within(rect)], line, parameters)
+    ]
 
 
 def _encode_tight(pixels: Pixels, rect: Rect, parameters: Parameters) -> list[Rectangle]:
@@ -109,7 +128,7 @@ def _whole(pixels: Pixels, parameters: Parameters) -> Rectangle:
         return text
     palette = palette_of(pixels)
     if palette is not None:
-        return _few_colours(palette, whole, parameters)
+        return _no_text(palette, whole, parameters)
     lossy = parameters.jpeg_quality is not None
     kind = PHOTO if (lossy or parameters.qoi) and _is_photograph(pixels) else FLAT
     return _many_colours(pixels, kind, parameters)
@@ -153,6 +172,8 @@ def _area(pixels: Pixels, kind: int, parameters: Parameters) -> Iterator[Rectang
     palette = palette_of(pixels) if kind == FLAT else None
     if palette is None:
         yield _many_colours(pixels, kind, parameters)
+    elif palette.size > CUT_COLOURS:
+        yield _no_text(palette, whole, parameters)
     else:
         yield from _cut_palette(palette, parameters)
 
@@ -186,12 +207,13 @@ def _whole_of(values: Values) -> Rect:
 
 
 def _few_colours(palette: Palette, rect: Rect, parameters: Parameters) -> Rectangle:
+    text = _text(palette.indices, rect, parameters, colours=as_values(palette.colours)[0])
+    return text or _no_text(palette, rect, parameters)
+
+
+def _no_text(palette: Palette, rect: Rect, parameters: Parameters) -> Rectangle:
     if palette.size == 1:
         return Rectangle(rect, TIGHT, tight.encode_fill(palette.colours, parameters.format))
-    colours = as_values(palette.colours)[0]
-    text = _text(palette.indices, rect, parameters, colours=colours)
-    if text is not None:
-        return text
     payload = tight.encode_palette(palette, parameters.format, parameters.compress_level)
     return Rectangle(rect, TIGHT, payload)
 

@@ -103,13 +103,16 @@ def _numbered(keys: _Keys, times: float) -> Optional[_Found]:
     table = np.empty(1 << _SLOT_BITS, np.int32)
     table[slots[::-1]] = places[::-1]
     like = table[slots]
+    most = min(_MOST_COLUMNS, len(flat) / times)
+    if np.count_nonzero(like == places) > most:
+        return None
     # Whose slot another took.
     others = np.flatnonzero(flat[like] != flat)
     if len(others):
         _, first, again = np.unique(flat[others], return_index=True, return_inverse=True)
         like[others] = others[first][again]
     first = np.flatnonzero(like == places)
-    if len(first) > min(_MOST_COLUMNS, len(flat) / times):
+    if len(first) > most:
         return None
     number = np.empty(len(flat), np.uint16)
     number[first] = np.arange(len(first))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from kasmd.screen.pixels import Values
 
 #: Rows that a line may have.
-LEAST, MOST = 4, 64
+LEAST, MOST = 8, 64
 #: So few rows with one base line, or none, are a line.
 _ONE = 32
 #: The row above a base line has at least half of the turns of any of so many rows above it,

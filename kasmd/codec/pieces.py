@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Iterator, Optional, Sequence
+from functools import reduce
+from typing import Iterable, Iterator, Optional, Sequence
 
 from kasmd.codec import tight
 from kasmd.codec.base import HEXTILE, RAW, ZLIB, ZRLE, Parameters
@@ -30,8 +31,10 @@ _HEXTILE_PIXELS = 3 << 15
 _HIGH = 2 * TILE
 #: A line of text is not worth the time that its columns take, two are.
 LEAST_TEXT = 1 << 14
-#: What may be one text has so much of what is around it, and so many rows between its lines.
-_TEXT, _BETWEEN = 5 / 8, 16
+#: What may be one text fills so much of the box around it, with so many rows between its lines.
+_FILLED, _BETWEEN = 5 / 8, 16
+#: What it takes to find out whether a piece is a text, besides what its area takes.
+_TRIED = 1 / 8
 #: From this compress level on zlib is an order slower, where it is used.
 _SLOW_LEVEL = 5
 _SLOW_PIXELS, _SLOW_ZRLE_PIXELS = 1 << 18, 1 << 15
@@ -40,16 +43,40 @@ _SLOW_PIXELS, _SLOW_ZRLE_PIXELS = 1 << 18, 1 << 15
 def pieces_of(region: Region, parameters: Parameters, most: Optional[int] = None) -> list[Rect]:
     """Cut a region into rectangles that take at most about 4 ms each to encode.
 
-    Together they are exactly the region, but for what lies between the lines of a text for
-    who reads columns; none has more than ``most`` pixels.
+    Together they are exactly the region; none has more than ``most`` pixels.
     """
+    most, high = _bounds_of(parameters, most)
+    return [piece for rect in _upright(region.rects) for piece in _cut(rect, most, high)]
+
+
+def texts_of(
+    region: Region, parameters: Parameters, most: Optional[int] = None
+) -> list[tuple[Rect, tuple[Rect, ...]]]:
+    """Cut a region as `pieces_of` does, but around what may be the lines of one text.
+
+    With each piece come the lines, where these are not all of it: what else is in it is
+    not of the region.
+    """
+    most, high = _bounds_of(parameters, most)
+    return [
+        (piece, () if lines == (piece,) else lines)
+        for rects in _joined(_upright(region.rects))
+        for piece in _cut(reduce(bounding, rects), most, high)
+        if (lines := within(rects, piece))
+    ]
+
+
+def within(rects: Iterable[Rect], bounds: Rect) -> tuple[Rect, ...]:
+    """Give what of ``rects`` is in ``bounds``."""
+    inside = (rect.intersection(bounds) for rect in rects)
+    return tuple([rect for rect in inside if rect is not None])
+
+
+def _bounds_of(parameters: Parameters, most: Optional[int]) -> tuple[int, int]:
+    """Give how many pixels a piece may have, and how many rows it should have."""
     usual = most_pixels(parameters)
-    most = usual if most is None else min(usual, most)
     high = 1 if parameters.encoding in _BY_LINES else _HIGH
-    rects = _upright(region.rects)
-    if parameters.columns:
-        rects = _joined(rects)
-    return [piece for rect in rects for piece in _cut(rect, most, high)]
+    return usual if most is None else min(usual, most), high
 
 
 def most_pixels(parameters: Parameters) -> int:
@@ -74,6 +101,12 @@ def most_pixels(parameters: Parameters) -> int:
     return _LOSSY_PIXELS if lossy and not parameters.single else _LOSSLESS_PIXELS
 
 
+def work_of(piece: Rect, parameters: Parameters) -> float:
+    """Give how long a piece takes to encode, where 1 is about 4 ms."""
+    tried = parameters.columns and piece.area >= LEAST_TEXT
+    return piece.area / most_pixels(parameters) + (_TRIED if tried else 0)
+
+
 def _upright(rects: Sequence[Rect]) -> list[Rect]:
     """Unite rectangles as wide as the one above, which a region keeps in bands."""
     united: list[Rect] = []
@@ -89,38 +122,39 @@ def _upright(rects: Sequence[Rect]) -> list[Rect]:
     return united
 
 
-def _joined(rects: Sequence[Rect]) -> list[Rect]:
+def _joined(rects: Sequence[Rect]) -> list[list[Rect]]:
     """Put together what may be the lines of one text: below one another, of unlike width."""
-    texts: list[_Text] = []
-    near: list[_Text] = []
+    texts: list[_Lines] = []
+    near: list[_Lines] = []
     for rect in rects:
         near = [text for text in near if rect.y <= text.box.bottom + _BETWEEN]
         for text in near:
-            box = bounding(text.box, rect)
-            apart = rect.x >= text.box.right or rect.right <= text.box.x
-            if not apart and box.area * _TEXT <= text.area + rect.area:
+            if text.may_have(rect):
                 text.add(rect)
                 break
         else:
-            near.append(_Text(rect))
+            near.append(_Lines(rect))
             texts.append(near[-1])
-    return [rect for text in texts for rect in text.rects]
+    joined: list[list[Rect]] = []
+    for text in texts:
+        joined += [text.rects] if text.box.area >= LEAST_TEXT else [[rect] for rect in text.rects]
+    return joined
 
 
-class _Text:
-    """Rectangles of what may be one, of an ``area`` in all, and the ``box`` around them."""
+class _Lines:
+    """What may be lines of one text, ``rects`` of an ``area`` in all, and the ``box`` around."""
 
     def __init__(self, first: Rect) -> None:
-        self.box, self.area, self._lines = first, first.area, [first]
+        self.box, self.area, self.rects = first, first.area, [first]
 
-    def add(self, line: Rect) -> None:
-        self.box, self.area = bounding(self.box, line), self.area + line.area
-        self._lines.append(line)
+    def may_have(self, rect: Rect) -> bool:
+        if rect.x >= self.box.right or rect.right <= self.box.x:
+            return False
+        return bounding(self.box, rect).area * _FILLED <= self.area + rect.area
 
-    @property
-    def rects(self) -> Sequence[Rect]:
-        """What to send: all of it, where it is large enough to go in columns."""
-        return [self.box] if self.box.area >= LEAST_TEXT else self._lines
+    def add(self, rect: Rect) -> None:
+        self.box, self.area = bounding(self.box, rect), self.area + rect.area
+        self.rects.append(rect)
 
 
 def _cut(rect: Rect, most: int, high: int) -> Iterator[Rect]:

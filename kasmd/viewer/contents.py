@@ -15,7 +15,7 @@ from math import inf
 from typing import Optional, Sequence
 
 from kasmd.codec.base import TIGHT
-from kasmd.codec.pieces import STREAMED, pieces_of
+from kasmd.codec.pieces import STREAMED, pieces_of, texts_of
 from kasmd.rfb.capabilities import Capabilities
 from kasmd.screen.geometry import Move, Rect
 from kasmd.screen.pixels import PixelFormat
@@ -270,6 +270,11 @@ class Contents:
         most = None
         if budget is not None and way.parameters.encoding in STREAMED:
             most = max(_STREAMED, budget)
+        if way.parameters.columns and not way.parameters.single:
+            return [
+                Piece(rect, way.parameters, lines=lines)
+                for rect, lines in texts_of(region, way.parameters, most)
+            ]
         return [Piece(rect, way.parameters) for rect in pieces_of(region, way.parameters, most)]
 
     def _shrunk(self, owed: Region, budget: Optional[int], rate: float) -> list[Piece]:

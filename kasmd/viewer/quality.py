@@ -12,6 +12,7 @@ from typing import NamedTuple, Optional, Sequence
 
 from kasmd.codec import quality
 from kasmd.codec.base import Parameters
+from kasmd.codec.pieces import LEAST_TEXT
 from kasmd.rfb.capabilities import Capabilities
 from kasmd.screen.pixels import BGRX, PixelFormat
 
@@ -151,7 +152,7 @@ class Quality:
         if cost is None or not cost.pixel:
             return Room(max(_TELLING, budget // _DEAREST))
         pixel = cost.pixel * way.weight
-        pixels = max(_telling(way), int((budget - cost.rectangle) / pixel))
+        pixels = max(_least(way), int((budget - cost.rectangle) / pixel))
         return Room(pixels, int(cost.rectangle / pixel))
 
     def learn(self, kind: Kind, way: Way, area: int, size: int, lossy: int = 0) -> None:
@@ -195,6 +196,14 @@ class Quality:
 
 def _weights(kind: Kind) -> Sequence[float]:
     return _FILM_WEIGHTS if kind is Kind.FILM else _WEIGHTS
+
+
+def _least(way: Way) -> int:
+    """Give how many pixels go at the least: so many that a text may be found in them."""
+    parameters = way.parameters
+    if parameters.columns and parameters.jpeg_quality is not None:
+        return 2 * LEAST_TEXT
+    return _telling(way)
 
 
 def _telling(way: Way) -> int:

@@ -17,7 +17,7 @@ import numpy as np
 from kasmd.codec import choose
 from kasmd.codec.base import Parameters, Rectangle
 from kasmd.codec.deflate import ZlibStreams
-from kasmd.codec.pieces import most_pixels
+from kasmd.codec.pieces import within, work_of
 from kasmd.rfb import update as wire
 from kasmd.screen.framebuffer import Identity, Snapshot
 from kasmd.screen.geometry import Rect, area_of
@@ -38,11 +38,25 @@ _LAST_RECT = wire.last_rect()
 
 
 class Piece(NamedTuple):
-    """A rectangle and how it goes; ``shrunk`` is by what its sides are multiplied, and how."""
+    """A rectangle and how it goes; ``shrunk`` is by what its sides are multiplied, and how.
+
+    Where it has ``lines``, they are what is to be shown of it (`pieces.texts_of`).
+    """
 
     rect: Rect
     parameters: Parameters
     shrunk: Optional[tuple[float, int]] = None
+    lines: tuple[Rect, ...] = ()
+
+    @property
+    def shown(self) -> tuple[Rect, ...]:
+        """What it shows."""
+        return self.lines or (self.rect,)
+
+    def part(self, rect: Rect) -> Optional[Piece]:
+        """Give what of it is in ``rect``, if anything is."""
+        lines = within(self.lines, rect)
+        return None if self.lines and not lines else self._replace(rect=rect, lines=lines)
 
 
 class Slice(NamedTuple):
@@ -149,7 +163,8 @@ class Update:
         if len(pieces) == 1 and pieces[0].shrunk is None:
             rect = pieces[0].rect
             rects = halved(rect, max(_LEAST, int(rect.area * share)))
-            pieces = [pieces[0]._replace(rect=part) for part in rects] if rects[1:] else pieces
+            parts = [part for rect in rects if (part := pieces[0].part(rect))]
+            pieces = parts if rects[1:] else pieces
         if len(pieces) == 1:
             return pieces
         self.put_back(pieces[kept:])
@@ -161,12 +176,14 @@ class Update:
             # No pixel may follow, and none must: LastRect may come at any time.
             self._left.clear()
             pieces, seen = [], []
-        shown = [snapshot.rect for snapshot in seen if snapshot is not None]
+        shown = [
+            rect for piece, snapshot in zip(pieces, seen) if snapshot for rect in piece.shown
+        ]
         snapshots = [
             snapshot or _blank(piece.rect) for piece, snapshot in zip(pieces, seen)
         ]
         tail = _LAST_RECT if self._last_rect and not self._left else b""
-        whole = self._streams is None and len(shown) == len(pieces)
+        whole = self._streams is None and None not in seen
         return Draft(self._head, pieces, snapshots, tail, shown, whole)
 
     def _take(self) -> list[Piece]:
@@ -176,7 +193,7 @@ class Update:
         work = 0.0
         while self._left:
             piece = self._left[0]
-            work += piece.rect.area / most_pixels(piece.parameters)
+            work += work_of(piece.rect, piece.parameters)
             if taken and work > 1:
                 break
             taken.append(self._left.popleft())
@@ -205,7 +222,9 @@ def halved(rect: Rect, most: int) -> list[Rect]:
 def _drawn(piece: Piece, snapshot: Snapshot, streams: Optional[ZlibStreams]) -> list[Rectangle]:
     if piece.shrunk is not None:
         return [shrink.encode(snapshot.pixels, piece.rect, *piece.shrunk, piece.parameters)]
-    return choose.encode(snapshot.pixels, piece.rect, piece.parameters, streams)
+    return choose.encode(
+        snapshot.pixels, piece.rect, piece.parameters, streams, piece.lines
+    )
 
 
 def _blank(rect: Rect) -> Snapshot:

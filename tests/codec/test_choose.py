@@ -282,6 +282,23 @@ def test_a_photograph_beside_text_loses_what_it_may():
     assert {r.encoding for r in lossy} == {COLUMNS, TIGHT} and JPEG in kinds(lossy)
 
 
+LINES = (Rect(5, 9, 700, 150), Rect(5, 159, 790, 170))
+
+
+def test_lines_of_one_text_go_with_what_is_beside_them():
+    text = written(320, 790)
+    rectangle, = encode(text, Rect(5, 9, 790, 320), READS_COLUMNS, lines=LINES)
+    assert rectangle[:2] == (Rect(5, 9, 790, 320), COLUMNS)
+
+
+@pytest.mark.parametrize("parameters", [READS_COLUMNS, LOSSY._replace(columns=True)])
+def test_a_photograph_beside_lines_is_not_sent(parameters):
+    picture = written(320, 790)
+    picture[:128, 704:] = noise(128, 86)
+    rectangles = encode(picture, Rect(5, 9, 790, 320), parameters, lines=LINES)
+    assert Region(rectangle.rect for rectangle in rectangles) == Region(LINES)
+
+
 def test_a_letter_is_not_worth_columns():
     assert encodings_of(written(16, 500), READS_COLUMNS) == [TIGHT]
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kasmd.codec.base import HEXTILE, RAW, TIGHT, ZLIB, ZRLE, Parameters
-from kasmd.codec.pieces import LEAST_TEXT, pieces_of
+from kasmd.codec.pieces import LEAST_TEXT, pieces_of, texts_of, work_of
 from kasmd.screen.geometry import Rect
 from kasmd.screen.pixels import BGRX, PixelFormat
 from kasmd.screen.region import Region
@@ -20,7 +20,6 @@ any_parameters = st.builds(
     compress_level=st.integers(0, 9),
     webp_quality=st.sampled_from([None, 50]),
     qoi=st.booleans(),
-    columns=st.just(False),
 )
 big_rects = st.builds(
     Rect, st.integers(0, 9), st.integers(0, 9), st.integers(1, 9000), st.integers(1, 5000)
@@ -77,13 +76,13 @@ def test_bands_of_a_region_are_put_together_again():
 COLUMNS = Parameters(columns=True)
 
 
-def test_lines_of_a_text_are_one_piece_for_who_reads_columns():
-    lines = Region(
+def test_lines_of_a_text_are_one_piece():
+    lines = [
         Rect(100 + 8 * (number % 3), 50 + 64 * number, 500 + 90 * (number % 4), 60)
         for number in range(6)
-    )
-    assert pieces_of(lines, COLUMNS) == [lines.bounds]
-    assert len(pieces_of(lines, Parameters())) == 6
+    ]
+    region = Region(lines)
+    assert texts_of(region, COLUMNS) == [(region.bounds, tuple(lines))]
 
 
 @pytest.mark.parametrize("rects", [
@@ -93,20 +92,28 @@ def test_lines_of_a_text_are_one_piece_for_who_reads_columns():
     [Rect(0, 0, 100, 20), Rect(0, 30, 120, 20)],
 ])
 def test_what_is_apart_unlike_or_little_is_not_put_together(rects):
-    assert pieces_of(Region(rects), COLUMNS) == rects
+    assert texts_of(Region(rects), COLUMNS) == [(rect, ()) for rect in rects]
 
 
 def test_what_is_just_large_enough():
     high, low = Rect(0, 0, 128, 60), Rect(0, 64, 120, 64)
-    assert pieces_of(Region([high, low]), COLUMNS) == [Rect(0, 0, 128, 128)]
+    assert texts_of(Region([high, low]), COLUMNS) == [(Rect(0, 0, 128, 128), (high, low))]
     assert 128 * 128 == LEAST_TEXT
 
 
 @given(st.lists(big_rects, max_size=8), st.integers(1 << 12, 1 << 20))
-def test_pieces_for_who_reads_columns_have_all_of_the_region(rects, most):
+def test_texts_have_all_of_the_region(rects, most):
     region = Region(rects)
-    cut = pieces_of(region, COLUMNS, most)
-    assert Region(cut).intersect(region) == region
-    assert sum(piece.area for piece in cut) * 5 <= region.area * 8
-    assert all(0 < piece.area <= most for piece in cut)
-    assert region.bounds is None or all(region.bounds.contains(piece) for piece in cut)
+    cut = texts_of(region, COLUMNS, most)
+    shown = [rect for piece, lines in cut for rect in lines or (piece,)]
+    assert Region(shown) == region
+    assert sum(rect.area for rect in shown) == region.area
+    for piece, lines in cut:
+        assert 0 < piece.area <= most
+        assert all(piece.contains(line) for line in lines)
+
+
+def test_many_small_texts_are_more_work_than_their_area():
+    rect = Rect(0, 0, 128, 128)
+    assert work_of(rect, COLUMNS) > work_of(rect, Parameters())
+    assert work_of(rect._replace(width=127), COLUMNS) < 1 / 8

@@ -18,6 +18,7 @@ from kasmd.viewer.quality import Rules
 from kasmd.viewer.sharing import Encodings
 from kasmd.viewer.update import Piece, Update
 from tests.viewer.scene import Display
+from tests.written import written
 
 ALL = Rect(0, 0, 640, 480)
 
@@ -217,3 +218,39 @@ def test_beside_a_film_it_is_learned_what_each_costs() -> None:
         pieces = contents.plan(contents.owed.region, 10_000, 250e3, updates / 30)
         send(contents, display, pieces)
         assert updates < 12, "what stands is of one colour, and costs nothing"
+
+
+READS_COLUMNS = Capabilities(
+    preferred=Encoding.TIGHT, jpeg_level=6, last_rect=True, columns=True
+)
+
+
+def test_a_photograph_is_not_sent_again_with_the_text_around_it() -> None:
+    display, photograph = Display(ALL.width, ALL.height), Rect(352, 100, 128, 128)
+    display.noise(ALL, 1)
+    contents = contents_for(READS_COLUMNS)
+    send(contents, display, contents.plan(Region([ALL]), None, 0.0, 0.0))
+    contents.everything(ALL.width, ALL.height)
+    text = Region([ALL]).subtract(Region([photograph]))
+    for rect in text.rects:
+        display.paint(rect, written(rect.height, rect.width))
+    pieces = contents.plan(text, None, 0.0, 0.0)
+    assert any(photograph.intersection(piece.rect) for piece in pieces)
+    assert send(contents, display, pieces) < 20_000
+    assert contents.owed.region == Region([photograph])
+
+
+def test_a_text_is_found_over_a_thin_link_also_after_a_photograph() -> None:
+    sizes = {}
+    for columns in (False, True):
+        display = Display(ALL.width, ALL.height)
+        display.noise(ALL, 1)
+        contents = contents_for(READS_COLUMNS._replace(columns=columns))
+        send(contents, display, contents.plan(Region([ALL]), None, 0.0, 0.0))
+        contents.everything(ALL.width, ALL.height)
+        display.paint(ALL, written(ALL.height, ALL.width))
+        sizes[columns] = 0
+        while contents.owed.region:
+            pieces = contents.plan(contents.owed.region, 1500, 37_500, 0.0)
+            sizes[columns] += send(contents, display, pieces)
+    assert sizes[True] * 2 < sizes[False]

@@ -160,3 +160,21 @@ def test_zrle_is_each_viewers_own() -> None:
     display.paint(ALL, np.arange(ALL.area * 4, dtype=np.uint8).reshape(240, 320, 4))
     update_of(Parameters(ZRLE), encodings=encodings).next_slice(display.snapshot)
     assert encodings.made == 0
+
+
+def test_what_is_beside_the_lines_of_a_text_is_not_said_to_be_shown():
+    lines = (Rect(0, 0, 30, 10), Rect(0, 10, 40, 10))
+    piece = Piece(Rect(0, 0, 40, 20), RAW_PIXELS, lines=lines)
+    display = MemoryDisplay(80, 40)
+    update = Update(b"", [piece], True, Encodings(), None)
+    assert update.next_slice(display.snapshot).shown == list(lines)
+
+
+def test_parts_of_the_lines_of_a_text():
+    lines = (Rect(0, 0, 30, 10), Rect(0, 10, 40, 10))
+    piece = Piece(Rect(0, 0, 40, 20), RAW_PIXELS, lines=lines)
+    upper, right = Rect(0, 0, 40, 5), Rect(30, 0, 10, 10)
+    assert piece.part(upper) == piece._replace(rect=upper, lines=(Rect(0, 0, 30, 5),))
+    assert piece.part(right) is None
+    whole = piece._replace(lines=())
+    assert whole.part(right) == whole._replace(rect=right)

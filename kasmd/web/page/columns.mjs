@@ -124,5 +124,6 @@ export function readColumns(rfb) {
     rfb._decoders[COLUMNS] = new ColumnsDecoder();
 }
 
+// Every RFB of this page lists columns, and must be given to readColumns.
 const { clientEncodings } = RFB.messages;
 RFB.messages.clientEncodings = (sock, encodings) => clientEncodings(sock, [COLUMNS, ...encodings]);
