@@ -97,9 +97,8 @@ def _encode_lines(
 def _encode_tight(pixels: Pixels, rect: Rect, parameters: Parameters) -> list[Rectangle]:
     try:
         if parameters.single or rect.area <= _SMALL:
-            parts = [_whole(pixels, parameters)]
-        else:
-            parts = list(_parts(pixels, parameters))
+            return [_whole(pixels, parameters)._replace(rect=rect)]
+        parts = list(_parts(pixels, parameters))
     except TooLong:
         if parameters.single:
             raise

@@ -60,9 +60,9 @@ def texts_of(
     most, high = _bounds_of(parameters, most)
     return [
         (piece, () if lines == (piece,) else lines)
-        for rects in _joined(_upright(region.rects))
-        for piece in _cut(reduce(bounding, rects), most, high)
-        if (lines := within(rects, piece))
+        for text in _joined(_upright(region.rects))
+        for piece in _cut(reduce(bounding, text), most, high)
+        if (lines := within(text, piece))
     ]
 
 

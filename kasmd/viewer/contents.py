@@ -270,12 +270,11 @@ class Contents:
         most = None
         if budget is not None and way.parameters.encoding in STREAMED:
             most = max(_STREAMED, budget)
-        if way.parameters.columns and not way.parameters.single:
-            return [
-                Piece(rect, way.parameters, lines=lines)
-                for rect, lines in texts_of(region, way.parameters, most)
-            ]
-        return [Piece(rect, way.parameters) for rect in pieces_of(region, way.parameters, most)]
+        parameters = way.parameters
+        if parameters.columns and not parameters.single and len(region.rects) > 1:
+            texts = texts_of(region, parameters, most)
+            return [Piece(rect, parameters, None, lines) for rect, lines in texts]
+        return [Piece(rect, parameters) for rect in pieces_of(region, parameters, most)]
 
     def _shrunk(self, owed: Region, budget: Optional[int], rate: float) -> list[Piece]:
         """Give what changed, all of it, as KasmVNC's video mode has it."""
