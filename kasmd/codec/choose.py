@@ -112,10 +112,6 @@ def _encode_tight(pixels: Pixels, rect: Rect, parameters: Parameters) -> list[Re
     return [part._replace(rect=part.rect.moved(rect.x, rect.y)) for part in parts]
 
 
-def _part(pixels: Pixels, rect: Rect) -> Pixels:
-    return pixels[rect.y:rect.bottom, rect.x:rect.right]
-
-
 def _whole(pixels: Pixels, parameters: Parameters) -> Rectangle:
     """Encode a picture as one rectangle."""
     values = as_values(pixels)
@@ -153,7 +149,7 @@ def _parts(pixels: Pixels, parameters: Parameters) -> Iterator[Rectangle]:
         yield from _cut_palette(palette, parameters)
         return
     for rect, kind in areas_of(values, kinds):
-        for part in _area(_part(pixels, rect), kind, parameters):
+        for part in _area(pixels[rect.slices], kind, parameters):
             yield part._replace(rect=part.rect.moved(rect.x, rect.y))
 
 
@@ -165,11 +161,10 @@ def _area(pixels: Pixels, kind: int, parameters: Parameters) -> Iterator[Rectang
         yield Rectangle(whole, TIGHT, tight.encode_fill(pixels, parameters.format))
         return
     text = _text(values, whole, parameters) if kind == FLAT else None
+    palette = palette_of(pixels) if kind == FLAT and text is None else None
     if text is not None:
         yield text
-        return
-    palette = palette_of(pixels) if kind == FLAT else None
-    if palette is None:
+    elif palette is None:
         yield _many_colours(pixels, kind, parameters)
     elif palette.size > CUT_COLOURS:
         yield _no_text(palette, whole, parameters)

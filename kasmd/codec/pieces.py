@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import reduce
-from typing import Iterable, Iterator, Optional, Sequence
+from typing import Iterator, Optional, Sequence
 
 from kasmd.codec import tight
 from kasmd.codec.base import HEXTILE, RAW, ZLIB, ZRLE, Parameters
 from kasmd.codec.tiles import TILE
-from kasmd.screen.geometry import Rect, bounding
+from kasmd.screen.geometry import Rect, bounding, cropped
 from kasmd.screen.region import Region
 
 #: What continues one stream through a connection, and cannot be shared.
@@ -62,14 +62,8 @@ def texts_of(
         (piece, () if lines == (piece,) else lines)
         for text in _joined(_upright(region.rects))
         for piece in _cut(reduce(bounding, text), most, high)
-        if (lines := within(text, piece))
+        if (lines := cropped(text, piece))
     ]
-
-
-def within(rects: Iterable[Rect], bounds: Rect) -> tuple[Rect, ...]:
-    """Give what of ``rects`` is in ``bounds``."""
-    inside = (rect.intersection(bounds) for rect in rects)
-    return tuple([rect for rect in inside if rect is not None])
 
 
 def _bounds_of(parameters: Parameters, most: Optional[int]) -> tuple[int, int]:

@@ -90,6 +90,12 @@ def bounding(first: Optional[Rect], second: Rect) -> Rect:
     return Rect(x, y, right - x, bottom - y)
 
 
+def cropped(rects: Iterable[Rect], bounds: Rect) -> tuple[Rect, ...]:
+    """Give what of ``rects`` is in ``bounds``."""
+    inside = [rect.intersection(bounds) for rect in rects]
+    return tuple([rect for rect in inside if rect is not None])
+
+
 def area_of(rects: Iterable[Rect]) -> int:
     """Give how many pixels rectangles have; those of an overlap count for each."""
     return sum([rect.area for rect in rects])

@@ -17,10 +17,10 @@ import numpy as np
 from kasmd.codec import choose
 from kasmd.codec.base import Parameters, Rectangle
 from kasmd.codec.deflate import ZlibStreams
-from kasmd.codec.pieces import within, work_of
+from kasmd.codec.pieces import work_of
 from kasmd.rfb import update as wire
 from kasmd.screen.framebuffer import Identity, Snapshot
-from kasmd.screen.geometry import Rect, area_of
+from kasmd.screen.geometry import Rect, area_of, cropped
 from kasmd.viewer import shrink
 from kasmd.viewer.refine import is_lossy
 from kasmd.viewer.sharing import Encoded, Encodings
@@ -55,7 +55,7 @@ class Piece(NamedTuple):
 
     def part(self, rect: Rect) -> Optional[Piece]:
         """Give what of it is in ``rect``, if anything is."""
-        lines = within(self.lines, rect)
+        lines = cropped(self.lines, rect)
         return None if self.lines and not lines else self._replace(rect=rect, lines=lines)
 
 
@@ -222,9 +222,7 @@ def halved(rect: Rect, most: int) -> list[Rect]:
 def _drawn(piece: Piece, snapshot: Snapshot, streams: Optional[ZlibStreams]) -> list[Rectangle]:
     if piece.shrunk is not None:
         return [shrink.encode(snapshot.pixels, piece.rect, *piece.shrunk, piece.parameters)]
-    return choose.encode(
-        snapshot.pixels, piece.rect, piece.parameters, streams, piece.lines
-    )
+    return choose.encode(snapshot.pixels, piece.rect, piece.parameters, streams, piece.lines)
 
 
 def _blank(rect: Rect) -> Snapshot:
