@@ -12,7 +12,8 @@ _SOURCE = Struct(">HH")
 
 def encode(move: Move) -> Rectangle:
     """Give the rectangle for a move."""
-    return Rectangle(move.target, COPYRECT, _SOURCE.pack(move.source.x, move.source.y))
+    x, y, _, _ = move.source
+    return Rectangle(move.target, COPYRECT, _SOURCE.pack(x, y))
 
 
 def decode() -> Reading[tuple[int, int]]:

@@ -17,6 +17,8 @@ _HASH_BITS = 16
 _BAND = 32
 #: So few colours are found quicker one by one.
 _FEW = 4
+#: So few pixels are counted before numpy has begun.
+_TINY = 1 << 8
 _MULTIPLIERS = np.random.default_rng(1951).integers(1 << 31, size=64, dtype=np.uint32) * 2 + 1
 
 
@@ -42,6 +44,9 @@ class Palette(NamedTuple):
 def palette_of(pixels: Pixels, most: int = 256) -> Optional[Palette]:
     """Give the palette of a picture, or None if it has more than ``most`` colours."""
     height, width = pixels.shape[:2]
+    if height * width <= _TINY:
+        tiny = _tiny_of(as_values(pixels))
+        return tiny if tiny.size <= most else None
     packed = np.ascontiguousarray(pixels)
     few = _few_of(as_values(packed))
     if few is not None:
@@ -54,6 +59,15 @@ def palette_of(pixels: Pixels, most: int = 256) -> Optional[Palette]:
     _, found = zip(*counted)
     colours = np.frombuffer(bytes(chain.from_iterable(found)), np.uint8).reshape(1, -1, 4)
     return Palette(colours, _indices(as_values(packed), as_values(colours)[0]))
+
+
+def _tiny_of(values: Values) -> Palette:
+    """Give the palette of a picture of at most `_TINY` pixels, in the order they come."""
+    pixels = values.ravel().tolist()
+    numbers = dict(zip(dict.fromkeys(pixels), range(len(pixels))))
+    colours = np.fromiter(numbers, np.uint32).view(np.uint8).reshape(1, -1, 4)
+    indices = np.frombuffer(bytes(map(numbers.__getitem__, pixels)), np.uint8)
+    return Palette(colours, indices.reshape(values.shape))
 
 
 def _few_of(values: Values) -> Optional[Palette]:

@@ -14,6 +14,9 @@ from kasmd.screen.region import Region
 #: What continues one stream through a connection, and cannot be shared.
 STREAMED = frozenset({ZLIB, ZRLE})
 
+#: So few pixels are one piece in any encoding.
+_FEW = 1 << 14
+
 #: What goes through a piece line by line, and is the shorter the longer those are.
 _BY_LINES = frozenset({RAW, ZLIB})
 
@@ -45,8 +48,12 @@ def pieces_of(region: Region, parameters: Parameters, most: Optional[int] = None
 
     Together they are exactly the region; none has more than ``most`` pixels.
     """
+    rects = region.rects
+    if most is None and len(rects) == 1 and rects[0].area <= _FEW:
+        if rects[0].width <= tight.MAX_WIDTH:
+            return [*rects]
     most, high = _bounds_of(parameters, most)
-    return [piece for rect in _upright(region.rects) for piece in _cut(rect, most, high)]
+    return [piece for rect in _upright(rects) for piece in _cut(rect, most, high)]
 
 
 def texts_of(
@@ -57,6 +64,8 @@ def texts_of(
     With each piece come the lines, where these are not all of it: what else is in it is
     not of the region.
     """
+    if region.area < LEAST_TEXT * _FILLED:
+        return [(piece, ()) for piece in pieces_of(region, parameters, most)]
     most, high = _bounds_of(parameters, most)
     return [
         (piece, () if lines == (piece,) else lines)

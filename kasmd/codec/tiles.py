@@ -73,6 +73,8 @@ def is_surely_photograph(values: Values) -> bool:
 
     Most of these have a colour of their own.  Of others nothing is said: look closer.
     """
+    if values.size <= _PALETTE:
+        return False
     looked_at = values.reshape(-1)[::-(-values.size // _LOOKED_AT)]
     ordered = np.sort(looked_at & COLOUR)
     colours = int(np.count_nonzero(ordered[1:] != ordered[:-1])) + 1

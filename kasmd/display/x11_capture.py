@@ -264,7 +264,7 @@ class Capture:
         return box.area <= SMALL
 
     def _ask_damage(self, taken: Callable[[bytes | Failure], None]) -> None:
-        self._taken_by = self._subtract().sequence
+        self._taken_by = self._subtract()
         self._connection.ask(self._fetch(), taken)
 
     def _drawn(self, reply: bytes, box: Rect) -> Sequence[Rect]:

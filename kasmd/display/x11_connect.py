@@ -66,12 +66,11 @@ class Repeated:
         self._request.count, self._request.ext = 1, key.c_key
         self._request.opcode, self._request.isvoid = opcode, not replies
 
-    def __call__(self) -> xcffib.Cookie:
-        """Put it into the buffer."""
+    def __call__(self) -> int:
+        """Put it into the buffer; gives its sequence number."""
         part = self._parts[2]
         part.iov_base, part.iov_len = self._data, self._size
-        sequence = self._xcb.send_request(self._flags, self._parts + 2, self._request)
-        return xcffib.Cookie(self._xcb, sequence, bool(self._flags))
+        return self._xcb.send_request(self._flags, self._parts + 2, self._request)
 
 
 def parse_name(where: str) -> tuple[str, int]:

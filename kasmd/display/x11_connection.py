@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from kasmd.display.x11_connect import Xcb
-from kasmd.display.x11_received import READ, TAKE, Received, XError, describe, raw, send_requests
+from kasmd.display.x11_received import READ, TAKE, Received, XError, describe, send_requests
 from kasmd.errors import DisplayLost
 from kasmd.permission.callbacks import isolated
 
@@ -43,8 +43,8 @@ _GONE = "the display is gone"
 
 class _Awaited(NamedTuple):
     sequence: int
-    parse: Callable[[Any], Any]
-    #: Is given what `parse` made of the reply, or a Failure.
+    parse: Optional[Callable[[Any], Any]]
+    #: Is given what `parse` made of the reply, its bytes without one, or a Failure.
     answered: Callable[[Any], object]
     since: float
 
@@ -86,12 +86,12 @@ class XConnection:
 
     def request_raw(self, cookie: Any) -> Deferred[bytes]:
         """Like `request`, the reply as its bytes: for long lists."""
-        return self._await(cookie, raw)
+        return self._await(cookie, None)
 
-    def ask(self, cookie: Any, answered: Callable[[bytes | Failure], None]) -> None:
+    def ask(self, sequence: int, answered: Callable[[bytes | Failure], None]) -> None:
         """Like `request_raw`, for what is asked with every picture: tell ``answered``."""
         if self._open:
-            self._expect(cookie, raw, answered)
+            self._expect(sequence, None, answered)
         else:
             answered(Failure(DisplayLost(_GONE)))
 
@@ -128,17 +128,16 @@ class XConnection:
             isolated(awaited.answered, Failure(DisplayLost(reason)))
         self.on_lost(reason)
 
-    def _await(self, cookie: Any, parse: Callable[[Any], Any]) -> Deferred[Any]:
+    def _await(self, cookie: Any, parse: Optional[Callable[[Any], Any]]) -> Deferred[Any]:
         if not self._open:
             return fail(DisplayLost(_GONE))
         deferred: Deferred[Any] = Deferred()
-        self._expect(cookie, parse, deferred.callback)
+        self._expect(cookie.sequence, parse, deferred.callback)
         return deferred
 
-    def _expect(self, cookie: Any, parse: Callable[[Any], Any],
+    def _expect(self, sequence: int, parse: Optional[Callable[[Any], Any]],
                 answered: Callable[[Any], object]) -> None:
-        now = self._reactor.seconds()
-        self._awaited.append(_Awaited(cookie.sequence, parse, answered, now))
+        self._awaited.append(_Awaited(sequence, parse, answered, self._reactor.seconds()))
         self.flush()
         if self._watch_call is None:
             self._watch_in(PATIENCE_SECONDS)

@@ -34,7 +34,9 @@ class Received:
         self._xcb = xcb
         self._readers = readers(xcb)
         #: Where xcb puts a reply or an error.
-        self._reply, self._error = _ffi.new("void **"), _ffi.new("xcb_generic_error_t **")
+        self._reply = _ffi.new("xcb_generic_reply_t **")
+        self._any_reply = _ffi.cast("void **", self._reply)
+        self._error = _ffi.new("xcb_generic_error_t **")
 
     def event(self, poll: Callable[[Any], Any]) -> Optional[Any]:
         """Give the next event by `READ` or `TAKE`, None where there is none.
@@ -53,13 +55,13 @@ class Received:
         xcffib.c_free(event)
         return read(data)
 
-    def reply(self, sequence: int, parse: Callable[[Any], Any]) -> Optional[tuple[Any]]:
+    def reply(self, sequence: int, parse: Optional[Callable[[Any], Any]]) -> Optional[tuple[Any]]:
         """Give what ``parse`` makes of a reply, or a Failure (XError), in a tuple; else None.
 
-        What a request without a reply came to is None in a tuple.
+        Without ``parse`` it is its bytes; of a request without a reply, None in a tuple.
         """
         reply, error = self._reply, self._error
-        if not _lib.xcb_poll_for_reply(self._xcb._conn, sequence, reply, error):
+        if not _lib.xcb_poll_for_reply(self._xcb._conn, sequence, self._any_reply, error):
             return None
         if error[0]:
             refusal = _ffi.gc(error[0], xcffib.c_free)
@@ -68,19 +70,18 @@ class Received:
         if not reply[0]:
             self._xcb.invalid()
             return (None,)
-        data = _ffi.gc(reply[0], xcffib.c_free)
-        length = 32 + 4 * _ffi.cast("xcb_generic_reply_t *", data).length
-        return (parse(xcffib.CffiUnpacker(data, known_max=length)),)
+        length = 32 + 4 * reply[0].length
+        if parse is not None:
+            data = _ffi.gc(reply[0], xcffib.c_free)
+            return (parse(xcffib.CffiUnpacker(data, known_max=length)),)
+        content = bytes(_ffi.buffer(reply[0], length))
+        xcffib.c_free(reply[0])
+        return (content,)
 
 
 def send_requests(xcb: Xcb) -> None:
     """Write what waits in xcb's buffer; xcb may read meanwhile."""
     _lib.xcb_flush(xcb._conn)
-
-
-def raw(unpacker: Any) -> bytes:
-    """Give the bytes of a reply."""
-    return bytes(_ffi.buffer(unpacker.cdata, unpacker.known_max))
 
 
 def describe(error: xcffib.XcffibException) -> str:

@@ -82,7 +82,7 @@ class Changes:
         """Tell, by a few rows, whether anything changed in the target."""
         before, new = self._covered(move, new)
         every = -(-len(new) // FEW_ROWS)
-        return bool((before[::every] != new[::every]).any())
+        return any((before[row] != new[row]).any() for row in range(0, len(new), every))
 
     def _filmed(self, news: News, hints: Sequence[Move]) -> Optional[Change]:
         """Tell that a film goes on, if it does; a few of its rows are compared."""

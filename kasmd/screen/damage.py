@@ -75,6 +75,14 @@ def differences(old: Values, new: Values) -> Region:
     return region
 
 
+def is_searched(place: Rect) -> bool:
+    """Tell whether what changed, or scrolled, is sought in a picture of this place.
+
+    Of others all of it changed, if anything did.
+    """
+    return place.area > _SMALL or min(place.width, place.height) >= LEAST_SCROLL
+
+
 def equal(old: Values, new: Values) -> bool:
     """Tell whether two pictures are the same; where they are not, that is seen soon."""
     rows = max(_BAND, _COMPARED // old.shape[1])
@@ -88,7 +96,7 @@ def shows(pixels: Values, old: Values) -> bool:
     Each is read once, and none are kept.
     """
     rows = max(1, _SHOWN // old.shape[1])
-    there = np.empty((rows, old.shape[1]), np.uint32)
+    there = np.empty((min(rows, len(old)), old.shape[1]), np.uint32)
     for top in range(0, len(old), rows):
         band = pixels[top:top + rows]
         seen = np.bitwise_and(band, COLOUR, out=there[:len(band)])

@@ -7,15 +7,17 @@ from typing import Iterable, NamedTuple, Optional, Sequence
 import numpy as np
 
 from kasmd.screen.changes import FEW_ROWS, Change, Changes, News, both_inside, shown_at
-from kasmd.screen.damage import COLOUR, shows
+from kasmd.screen.damage import COLOUR, is_searched, shows
 from kasmd.screen.geometry import Move, Rect, area_of, bounding
 from kasmd.screen.layers import Layers
 from kasmd.screen.pixels import Pixels, as_values
-from kasmd.screen.region import Region
+from kasmd.screen.region import EMPTY, Region
 from kasmd.screen.steps import Steps, finished
 
 #: What moved as a hint says is known by one row in so many, by others each time.
 _EVERY = 8
+#: So few pixels are copied before they are compared.
+_FEW = 1 << 13
 #: So many pixels, as 1920 x 1080 has, are taken in one step.
 AT_ONCE = 1 << 21
 
@@ -85,6 +87,8 @@ class Framebuffer:
         Nothing else may change it in between.
         """
         self._check_all(patches)
+        if len(patches) == 1 and not hints and not is_searched(patches[0][0]):
+            return self._drawn(patches)
         inside = [
             hint._replace(target=target) for hint in hints
             if (target := both_inside(hint, self.bounds)) is not None
@@ -97,19 +101,14 @@ class Framebuffer:
     def draw(self, patches: Patches) -> Change:
         """Do as `update`, but tell all of each patch that changes anything: that is quicker."""
         self._check_all(patches)
-        changed = []
-        for rect, pixels in patches:
-            if rect.area and not shows(as_values(pixels), self._layers.values(rect)):
-                self._draw(_read([(rect, pixels)]))
-                changed.append(rect)
-        self._trust(rect for rect, _ in patches)
-        return Change(Region(changed), ())
+        return self._drawn(patches)
 
     def move(self, move: Move) -> None:
         """Copy pixels from one place to another, which may overlap (ValueError outside)."""
-        self._check(move.source)
-        self._check(move.target)
-        self._layers.move(move.source, move.target)
+        source, target = move.source, move.target
+        self._check(source)
+        self._check(target)
+        self._layers.move(source, target)
 
     def _updating(self, patches: Patches, hints: Sequence[Move]) -> Steps[Change]:
         change = (yield from self._followed(patches, hints)) if hints else None
@@ -118,6 +117,22 @@ class Framebuffer:
             yield
             change = yield from self._found(news, hints)
         return change
+
+    def _drawn(self, patches: Patches) -> Change:
+        changed = [rect for rect, pixels in patches if rect.area and self._draws(rect, pixels)]
+        self._trust(rect for rect, _ in patches)
+        return Change(Region(changed), ())
+
+    def _draws(self, rect: Rect, pixels: Pixels) -> bool:
+        """Draw a patch, and tell whether that changes anything."""
+        given, old = as_values(pixels), self._layers.values(rect)
+        if rect.area > _FEW and shows(given, old):
+            return False
+        new = np.bitwise_and(given, COLOUR)
+        if rect.area <= _FEW and new.tobytes() == old.tobytes():
+            return False
+        self._layers.draw(rect, new)
+        return True
 
     def _check(self, rect: Rect) -> None:
         if not self.bounds.contains(rect) or rect.width < 0 or rect.height < 0:
@@ -132,23 +147,28 @@ class Framebuffer:
     def _followed(self, patches: Patches, hints: Sequence[Move]) -> Steps[Optional[Change]]:
         """Move what moved as a hint says, if some rows of it did: only the rest is copied."""
         for move in hints:
-            pixels = shown_at(move.target, patches)
+            source, target = move.source, move.target
+            pixels = shown_at(target, patches)
             if pixels is None:
                 continue
-            old = self._layers.values(move.source)
+            old = self._layers.values(source)
             rows = self._some_rows(len(old))
             if shows(as_values(pixels)[rows], old[rows]) and self._changes.covers_other(move, old):
                 news = _read([
                     (part, pixels[part.within(rect)])
-                    for rect, pixels in patches for part in rect.without(move.target)
+                    for rect, pixels in patches for part in rect.without(target)
                 ])
                 yield
-                change = Change((yield from self._changes.differences(news)), (move,))
-                self._layers.move(move.source, move.target)
+                # What it leaves behind is nearly always new.
+                left = [rect for rect, _ in news if _is_mostly_in(rect, source)]
+                others = [each for each in news if each[0] not in left]
+                region = (yield from self._changes.differences(others)) if others else EMPTY
+                redrawn = any([rect.contains(source) for rect, _ in patches])
+                self._layers.move(source, target, redrawn)
                 self._draw(news)
-                known = None if self.doubtful == move.source else self.doubtful
-                self.doubtful = bounding(known, move.target)
-                return change
+                known = None if self.doubtful == source else self.doubtful
+                self.doubtful = bounding(known, target)
+                return Change(Region(left).union(region), (move,))
         return None
 
     def _some_rows(self, height: int) -> slice:
@@ -174,6 +194,11 @@ class Framebuffer:
     def _draw(self, news: News) -> None:
         for rect, new in news:
             self._layers.draw(rect, new)
+
+
+def _is_mostly_in(rect: Rect, place: Rect) -> bool:
+    both = rect.intersection(place)
+    return both is not None and both.area * 8 >= rect.area * 7
 
 
 def _read(patches: Patches) -> News:

@@ -65,14 +65,15 @@ class Rect(NamedTuple):
         if both is None:
             return (self,)
         x, y, width, height = self
-        right, bottom = both.right, both.bottom
+        left, top, columns, rows = both
+        right, bottom = left + columns, top + rows
         parts = (
-            Rect(x, y, width, both.y - y),
-            Rect(x, both.y, both.x - x, both.height),
-            Rect(right, both.y, x + width - right, both.height),
-            Rect(x, bottom, width, y + height - bottom),
+            (x, y, width, top - y),
+            (x, top, left - x, rows),
+            (right, top, x + width - right, rows),
+            (x, bottom, width, y + height - bottom),
         )
-        return [part for part in parts if part.width and part.height]
+        return [Rect(*part) for part in parts if part[2] and part[3]]
 
     def moved(self, dx: int, dy: int) -> Rect:
         """Give the same rectangle ``dx`` to the right and ``dy`` down."""
@@ -98,7 +99,7 @@ def cropped(rects: Iterable[Rect], bounds: Rect) -> tuple[Rect, ...]:
 
 def area_of(rects: Iterable[Rect]) -> int:
     """Give how many pixels rectangles have; those of an overlap count for each."""
-    return sum([rect.area for rect in rects])
+    return sum([width * height for _, _, width, height in rects])
 
 
 def nearest(x: int, y: int, size: tuple[int, int]) -> tuple[int, int]:

@@ -52,12 +52,16 @@ class Layers:
         """Give ``rect`` as `part` does, as whole pixels."""
         return as_values(self.part(rect))
 
-    def move(self, source: Rect, target: Rect) -> None:
-        """Copy pixels from one place to another; if just these lie apart, they need not be."""
+    def move(self, source: Rect, target: Rect, redrawn: bool = False) -> None:
+        """Copy pixels from one place to another; if just these lie apart, they need not be.
+
+        ``redrawn`` says that what is left of the source will be drawn before anybody looks.
+        """
         if source != self.place:
             self.draw(target, self.values(source).copy(), True)
         else:
-            self._sink(source.without(target))
+            if not redrawn:
+                self._sink(source.without(target))
             self.place = self._drawn = target
 
     def draw(self, rect: Rect, new: Values, moved: bool = False) -> None:

@@ -20,8 +20,10 @@ Pixels = NDArray[np.uint8]
 #: Whole pixels as numbers, whatever their size.
 Values = NDArray[np.integer[Any]]
 
-#: Where Pillow is the quicker to drop the fourth byte of each pixel.
-_MANY_BYTES = 1 << 20
+#: Where Pillow is the quicker to drop the fourth byte of each pixel, and where one copy is.
+_MANY_BYTES, _FEW_BYTES = 1 << 20, 1 << 10
+
+_ORDERS = {"RGB": slice(0, 3), "BGR": slice(2, None, -1)}
 
 _LAYOUT = Struct(">BBBBHHHBBB3x")
 _TYPES = {8: "u1", 16: "u2", 32: "u4"}
@@ -75,8 +77,7 @@ class PixelFormat(NamedTuple):
     @property
     def has_tpixel(self) -> bool:
         """Whether Tight sends a pixel as three bytes: red, green, blue (rfbproto)."""
-        maxima = {maximum for maximum, _ in self.channels}
-        return self.bits_per_pixel == 32 and self.depth == 24 and maxima == {255}
+        return self[:2] == (32, 24) and self[4:7] == (255, 255, 255)
 
     @property
     def cpixel(self) -> slice:
@@ -229,6 +230,8 @@ def _three_bytes(whole: NDArray[np.uint8], order: str) -> bytes:
         return Image.frombuffer("RGBA", (width, height), packed, "raw", "RGBA", 0, 1).tobytes(
             "raw", order
         )
+    if whole.size <= _FEW_BYTES:
+        return whole[..., _ORDERS[order]].tobytes()
     three = np.empty((height, width, 3), np.uint8)
     for channel, place in enumerate(map("RGB".index, order)):
         three[..., channel] = whole[..., place]

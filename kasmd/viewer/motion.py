@@ -66,11 +66,15 @@ class Motion:
         self._heat = np.zeros((-(-height // CELL), -(-width // CELL)), np.float32)
         self.film = self._candidate = self._cells = None
 
+    def heeds(self, region: Region) -> bool:
+        """Tell whether a change of ``region`` may tell of a film: one that there is, or begins."""
+        return self.film is not None or region.area * _SMALL >= _LEAST
+
     def changed(self, now: Identity, size: tuple[int, int], region: Region) -> None:
         """Note that ``region`` changed; told by all who see it, it counts once."""
-        small = region.area * _SMALL < _LEAST
-        if now == self._seen or (small and self.film is None):
+        if now == self._seen or not self.heeds(region):
             return
+        small = region.area * _SMALL < _LEAST
         seconds = self._clock.seconds()
         self.resized(size)
         plays_on = self._plays_on(region)

@@ -24,8 +24,6 @@ from kasmd.viewer.surroundings import Surroundings
 _LEFT_BEHIND = "cannot follow the desktop's change of size"
 #: The messages that carry what was copied.
 _CLIPBOARDS = ServerMessage.SERVER_CUT_TEXT, ServerMessage.BINARY_CLIPBOARD
-#: A smaller change is no film.
-_MOVING = 4096
 #: Where a picture's identity is looked for.
 _CORNER = Rect(0, 0, 1, 1)
 
@@ -71,7 +69,7 @@ class Painter:
             self._session.capabilities.copy_rect and not self._delivery.under_way
             and not self._streaming
         )
-        if self._contents.quality.levels and region.area >= _MOVING:
+        if self._contents.quality.levels and self._motion.heeds(region):
             seen = self._delivery.look(_CORNER)
             if seen is not None:
                 self._motion.changed(seen.identity, self._pseudo.size, region)

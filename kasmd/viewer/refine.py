@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import reduce
-from itertools import chain
-from typing import Iterator, NamedTuple, Optional, Sequence
+from itertools import chain, repeat
+from typing import Iterable, Iterator, NamedTuple, Optional, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,7 +151,7 @@ class Refinement:
         self._note(_Event(self._half, area_of(shown), shown, lossy))
         self._keep_few()
         refined = self._ripe is not None and not (self._ripe or self.ripening)
-        if refined or not any(event.lossy for event in self._events):
+        if refined or not (lossy or any(event.lossy for event in self._events)):
             self.clear()
 
     def clear(self) -> None:
@@ -191,9 +191,7 @@ class Refinement:
             event = self._events[number]
             if event.lifted or event.laid:
                 break
-            if event.shown == shown or all(
-                _hides(shown, rect) for rect in (*event.shown, *event.lossy)
-            ):
+            if event.shown == shown or _hide(shown, (*event.shown, *event.lossy)):
                 self._changed = max(0, self._changed - event.pixels)
                 del self._events[number]
 
@@ -304,5 +302,9 @@ def _touched(event: _Event) -> Iterator[Rect]:
     yield from event.lossy
 
 
-def _hides(shown: Sequence[Rect], rect: Rect) -> bool:
-    return any(each.contains(rect) for each in shown)
+def _hide(shown: Sequence[Rect], rects: Iterable[Rect]) -> bool:
+    """Tell whether each of ``rects`` is inside one of those ``shown``."""
+    for rect in rects:
+        if not any(map(Rect.contains, shown, repeat(rect))):
+            return False
+    return True

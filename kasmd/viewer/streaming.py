@@ -158,7 +158,9 @@ class Streaming:
 
     def _choose(self) -> None:
         film = self._motion.film
-        self._show(areas_of(self._can, self._jpeg_quality, self._screens, film, self._streams))
+        areas = areas_of(self._can, self._jpeg_quality, self._screens, film, self._streams)
+        if areas or self._places:
+            self._show(areas)
 
     def _show(self, areas: Sequence[Area]) -> None:
         """Show these areas, as far as the streams go, and no others."""

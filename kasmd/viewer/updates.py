@@ -42,8 +42,9 @@ class Owed:
 
     def _moved(self, move: Move) -> None:
         # A stale pixel is copied stale; a right one makes its target right.
-        stale = self.region.intersect(Region([move.source])).translate(move.dx, move.dy)
-        self.region = self.region.subtract(Region([move.target])).union(stale)
+        if self.region:
+            stale = self.region.intersect(Region([move.source])).translate(move.dx, move.dy)
+            self.region = self.region.subtract(Region([move.target])).union(stale)
         self.moves.append(move)
 
     def everything(self, width: int, height: int) -> None:

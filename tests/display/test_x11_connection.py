@@ -31,15 +31,15 @@ class AnswersTests(Desktop):
 
     async def test_a_reply_comes_as_its_bytes(self) -> None:
         connection, answered = await self.connection(), Deferred()
-        connection.ask(connection.core.GetInputFocus(), answered.callback)
+        connection.ask(connection.core.GetInputFocus().sequence, answered.callback)
         reply = await answered
         self.assertEqual((len(reply), reply[0]), (32, 1))
 
     async def test_who_asks_hears_of_the_end(self) -> None:
         connection, heard = await self.connection(), list[bytes | Failure]()
-        connection.ask(connection.core.GetInputFocus(), heard.append)
+        connection.ask(connection.core.GetInputFocus().sequence, heard.append)
         connection.close()
-        connection.ask(connection.core.GetInputFocus(), heard.append)
+        connection.ask(connection.core.GetInputFocus().sequence, heard.append)
         self.assertEqual([failure.type for failure in heard], [DisplayLost, DisplayLost])
 
     async def test_one_who_fails_to_hear_it_keeps_no_other_waiting(self) -> None:
@@ -47,7 +47,7 @@ class AnswersTests(Desktop):
             raise RuntimeError("on purpose")
 
         connection = await self.connection()
-        connection.ask(connection.core.GetInputFocus(), fail)
+        connection.ask(connection.core.GetInputFocus().sequence, fail)
         await connection.sync()
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
@@ -63,7 +63,8 @@ class AnswersTests(Desktop):
             # Something is asked all the time, as pictures are.
             if not waiting:
                 waiting.append(event)
-                connection.ask(connection.core.GetInputFocus(), lambda reply: waiting.clear())
+                asked = connection.core.GetInputFocus().sequence
+                connection.ask(asked, lambda reply: waiting.clear())
             turns[-1] += 1
             if sum(turns) == count:
                 all_heard.callback(None)
