@@ -10,13 +10,12 @@ from typing import Sequence
 import numpy as np
 
 from kasmd.screen.geometry import Rect
-from kasmd.screen.pixels import Pixels, Values, as_values
+from kasmd.screen.pixels import Pixels, Values
 
 #: The pixels of what may lie apart, at least and at most.
 _APART = 1 << 16, 1 << 22
 #: So few pixels, of both layers, are put together for who wants them.
 _LITTLE = 1 << 15
-
 
 _NOWHERE = Rect(0, 0, 0, 0)
 
@@ -29,13 +28,19 @@ class Layers:
 
     def __init__(self, width: int, height: int) -> None:
         self.place = _NOWHERE
-        self._below: Pixels = np.zeros((height, width, 4), np.uint8)
+        self._below: Values = np.zeros((height, width), np.uint32)
         self._above = self._below
         #: What was drawn last that is large enough to lie apart.
         self._drawn = _NOWHERE
 
     def part(self, rect: Rect) -> Pixels:
+        """Give ``rect`` as `values` does, as pixels."""
+        return self.values(rect)[..., None].view(np.uint8)
+
+    def values(self, rect: Rect) -> Values:
         """Give ``rect`` to be read: of one layer, or else a copy, or both are made one."""
+        if self.place is _NOWHERE:
+            return self._below[rect.slices]
         if self.place.contains(rect):
             return self._above[rect.within(self.place)]
         both = self.place.intersection(rect)
@@ -44,13 +49,9 @@ class Layers:
         if rect.area > _LITTLE:
             self._flatten()
             return self._below[rect.slices]
-        pixels = self._below[rect.slices].copy()
-        pixels[both.within(rect)] = self._above[both.within(self.place)]
-        return pixels
-
-    def values(self, rect: Rect) -> Values:
-        """Give ``rect`` as `part` does, as whole pixels."""
-        return as_values(self.part(rect))
+        values = self._below[rect.slices].copy()
+        values[both.within(rect)] = self._above[both.within(self.place)]
+        return values
 
     def move(self, source: Rect, target: Rect, redrawn: bool = False) -> None:
         """Copy pixels from one place to another; if just these lie apart, they need not be.
@@ -69,16 +70,17 @@ class Layers:
         if self._is_apart(rect, moved):
             self._sink(self.place.without(rect))
             new.flags.writeable = False
-            self.place, self._above = rect, _pixels(new)
+            self.place, self._above = rect, new
             return
-        if rect.contains(self.place):
-            self.place = _NOWHERE
-        elif rect.intersection(self.place):
-            self._flatten()
-        if new.shape == self._below.shape[:2] and new.flags.writeable and new.flags.c_contiguous:
-            self._below = _pixels(new)
+        if self.place is not _NOWHERE:
+            if rect.contains(self.place):
+                self.place = _NOWHERE
+            elif rect.intersection(self.place):
+                self._flatten()
+        if new.shape == self._below.shape and new.flags.writeable and new.flags.c_contiguous:
+            self._below = new
         else:
-            as_values(self._below[rect.slices])[...] = new
+            self._below[rect.slices] = new
 
     def _is_apart(self, rect: Rect, moved: bool) -> bool:
         """Tell whether to keep ``rect`` apart: it is large, and moves, or was drawn before."""
@@ -96,7 +98,3 @@ class Layers:
         """Put below these parts of what lies above."""
         for part in parts:
             self._below[part.slices] = self._above[part.within(self.place)]
-
-
-def _pixels(values: Values) -> Pixels:
-    return values.view(np.uint8).reshape(*values.shape, 4)

@@ -41,6 +41,7 @@ from kasmd.rights import READ, WRITE, Right
 from kasmd.screen.geometry import Move, Rect, Screen
 from kasmd.screen.pixels import PixelFormat, Pixels, from_format, to_format
 from kasmd.screen.region import Region
+from kasmd.screen.steps import finished
 from kasmd.viewer.encoders import Encoders
 from kasmd.viewer.protocol import Viewer
 from kasmd.viewer.roster import Roster
@@ -113,6 +114,10 @@ class Display(MemoryDisplay):
         new = slice(0, dy) if dy > 0 else slice(dy, None)
         picture[new] = np.random.default_rng(abs(dy)).integers(0, 256, picture[new].shape)
         self.paint(Rect(0, 0, *self.size), picture)
+
+    def drag(self, rect: Rect, pixels: Pixels, move: Move) -> None:
+        """Show pixels, of which some moved with a window."""
+        finished(self._showing([(rect, pixels)], [move]))
 
     def move(self, move: Move) -> None:
         """Move pixels, and nothing else."""
