@@ -28,6 +28,8 @@ _HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]
 _BASIC = re.compile(rb"basic +([A-Za-z0-9+/]*={0,2})\Z", re.IGNORECASE)
 _BEARER = re.compile(rb"bearer +([A-Za-z0-9._~+/-]+=*)\Z", re.IGNORECASE)
 _RANGE = re.compile(rb"bytes=(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))\Z")
+#: What follows the name of a coding that is not acceptable.
+_RULED_OUT = re.compile(rb"[ \t]*q=0(?:\.0{1,3})?")
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 
 
@@ -124,6 +126,15 @@ def same_origin(origin: Origin, host: bytes, secure: bool) -> bool:
 def tokens(values: Sequence[bytes]) -> list[bytes]:
     """Give the members of a list-valued header, lower case and in order."""
     return [token.strip(b" \t").lower() for value in values for token in value.split(b",")]
+
+
+def takes_gzip(values: Sequence[bytes]) -> bool:
+    """Tell whether Accept-Encoding names gzip, and does not rule it out (RFC 9110 12.5.3)."""
+    for token in tokens(values):
+        coding, _, weight = token.partition(b";")
+        if coding.rstrip() == b"gzip":
+            return _RULED_OUT.fullmatch(weight) is None
+    return False
 
 
 def etag_matches(values: Sequence[bytes], etag: bytes) -> bool:

@@ -15,6 +15,7 @@ from kasmd.http.headers import (
     etag_matches,
     parse_origin,
     same_origin,
+    takes_gzip,
     tokens,
     valid_host,
 )
@@ -131,6 +132,24 @@ def test_same_origin(origin, host, secure, same):
 
 def test_tokens_join_lines_and_lists():
     assert tokens([b"keep-alive, Upgrade", b" H2C"]) == [b"keep-alive", b"upgrade", b"h2c"]
+
+
+@pytest.mark.parametrize(
+    "value, takes",
+    [
+        (b"gzip", True),
+        (b"deflate, GZIP ;q=0.5, br", True),
+        (b"gzip;q=1.0", True),
+        (b"gzip; q=0.001", True),
+        (b"", False),
+        (b"br, deflate", False),
+        (b"not-gzip", False),
+        (b"gzip;q=0", False),
+        (b"gzip ; q=0.000, *", False),
+    ],
+)
+def test_takes_gzip(value, takes):
+    assert takes_gzip([value]) is takes
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Static files: containment, types, validators, ranges."""
 
+import gzip
 import os
 import shutil
 import socket
@@ -12,7 +13,7 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from kasmd.http.server import HttpFactory, Limits
-from kasmd.web.static import MAX_KEPT_FILE, Mount, StaticFiles
+from kasmd.web.static import MAX_KEPT_FILE, MAX_PACKED_FILE, Mount, StaticFiles
 
 
 def talk(port, method, path, *lines):
@@ -35,6 +36,10 @@ def new_directory(case):
     return Path(made).resolve()
 
 
+TEXT = b"let a = 1;\n" * 100
+GZIP = b"Accept-Encoding: br, gzip"
+
+
 class StaticTests(TestCase):
     def setUp(self):
         base = new_directory(self)
@@ -44,6 +49,8 @@ class StaticTests(TestCase):
             "www/a.mjs": b"0123456789",
             "www/sub dir/index.html": b"<p>sub",
             "www/empty/x.txt": b"",
+            "www/text.js": TEXT,
+            "www/long.js": bytes(MAX_PACKED_FILE + 1),
             "www/.hidden": b"secret",
             "www/.git/config": b"secret",
             "www/big.wasm": os.urandom(MAX_KEPT_FILE + 10),
@@ -142,6 +149,35 @@ class StaticTests(TestCase):
         self.assertNotIn(b"Content-Length", headers)
         status, _, body = await self.get(b"/a.mjs", b'If-None-Match: "other"')
         self.assertEqual((status, body), (200, b"0123456789"))
+
+    async def test_texts_are_packed_for_who_takes_them_so(self):
+        _, plain, body = await self.get(b"/text.js")
+        self.assertEqual((body, plain[b"Vary"]), (TEXT, b"Accept-Encoding"))
+        self.assertNotIn(b"Content-Encoding", plain)
+        status, packed, body = await self.get(b"/text.js", GZIP)
+        self.assertEqual((status, packed[b"Content-Encoding"]), (200, b"gzip"))
+        self.assertEqual((len(body), gzip.decompress(body)),
+                         (int(packed[b"Content-Length"]), TEXT))
+        self.assertLess(len(body), 100)
+        for name in (b"Content-Type", b"Cache-Control", b"Vary", b"X-Mount"):
+            self.assertEqual(packed[name], plain[name])
+        # They are two representations, each with its validator and ranges of the plain one.
+        self.assertNotEqual(packed[b"ETag"], plain[b"ETag"])
+        for lines, status in (
+            ([GZIP, b"If-None-Match: " + packed[b"ETag"]], 304),
+            ([GZIP, b"If-None-Match: " + plain[b"ETag"]], 200),
+            ([b"If-None-Match: " + packed[b"ETag"]], 200),
+        ):
+            self.assertEqual((await self.get(b"/text.js", *lines))[0], status)
+        status, headers, body = await self.get(b"/text.js", GZIP, b"Range: bytes=0-2")
+        self.assertEqual((status, body), (206, b"let"))
+        self.assertNotIn(b"Content-Encoding", headers)
+
+    async def test_what_would_not_be_less_or_is_no_text_or_long_is_not_packed(self):
+        for path in (b"/a.mjs", b"/empty/x.txt", b"/big.wasm", b"/long.js"):
+            _, headers, _ = await self.get(path, GZIP)
+            self.assertNotIn(b"Content-Encoding", headers)
+            self.assertNotIn(b"Vary", headers)
 
     async def test_ranges(self):
         for path in (b"/a.mjs", b"/big.wasm"):
