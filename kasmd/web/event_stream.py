@@ -24,6 +24,9 @@ STREAM_HEADERS = (
 class EventStream:
     """What every stream has: signs of life, pauses, and an end; subclasses write the events."""
 
+    #: A comment; programs that are to see it take an event.
+    _sign = b": here\n\n"
+
     def __init__(self, reactor: IReactorTime, request: Request) -> None:
         self._reactor = reactor
         self._request = request
@@ -42,7 +45,7 @@ class EventStream:
     def _heartbeat(self) -> None:
         self._beat = self._reactor.callLater(HEARTBEAT, self._heartbeat)
         if not self._paused:
-            self._request.write(b": here\n\n")
+            self._request.write(self._sign)
         elif self._reactor.seconds() - self._paused_at >= PATIENCE:
             self._request.abort()
 

@@ -2,6 +2,7 @@
 
 <- data: {"name", "proof", "rights", "reached", "viewers"}    first, and after each change
 <- event: notice; data: {"from", "text"}              a message for the page to show
+<- event: here; data:                                 a sign of life
 """
 
 from __future__ import annotations
@@ -92,6 +93,8 @@ class DocumentStream(EventStream):
     What a slow page has not taken is never queued: the newest document follows
     when there is room again.
     """
+
+    _sign = b"event: here\ndata:\n\n"
 
     def __init__(
         self,

@@ -14,7 +14,10 @@ PREFIX = "/far/away/"
 
 
 class PrefixProxy(socketserver.ThreadingTCPServer):
-    """Listens until the end of the ``with``; ``strays`` are requests for other paths."""
+    """Listens until the end of the ``with``; ``strays`` are requests for other paths.
+
+    While it is ``mute`` it takes websockets, and answers them nothing.
+    """
 
     daemon_threads = True
 
@@ -22,6 +25,7 @@ class PrefixProxy(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), _Connection)
         self.behind = port
         self.strays: list[bytes] = []
+        self.mute = False
         self.url = f"http://127.0.0.1:{self.server_address[1]}{PREFIX}"
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -44,6 +48,10 @@ class _Connection(socketserver.BaseRequestHandler):
         line = head.partition(b"\r\n")[0]
         if not line.startswith(f"GET {PREFIX}".encode()):
             self.server.strays.append(line)
+            return
+        if self.server.mute and b"/websockify" in line:
+            while self.request.recv(65536):
+                pass
             return
         head = head.replace(PREFIX.encode(), b"/", 1)
         head = re.sub(rb"(?i)connection: keep-alive", b"Connection: close", head, count=1)

@@ -171,6 +171,7 @@ session.addEventListener("change", (event) => {
     element("log-out").hidden = me.proof !== "login" && me.proof !== "invitation";
     apply();
 });
+session.addEventListener("lost", () => connection.drop("The server does not answer.", event.detail.since));
 session.addEventListener("notice", (event) => messages.show(event.detail));
 // On a phone the panel is over what is told of them.
 uploads.addEventListener("begun", () => matchMedia("(max-width: 600px)").matches && panel.open(false));

@@ -1,9 +1,13 @@
 // Who I am, what I may do and who else is here, as the server tells it.
 //
-// Fires "change" with detail {name, proof, rights: Set, reached, viewers}, and "notice" with
-// {from, text}: a message to be shown.
+// Fires "change" with detail {name, proof, rights: Set, reached, viewers}, "notice" with
+// {from, text}: a message to be shown, and "lost" with {since} when the server does not
+// answer what was asked then.
 
 const RETRY = 5000;
+// The server lets a page hear from it every 15 s.
+const SILENCE = 20_000;
+const PATIENCE = 10_000;
 // What tells this page from others of the same person.
 const random = crypto.getRandomValues(new Uint8Array(16));
 const name = [...random].map((byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -12,6 +16,12 @@ export const ofPage = `?page=${name}`;
 export class Session extends EventTarget {
     #source = null;
     #timer = null;
+    #silence = null;
+
+    constructor() {
+        super();
+        addEventListener("offline", () => this.#silence && this.#doubt());
+    }
 
     open() {
         if (this.#source !== null) {
@@ -24,13 +34,37 @@ export class Session extends EventTarget {
             this.dispatchEvent(new CustomEvent("notice", { detail: JSON.parse(event.data) }));
         });
         this.#source.addEventListener("error", () => this.#failed());
+        for (const sign of ["message", "notice", "here"]) {
+            this.#source.addEventListener(sign, () => this.#heard());
+        }
     }
 
     // Ask no more: a refused password that is sent again and again locks its sender out.
     close() {
         clearTimeout(this.#timer);
+        clearTimeout(this.#silence);
+        this.#silence = null;
         this.#source?.close();
         this.#source = null;
+    }
+
+    #heard() {
+        clearTimeout(this.#silence);
+        this.#silence = setTimeout(() => this.#doubt(), SILENCE);
+    }
+
+    // A proxy may hold a stream back: only a server that does not answer either is lost.
+    async #doubt() {
+        const source = this.#source;
+        const since = performance.now();
+        this.#heard();
+        try {
+            await ask();
+        } catch {
+            if (source === this.#source) {
+                this.dispatchEvent(new CustomEvent("lost", { detail: { since } }));
+            }
+        }
     }
 
     #tell(me) {
@@ -54,12 +88,21 @@ export async function logOut() {
     location.assign("login");
 }
 
+function ask() {
+    const headers = { Accept: "application/json" };
+    return fetch("api/v1/me", { headers, cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+}
+
 // Say in a sentence why the server does not let us in, and whether to log in helps.
 export async function whyNot() {
     try {
-        const answer = await fetch("api/v1/me", { headers: { Accept: "application/json" }, cache: "no-store" });
+        const answer = await ask();
         if (answer.ok) {
-            return { reason: "The desktop did not take the connection.", login: false };
+            return {
+                reason: "The desktop did not take the connection. If that stays so, a proxy or a firewall in"
+                    + " between may let no websockets pass.",
+                login: false,
+            };
         }
         return { reason: (await answer.json()).detail, login: answer.status === 401 };
     } catch {

@@ -2,18 +2,20 @@
 //
 //   -> {"do": "open", "url": ..., "user": ..., "password": ..., "viewport": [w, h], "permissions": [...],
 //       "mobile": bool, "dark": bool, "held": glob,     requests for what fits `held` are never answered
-//       "cookies": {name: value, ...}}
+//       "cookies": {name: value, ...}, "scripts": bool, "until": what of the page is awaited}
 //   -> {"do": "eval", "js": "async () => ..."}          <- value
 //   -> {"do": "wait", "js": "() => ...", "seconds": n}  <- value, once it is true
 //   -> {"do": "click", "selector": ...} or {"x": ..., "y": ...}
 //   -> {"do": "type", "text": ...}   {"do": "press", "key": ...}   {"do": "fill", "selector": ..., "text": ...}
 //   -> {"do": "choose", "selector": ..., "paths": [...]}     files for an input
+//   -> {"do": "swipe", "points": [[x, y], ...]}         with one finger
 //   -> {"do": "tap", "selector": ...}   {"do": "down", "key": ...}   {"do": "up", "key": ...}
 //   -> {"do": "stroke", "key": "€", "code": "KeyE"}     a key of a keyboard that has it
 //   -> {"do": "clipboard"} <- text   {"do": "clipboard", "text": ...}
 //   -> {"do": "pixel", "x": ..., "y": ...}  <- [r, g, b] of the desktop's own canvas
 //   -> {"do": "screenshot", "path": ...}   {"do": "resize", "viewport": [w, h]}   {"do": "reload"}
 //   -> {"do": "throttle", "upload": n}    bytes a second, of this page's requests
+//   -> {"do": "offline", "offline": bool}
 //   -> {"do": "frame", "name": ...}   where it all happens from now on, until the next page
 //   -> {"do": "requests"} <- the address of every request that the page made
 //   -> {"do": "console"} <- every error that the page or its requests made
@@ -38,7 +40,7 @@ let place = null;
 let errors = [];
 let requests = [];
 
-async function open({ url, user, password, viewport = [1280, 800], permissions = [], mobile = false, dark = false, held, cookies = {} }) {
+async function open({ url, user, password, viewport = [1280, 800], permissions = [], mobile = false, dark = false, held, cookies = {}, scripts = true, until = "load" }) {
     browser ??= await chromium.launch({
         executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS, timeout: TIMEOUT,
     });
@@ -50,6 +52,7 @@ async function open({ url, user, password, viewport = [1280, 800], permissions =
         colorScheme: dark ? "dark" : "light",
         hasTouch: mobile,
         isMobile: mobile,
+        javaScriptEnabled: scripts,
         permissions,
     });
     const origin = new URL("/", url).href;
@@ -64,7 +67,7 @@ async function open({ url, user, password, viewport = [1280, 800], permissions =
     page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
     page.on("request", (request) => requests.push(request.url()));
     page.on("pageerror", (error) => errors.push(String(error)));
-    const answer = await page.goto(url);
+    const answer = await page.goto(url, { waitUntil: until });
     return answer.status();
 }
 
@@ -74,6 +77,16 @@ async function stroke({ key, code }) {
     for (const type of ["keyDown", "keyUp"]) {
         await session.send("Input.dispatchKeyEvent", { type, key, code, text: type === "keyDown" ? key : undefined });
     }
+    await session.detach();
+}
+
+async function swipe({ points }) {
+    const session = await page.context().newCDPSession(page);
+    const touch = (type, touchPoints) => session.send("Input.dispatchTouchEvent", { type, touchPoints });
+    for (const [index, [x, y]] of points.entries()) {
+        await touch(index ? "touchMove" : "touchStart", [{ x, y }]);
+    }
+    await touch("touchEnd", []);
     await session.detach();
 }
 
@@ -104,6 +117,7 @@ const VERBS = {
     down: ({ key }) => page.keyboard.down(key),
     up: ({ key }) => page.keyboard.up(key),
     stroke,
+    swipe,
     fill: ({ selector, text }) => place.fill(selector, text),
     choose: ({ selector, paths }) => place.setInputFiles(selector, paths),
     clipboard: ({ text }) => (text === undefined
@@ -122,6 +136,7 @@ const VERBS = {
             offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: upload,
         });
     },
+    offline: ({ offline }) => page.context().setOffline(offline),
     reload: async () => { await page.reload(); },
     console: () => errors,
     requests: () => requests,
