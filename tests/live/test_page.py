@@ -11,15 +11,39 @@ from typing import Iterator
 import pytest
 
 from tests.live.chromium import Chromium
-from tests.live.daemon import Daemon
+from tests.live.daemon import ACCOUNTS, Daemon
 from tests.live.prefix import PrefixProxy
 from tests.live.test_browser import GONE
+
+LONG = "Donaudampfschifffahrtselektrizitaetenhauptbetriebswerkbauunterbeamter"
+PEOPLE = {**ACCOUNTS, "ada": "rw", LONG: "rw"}
 
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    with Daemon(tmp_path_factory.mktemp("page"), require_ssl=False) as daemon:
+    folder = tmp_path_factory.mktemp("page")
+    with Daemon(folder, require_ssl=False, accounts=PEOPLE) as daemon:
         yield daemon
+
+
+class TestLoading:
+    """What is there before the page's script is."""
+
+    def test_it_moves_at_once_and_says_what_it_waits_for(self, chromium: Chromium,
+                                                         daemon: Daemon) -> None:
+        chromium.open(daemon.url, "writer", held="**/main.mjs", until="commit")
+        chromium.wait_true("document.querySelector('#curtain .mark')?.getAnimations().length")
+        late = "document.querySelector('#curtain-late')"
+        assert not chromium.eval(f"{late}.checkVisibility({{ visibilityProperty: true }})")
+        chromium.wait_true(f"{late}.checkVisibility({{ visibilityProperty: true }})"
+                           f" && {late}.offsetHeight > 10")
+        chromium.enter(daemon.url, "writer")
+        assert chromium.eval(late) is None
+
+    def test_without_scripts(self, chromium: Chromium, daemon: Daemon) -> None:
+        chromium.open(daemon.url, "writer", scripts=False)
+        assert chromium.eval("document.body.innerText").strip() == (
+            "This page needs JavaScript, which is off in this browser.")
 
 
 class TestSilence:

@@ -197,3 +197,4 @@ element("log-out").addEventListener("click", logOut);
 element("curtain-retry").addEventListener("click", () => connection.connect());
 
 connection.connect();
+element("curtain-late").remove();
