@@ -12,11 +12,16 @@ import pytest
 
 from tests.live.chromium import Chromium
 from tests.live.daemon import ACCOUNTS, Daemon
+from tests.live.painter import Painter
 from tests.live.prefix import PrefixProxy
+from tests.live.programs import eventually
 from tests.live.test_browser import GONE
+from tests.live.web import patch
 
 LONG = "Donaudampfschifffahrtselektrizitaetenhauptbetriebswerkbauunterbeamter"
 PEOPLE = {**ACCOUNTS, "ada": "rw", LONG: "rw"}
+CONTROL = "document.querySelector('[data-hold=ControlLeft]')"
+STATUS = "document.querySelector('#status').textContent"
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +29,57 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     folder = tmp_path_factory.mktemp("page")
     with Daemon(folder, require_ssl=False, accounts=PEOPLE) as daemon:
         yield daemon
+
+
+def allow(daemon: Daemon, **rights: bool) -> None:
+    """Give writer rights, or take them."""
+    assert patch(daemon.port, "/api/v1/users/writer", {"rights": rights}, "owner").status == 200
+
+
+class TestRights:
+    """What is said and held while rights come and go."""
+
+    def test_what_is_held_ends_with_the_right(self, chromium: Chromium, daemon: Daemon,
+                                              painter: Painter) -> None:
+        chromium.enter(daemon.url, "writer")
+        chromium.do("click", selector="#handle")
+        chromium.do("click", selector="[data-hold=ControlLeft]")
+        eventually(lambda: painter.do("held") == "1 4", "Control is down")
+        allow(daemon, keyboard=False)
+        chromium.wait_true(f"{CONTROL}.disabled && {CONTROL}.ariaPressed === 'false'")
+        eventually(lambda: painter.do("held") == "0 0", "Control is up")
+        allow(daemon, keyboard=True)
+        chromium.wait_true(f"!{CONTROL}.disabled")
+        chromium.do("click", selector="[data-hold=ControlLeft]")
+        eventually(lambda: painter.do("held") == "1 4", "Control is down again")
+        chromium.do("click", selector="[data-hold=ControlLeft]")
+        eventually(lambda: painter.do("held") == "0 0", "Control is up again")
+
+    def test_escape_closes_the_panel_though_its_button_was_disabled(
+        self, chromium: Chromium, daemon: Daemon
+    ) -> None:
+        chromium.enter(daemon.url, "writer")
+        chromium.do("click", selector="#handle")
+        chromium.do("click", selector="[data-tap=Tab]")
+        allow(daemon, keyboard=False)
+        chromium.wait_true("document.activeElement === document.body")
+        chromium.do("press", key="Escape")
+        chromium.wait_true("document.querySelector('#panel').inert")
+        allow(daemon, keyboard=True)
+
+    def test_each_change_is_said(self, chromium: Chromium, daemon: Daemon) -> None:
+        chromium.enter(daemon.url, "writer")
+        for rights, said in (
+            ({"keyboard": False}, "You may click but not type"),
+            ({"pointer": False}, "You may look but not type"),
+            ({"keyboard": True}, "You may type but not click"),
+            ({"pointer": True}, "Connected"),
+        ):
+            allow(daemon, **rights)
+            chromium.wait_true(f"{STATUS} === '{said}'")
+            chip = "document.querySelector('#chip')"
+            assert chromium.eval(f"{chip}.textContent || 'Connected'") == said
+        assert chromium.errors() == []
 
 
 class TestLoading:

@@ -19,17 +19,28 @@ const PADDING = "\u00a0".repeat(64);
 
 export class Keys {
     #connection;
+    #section;
 
     constructor(connection, section, typing) {
         this.#connection = connection;
+        this.#section = section;
         for (const button of section.querySelectorAll("[data-tap]")) {
             button.addEventListener("click", () => this.#tap(button.dataset.tap));
         }
         for (const button of section.querySelectorAll("[data-hold]")) {
             button.addEventListener("click", () => this.#hold(button, button.ariaPressed !== "true"));
         }
-        connection.addEventListener("rfb", () => this.#forget(section));
         this.#listen(typing);
+    }
+
+    // Who may not type any more, or has no connection, holds nothing down there either.
+    permit(may) {
+        for (const button of this.#section.querySelectorAll("button")) {
+            button.disabled = !may;
+            if (!may && button.ariaPressed) {
+                button.ariaPressed = "false";
+            }
+        }
     }
 
     #send(keysym, code, down) {
@@ -47,12 +58,6 @@ export class Keys {
     #hold(button, down) {
         this.#send(NAMED[button.dataset.hold], button.dataset.hold, down);
         button.ariaPressed = String(down);
-    }
-
-    #forget(section) {
-        for (const button of section.querySelectorAll("[data-hold]")) {
-            button.ariaPressed = "false";
-        }
     }
 
     #listen(typing) {

@@ -21,7 +21,9 @@ const uploads = new Uploads(element("upload-choose"), element("upload-files"), e
 const downloads = new Downloads(
     element("downloads"), element("downloads-list"), element("downloads-hint"), element("downloads-again"),
 );
-new Keys(connection, element("keys"), element("typing"));
+const keys = new Keys(connection, element("keys"), element("typing"));
+
+const fingersOnly = matchMedia("not all and (any-pointer: fine)");
 
 let me = { name: "", rights: new Set(), reached: true, viewers: [] };
 let state = "connecting";
@@ -47,7 +49,11 @@ function limits() {
     if (!me.reached) {
         return "The desktop does not answer";
     }
-    return me.rights.has("keyboard") && me.rights.has("pointer") ? "" : "You may look but not type";
+    const [types, points] = [me.rights.has("keyboard"), me.rights.has("pointer")];
+    if (types !== points) {
+        return types ? "You may type but not click" : "You may click but not type";
+    }
+    return types ? "" : "You may look but not type";
 }
 
 // noVNC acts at every assignment, so only changes are assigned: two people's
@@ -81,8 +87,9 @@ function apply() {
     const whom = me.name && ` as ${me.name}`;
     element("who").textContent = text || (state === "connected" ? `Connected${whom}` : "Not connected");
     element("dot").className = `dot ${state === "connected" ? "up" : state === "stopped" ? "down" : ""}`;
-    if (text) {
-        say(text);
+    if (state === "connected") {
+        say(text || "Connected");
+    keys.permit(state === "connected" && me.rights.has("keyboard"));
     }
     countScreens();
 }
@@ -122,7 +129,6 @@ function draw(detail) {
     if (state === "connected") {
         everConnected = true;
         curtain.className = "gone";
-        say("Connected");
         arranged = null;
     } else {
         const [mood, title, text] = CURTAINS[state](detail);

@@ -17,7 +17,8 @@ export class Panel extends EventTarget {
         super();
         this.#handle.addEventListener("click", () => this.open(!this.isOpen));
         element("close").addEventListener("click", () => this.open(false));
-        this.#panel.addEventListener("keydown", (event) => event.key === "Escape" && this.open(false));
+        // The desktop keeps the keys that are its own.
+        addEventListener("keydown", (event) => this.isOpen && event.key === "Escape" && !event.isComposing && this.open(false));
         addEventListener("keydown", (event) => this.#shortcut(event), { capture: true });
         this.#connectSettings();
         this.#connectFullScreen();
@@ -90,9 +91,6 @@ export class Panel extends EventTarget {
     }
 
     showRights(rights) {
-        for (const button of element("keys").querySelectorAll("button")) {
-            button.disabled = !rights.has("keyboard");
-        }
         const size = setting("size");
         element("size").options[0].disabled = !rights.has("resize");
         element("size").value = size === "remote" && !rights.has("resize") ? "scale" : size;
