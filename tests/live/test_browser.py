@@ -187,17 +187,18 @@ class TestPanel:
         page.wait_true("document.querySelector('output[for=quality]').value === '9'")
 
     def test_who_else_is_here(self, page: Chromium, daemon: Daemon) -> None:
-        page.wait_text("#here", "writer (you)")
+        page.wait_text("#here", "writer(you)")
         with RawViewer(websocket(daemon.port, "reader")):
             page.wait_text("#here", "reader")
         page.wait_true("!document.querySelector('#here').textContent.includes('reader')")
 
     def test_two_windows_of_one_account_know_themselves(self, page: Chromium,
                                                         daemon: Daemon) -> None:
-        names = "[...document.querySelectorAll('#here .name')].map((name) => name.textContent)"
+        names = ("[...document.querySelectorAll('#here .name')].map("
+                 "(name) => name.textContent + (name.nextSibling.data ?? ''))")
         with Chromium() as second:
             second.enter(daemon.url, "writer")
-            for window, said in ((page, "writer (you),writer"), (second, "writer,writer (you)")):
+            for window, said in ((page, "writer(you),writer"), (second, "writer,writer(you)")):
                 window.wait_true(f"({names}).join() === '{said}'")
 
     def test_a_message_is_shown_until_it_is_put_away(self, page: Chromium, daemon: Daemon) -> None:

@@ -64,7 +64,7 @@ export class Downloads {
     }
 
     #opening(path, text) {
-        const button = made("button", "folder", text, { type: "button", dir: "auto" });
+        const button = made("button", "folder", text, { type: "button", title: text, dir: "auto" });
         button.addEventListener("click", () => {
             this.#path = path;
             this.show();
@@ -78,7 +78,7 @@ export class Downloads {
 
     #file({ name, size }) {
         const path = [...this.#path, name].map(encodeURIComponent).join("/");
-        const link = made("a", "file", name, { href: `Downloads/${path}`, download: name, dir: "auto" });
+        const link = made("a", "file", name, { href: `Downloads/${path}`, download: name, title: name, dir: "auto" });
         return this.#item(link, made("span", "since", sized(size)));
     }
 

@@ -74,6 +74,9 @@ function apply() {
             // are known nothing typed is held back: the server decides anyway.
             viewOnly: me.name !== "" && !(me.rights.has("keyboard") || me.rights.has("pointer")),
             scaleViewport: size !== "actual",
+            // Fingers have no scroll bars: they move the picture, and tap to click.
+            clipViewport: fingersOnly.matches && size === "actual",
+            dragViewport: fingersOnly.matches && size === "actual",
             resizeSession: size === "remote" && me.rights.has("resize") && arranged === false,
             qualityLevel: setting("quality"),
             compressionLevel: setting("compression"),
@@ -86,10 +89,10 @@ function apply() {
     element("chip").textContent = text;
     const whom = me.name && ` as ${me.name}`;
     element("who").textContent = text || (state === "connected" ? `Connected${whom}` : "Not connected");
+    keys.permit(state === "connected" && me.rights.has("keyboard"));
     element("dot").className = `dot ${state === "connected" ? "up" : state === "stopped" ? "down" : ""}`;
     if (state === "connected") {
         say(text || "Connected");
-    keys.permit(state === "connected" && me.rights.has("keyboard"));
     }
     countScreens();
 }
@@ -114,6 +117,13 @@ async function countScreens() {
     }
 }
 
+// On a phone the panel is over what is told on the page.
+function uncover() {
+    if (panel.isOpen && matchMedia("(max-width: 600px)").matches) {
+        panel.open(false);
+    }
+}
+
 const CURTAINS = {
     connecting: () => ["busy", "Connecting", "One moment."],
     waiting: ({ reason, seconds }) => [
@@ -135,10 +145,11 @@ function draw(detail) {
         curtain.className = mood;
         element("curtain-title").textContent = title;
         element("curtain-text").textContent = text;
-        element("curtain-retry").hidden = state === "connecting";
+        element("curtain-retry").hidden = state === "connecting" || detail.only === true;
         element("curtain-login").hidden = !detail.login;
         if (wasConnected || state === "stopped") {
             say(`${title}. ${reason}`);
+            uncover();
         }
     }
     if (state === "connecting" || state === "connected") {
@@ -177,10 +188,9 @@ session.addEventListener("change", (event) => {
     element("log-out").hidden = me.proof !== "login" && me.proof !== "invitation";
     apply();
 });
-session.addEventListener("lost", () => connection.drop("The server does not answer.", event.detail.since));
+session.addEventListener("lost", (event) => connection.drop("The server does not answer.", event.detail.since));
 session.addEventListener("notice", (event) => messages.show(event.detail));
-// On a phone the panel is over what is told of them.
-uploads.addEventListener("begun", () => matchMedia("(max-width: 600px)").matches && panel.open(false));
+uploads.addEventListener("begun", uncover);
 messages.addEventListener("away", () => panel.isOpen || connection.rfb?.focus());
 panel.addEventListener("settings", apply);
 element("size").addEventListener("change", () => {
@@ -202,5 +212,5 @@ element("keyboard").addEventListener("click", () => {
 element("log-out").addEventListener("click", logOut);
 element("curtain-retry").addEventListener("click", () => connection.connect());
 
-connection.connect();
 element("curtain-late").remove();
+connection.connect();

@@ -81,11 +81,11 @@ export class Panel extends EventTarget {
             const item = document.createElement("li");
             const face = Object.assign(document.createElement("span"), { className: "face", ariaHidden: "true" });
             face.textContent = ([...viewer.name][0] ?? "?").toUpperCase();
-            const name = Object.assign(document.createElement("span"), { className: "name" });
-            name.textContent = viewer.you ? `${viewer.name} (you)` : viewer.name;
+            const name = Object.assign(document.createElement("span"), { className: "name", title: viewer.name, dir: "auto" });
+            name.textContent = viewer.name;
             const since = Object.assign(document.createElement("span"), { className: "since" });
             since.textContent = ago(viewer.since);
-            item.append(face, name, since);
+            item.append(face, name, viewer.you ? "(you)" : "", since);
             return item;
         }));
     }

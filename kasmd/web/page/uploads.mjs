@@ -9,7 +9,7 @@ const UNITS = ["bytes", "kB", "MB", "GB", "TB"];
 export function sized(bytes) {
     const power = Math.min(UNITS.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
     const value = bytes / 1000 ** power;
-    return `${value.toFixed(power && value < 100 ? 1 : 0)} ${UNITS[power]}`;
+    return bytes === 1 ? "1 byte" : `${value.toFixed(power && value < 100 ? 1 : 0)} ${UNITS[power]}`;
 }
 
 function made(name, className, properties = {}) {
@@ -47,7 +47,7 @@ class Transfer {
         this.#over = over;
         this.#bar.ariaLabel = file.name;
         const head = made("div", "said");
-        head.append(made("p", "name", { textContent: file.name, dir: "auto" }), this.#bar, this.#state);
+        head.append(made("p", "name", { textContent: file.name, title: file.name, dir: "auto" }), this.#bar, this.#state);
         this.#button.addEventListener("click", () => this.#putAway());
         this.card.append(head, this.#button);
     }
