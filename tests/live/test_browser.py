@@ -143,7 +143,7 @@ class TestDesktop:
 class TestPanel:
     """The panel, by mouse, by keyboard alone, and on a phone."""
 
-    def test_by_keyboard_alone(self, page: Chromium) -> None:
+    def test_by_keyboard_alone(self, page: Chromium, painter: Painter) -> None:
         page.wait_true("document.querySelector('#panel').inert")
         page.do("press", key="Control+Alt+Shift+P")
         wait_focus(page, "#close")
@@ -155,13 +155,18 @@ class TestPanel:
         assert reached >= {"Ctrl", "Alt", "Tab", "Esc", "Ctrl+Alt+Del", "clipboard", "size",
                            "quality", "compression", "fullscreen"}
         page.do("press", key="Escape")
-        wait_focus(page, "#handle")
+        wait_focus(page, CANVAS)
         assert page.eval("document.querySelector('#handle').ariaExpanded") == "false"
+        page.do("down", key="Shift")
+        eventually(lambda: painter.do("held") == "1 1", "keys are the desktop's again")
+        page.do("up", key="Shift")
+        page.eval("document.querySelector('#handle').focus()")
         page.do("press", key="Enter")
         page.wait_true("!document.querySelector('#panel').inert")
         wait_focus(page, "#close")
         page.do("press", key="Enter")
         page.wait_true("document.querySelector('#panel').inert")
+        wait_focus(page, CANVAS)
 
     def test_keys_that_a_browser_keeps(self, page: Chromium, daemon: Daemon,
                                        painter: Painter) -> None:

@@ -203,6 +203,9 @@ panel.addEventListener("toggle", (event) => {
         // when the window loses it.
         dispatchEvent(new Event("blur"));
         downloads.show();
+    } else if (state === "connected") {
+        // No key leads from the handle to the desktop.
+        connection.rfb.focus();
     }
 });
 element("keyboard").addEventListener("click", () => {

@@ -31,12 +31,12 @@ export class Panel extends EventTarget {
     open(wanted) {
         this.#panel.inert = !wanted;
         this.#handle.ariaExpanded = String(wanted);
-        this.dispatchEvent(new CustomEvent("toggle", { detail: wanted }));
         if (wanted) {
             element("close").focus();
         } else {
             this.#handle.focus({ focusVisible: false });
         }
+        this.dispatchEvent(new CustomEvent("toggle", { detail: wanted }));
     }
 
     #shortcut(event) {
