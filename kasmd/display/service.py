@@ -12,6 +12,7 @@ from typing import Any, Optional, Sequence
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from kasmd.display.programs import Program, check_installed
@@ -137,8 +138,9 @@ class DesktopService(Service):
         except DisplayLost:
             self._xvfb.end()
             return
+        await self._trim()
         environment = _environment(DISPLAY=display.where, XAUTHORITY=self.authority)
-        if not self.running:
+        if not self.running or not self._number:
             return
         self.log.info("desktop {where}, XAUTHORITY={authority}",
                       where=display.where, authority=self.authority)
@@ -149,6 +151,12 @@ class DesktopService(Service):
             self._terminal.start(environment)
         if not self.ready.called:
             self.ready.callback(None)
+
+    async def _trim(self) -> None:
+        """Give back what the X server took for a larger screen, while nobody draws there."""
+        trim = self._memory.trimming(self._display.size[1])
+        self._memory.close()
+        await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), trim)
 
     async def _managed(self) -> None:
         """Wait until windows are managed: one opened meanwhile might never be."""

@@ -7,11 +7,13 @@ others could open it, ends with those who have it, and cannot be cut short under
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import mmap
 import os
 from contextlib import contextmanager, suppress
-from typing import Iterator, Mapping, Optional
+from functools import partial
+from typing import Callable, Iterator, Mapping, Optional
 
 import numpy as np
 from twisted.logger import Logger
@@ -23,6 +25,11 @@ from kasmd.screen.pixels import Pixels
 #: The descriptor by which the X server has the memory.
 _NUMBER = 4
 _LINK = "Xvfb_screen0"
+#: FALLOC_FL_PUNCH_HOLE, which must go with FALLOC_FL_KEEP_SIZE.
+_PUNCH_HOLE = 2 | 1
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.fallocate.argtypes = ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64
 
 
 class ScreenMemory:
@@ -53,30 +60,56 @@ class ScreenMemory:
         """
         if self._descriptor is None:
             return None
+        self._unlink()
         try:
-            return _mapped(self._descriptor)
+            return _mapped(self._descriptor, _dump(self._descriptor))
         except (OSError, ProtocolError) as error:
             self.log.info("the X server's memory cannot be read: {error}", error=error)
-            return None
-        finally:
             self.close()
+            return None
+
+    def trimming(self, height: int) -> Callable[[], None]:
+        """Give what makes the rows from ``height`` on black, and gives their memory back.
+
+        Xvfb has written to all of it, for the largest size there may be.  It takes
+        milliseconds, so call it on a thread.
+        """
+        if self._descriptor is None:
+            return lambda: None
+        dump = _dump(self._descriptor)
+        rows = slice(dump.offset + dump.stride * height, dump.offset + dump.stride * dump.height)
+        return partial(_punch, os.dup(self._descriptor), rows)
 
     def close(self) -> None:
         """Let go of it; what is viewed, by us and the X server, stays."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+        self._unlink()
+
+    def _unlink(self) -> None:
         with suppress(FileNotFoundError):
             os.unlink(self._link)
         with suppress(OSError):  # what somebody else put there stays
             os.rmdir(self._folder)
 
 
-def _mapped(descriptor: int) -> Pixels:
-    length = os.fstat(descriptor).st_size
-    dump = xwd.parse(os.pread(descriptor, xwd.HEAD_BYTES, 0), length)
+def _dump(descriptor: int) -> xwd.Dump:
+    head = os.pread(descriptor, xwd.HEAD_BYTES, 0)
+    return xwd.parse(head, os.fstat(descriptor).st_size)
+
+
+def _mapped(descriptor: int, dump: xwd.Dump) -> Pixels:
+    length = dump.offset + dump.stride * dump.height
     memory = mmap.mmap(descriptor, length, mmap.MAP_SHARED, mmap.PROT_READ)
     rows = np.frombuffer(memory, np.uint8, dump.stride * dump.height, dump.offset)
     return rows.reshape(dump.height, dump.stride)[:, : 4 * dump.width].reshape(
         dump.height, dump.width, 4
     )
+
+
+def _punch(descriptor: int, part: slice) -> None:
+    """Make a hole in a file, which is closed then; where that cannot be, it is as it was."""
+    if part.start < part.stop:
+        _libc.fallocate(descriptor, _PUNCH_HOLE, part.start, part.stop - part.start)
+    os.close(descriptor)

@@ -9,6 +9,7 @@ import socket
 import stat
 import sys
 import tempfile
+from mmap import PAGESIZE
 from typing import Any
 
 from twisted.internet import reactor
@@ -119,6 +120,15 @@ class DesktopServiceTests(TestCase):
         self.assertEqual(self.display.size, (400, 300))
         self.assertEqual(set(self.pids()), {"Xvfb", "openbox", "xterm"})
         self.assertEqual(stat.S_IMODE(os.stat(self.service.authority).st_mode), 0o600)
+
+    async def test_what_is_not_shown_takes_no_memory(self) -> None:
+        """The X server has room for 640 x 480, and shows 400 x 300, but can still grow."""
+        screen = f"/proc/{self.pids()['Xvfb']}/fd/4"
+        taken = os.stat(screen).st_blocks * 512
+        self.assertLess(taken, 4 * 640 * 300 + 3 * PAGESIZE)
+        await self.display.resize(640, 480, ())
+        picture = await self.display.screenshot()
+        self.assertEqual(picture.pixels.shape, (480, 640, 4))
 
     async def test_nothing_stays_after_stopping(self) -> None:
         """No process, no socket, no lock, no secret."""

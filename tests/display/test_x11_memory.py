@@ -24,6 +24,11 @@ def memory(tmp_path):
     memory.close()
 
 
+SIDE = 1024
+LARGE = pack(">25I", 100, 7, 2, 24, SIDE, SIDE, 0, 0, 32, 0, 32, 32, 4 * SIDE, 4,
+             0xFF0000, 0xFF00, 0xFF, 8, 256, 0, SIDE, SIDE, 0, 0, 0)
+
+
 def started(memory, dump=HEAD + bytes(STRIDE * HEIGHT)):
     """Write as an X server would; give its descriptor."""
     with memory.lend() as lent:
@@ -90,3 +95,30 @@ def test_what_was_left_behind_is_in_nobodys_way(memory):
     os.close(started(memory))
     assert memory.view() is not None
     assert os.listdir(folder) == ["note"]
+
+
+def test_what_is_below_becomes_black_and_its_memory_is_free(memory):
+    server = started(memory, LARGE + b"\1" * 4 * SIDE * SIDE)
+    seen, before = memory.view(), os.fstat(server).st_blocks
+    trim = memory.trimming(300)
+    memory.close()
+    trim()
+    assert os.fstat(server).st_blocks < before / 2
+    assert seen[:300].all() and not seen[300:].any()
+    os.pwrite(server, b"\1", len(LARGE) + 500 * 4 * SIDE)
+    assert seen[500, 0, 0] == 1
+    os.close(server)
+
+
+def test_a_screen_that_is_shown_whole_stays(memory):
+    server = started(memory, HEAD + b"\1" * STRIDE * HEIGHT)
+    seen = memory.view()
+    memory.trimming(HEIGHT)()
+    assert seen.all()
+    os.close(server)
+
+
+def test_without_memory_there_is_nothing_to_trim(memory):
+    os.close(started(memory, b"no dump"))
+    assert memory.view() is None
+    memory.trimming(0)()
