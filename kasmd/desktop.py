@@ -237,7 +237,7 @@ def _mounts(configuration: Configuration) -> tuple[Mount, ...]:
 
 
 def _streams(settings: VideoStreamingMode, reactor: Any) -> Streams:
-    """Give the streams of video; what can encode them is found out meanwhile."""
+    """Give the streams of video."""
     encoders = Encoders(reactor, partial(ThreadWorker, reactor), settings.codec)
-    encoders.find()
+    encoders.begin()
     return Streams(encoders, settings.quality, settings.gop)

@@ -2,28 +2,33 @@
 
 What an encoder manages depends on the processor, the size, the quality and the film, so
 nobody is asked before: a `Stream` sees it, and where its encoder falls behind real time,
-streams of that kind are given up, of that size and larger, for a while.
+streams of that kind are given up, of that size and larger, for a while.  Nor is the
+library loaded before somebody could be shown a stream: it takes as much memory as all
+the rest of the daemon's libraries.
 """
 
 from __future__ import annotations
 
 import os
-from functools import partial
 from time import perf_counter
 from typing import Callable, Collection, Mapping, NamedTuple, Optional
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from kasmd.codec.kasmvideo import FAMILIES, MODES, SOFTWARE, StreamMode
 from kasmd.codec.video import Codec, Encoding, available
 from kasmd.interfaces import IWorker
+from kasmd.libraries import installed, link
 from kasmd.permission.callbacks import Callbacks
 from kasmd.rfb.kasm import VideoEncoder as Offer
 from kasmd.screen.geometry import Rect
 from kasmd.viewer.worker import InlineWorker
 
+#: What encodes, if it is installed (PyAV).
+LIBRARY = "av"
 #: Seconds after which a kind of stream that was too slow is tried again, if it is asked for.
 AGAIN = 600.0
 
@@ -50,23 +55,41 @@ class Encoders:
         self.clock = clock
         self.make_worker = make_worker
         self.elapsed = elapsed
-        #: What encodes each kind of stream here; empty before `find`.
+        #: What encodes each kind of stream here; empty until it is `known`.
         self.found: Mapping[Codec, Encoding] = {}
         self._codecs = codecs
+        self._looking = False
+        self._tried = not codecs
         self._failed: frozenset[str] = frozenset()
         self._slow: dict[Codec, _Slow] = {}
         self._changed = Callbacks()
 
+    @property
+    def known(self) -> bool:
+        """Tell whether it was tried which encoders work; until then there is no video."""
+        return self._tried or bool(self.found)
+
+    def begin(self) -> None:
+        """Tell the log if there will be no video, for the library is not installed."""
+        if not self.known and not installed(LIBRARY):
+            self._take({})
+
+    def look(self) -> None:
+        """Find out which encoders work, unless it is known; who watches is told then."""
+        if not self._looking and not self.known:
+            self.find()
+
     def find(self) -> Deferred[None]:
-        """Try which encoders work here; until then, and without, there is no video."""
+        """Try which encoders work here."""
         if not self._codecs:
             return succeed(None)
+        self._looking = True
         # SVT-AV1 would tell the terminal of every stream.
         os.environ.setdefault("SVT_LOG", "0")
         finding: Deferred[Mapping[Codec, Encoding]]
-        finding = self.make_worker().do(available, self._failed)
-        done = finding.addCallback(self._take)
-        return done.addErrback(partial(self._log.failure, "no video"))
+        finding = self.make_worker().do(_available, self._failed)
+        finding.addErrback(self._broken)
+        return finding.addCallback(self._take)
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Have ``changed`` called when there are others, until the answer is called."""
@@ -123,7 +146,12 @@ class Encoders:
         self._slow[codec] = _Slow(rect.area, self.clock.seconds() + AGAIN)
         self._changed.call()
 
+    def _broken(self, failure: Failure) -> Mapping[Codec, Encoding]:
+        self._log.failure("no video", failure)
+        return {}
+
     def _take(self, found: Mapping[Codec, Encoding]) -> None:
+        self._looking, self._tried = False, True
         self.found = {
             codec: found[codec] for codec in Codec if codec in found and codec in self._codecs
         }
@@ -133,3 +161,8 @@ class Encoders:
         else:
             self._log.info("films go as images: no encoder works here (kasmd[video] has some)")
         self._changed.call()
+
+
+def _available(failed: frozenset[str]) -> Mapping[Codec, Encoding]:
+    link(LIBRARY)
+    return available(failed)

@@ -27,19 +27,24 @@ class Offering:
         self._pump = pump
         self._families: Sequence[int] = ()
         self._offered: Sequence[VideoEncoder] = ()
+        #: Whether the client waits for its answer.
+        self._due = False
         self._unwatch = encoders.watch(self.renew)
 
     def asked(self, families: Sequence[int]) -> None:
         """The client reads these families, and asks what there is."""
-        self._families = families
-        self._offer(self._choice())
+        self._encoders.look()
+        self._families, self._due = families, not self._encoders.known
+        if not self._due:
+            self._offer(self._choice())
 
     def renew(self) -> None:
         """See whether what the client chose is still to be had, with the screens as they are."""
         choice = self._choice()
         chosen = self._session.capabilities.kasm.stream_mode
         lost = _names(chosen, self._offered) and not _names(chosen, choice)
-        if lost or (choice and not self._offered):
+        if self._due or lost or (choice and not self._offered):
+            self._due = False
             self._offer(choice)
             self._pump()
 

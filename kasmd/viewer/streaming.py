@@ -157,8 +157,11 @@ class Streaming:
         self._show(())
 
     def _choose(self) -> None:
-        film = self._motion.film
-        areas = areas_of(self._can, self._jpeg_quality, self._screens, film, self._streams)
+        can, quality, film = self._can, self._jpeg_quality, self._motion.film
+        follows = film is not None and can.open_h264 and quality is not None
+        if (follows or can.kasm.stream_mode in MODES) and not self._streams.encoders.known:
+            self._streams.encoders.look()
+        areas = areas_of(can, quality, self._screens, film, self._streams)
         if areas or self._places:
             self._show(areas)
 

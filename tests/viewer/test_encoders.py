@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
+from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from kasmd.codec.kasmvideo import MODES
 from kasmd.codec.video import ENCODINGS, Codec, Encoding
 from kasmd.screen.geometry import Rect
+from kasmd.viewer import encoders as module
 from kasmd.viewer.encoders import AGAIN, Encoders
+from tests.viewer.slowcoach import Slowcoach
 
 X264, SVT = ENCODINGS[Codec.H264][-1], ENCODINGS[Codec.AV1][-1]
 BOTH = {Codec.H264: X264, Codec.AV1: SVT}
@@ -58,6 +61,47 @@ class FindingTests(TestCase):
         before = encoders.found
         encoders.failed(Codec.H264, Encoding("another", "crf", 51, {}))
         self.assertIs(encoders.found, before)
+
+
+class LookingTests(TestCase):
+    """What works is found out once, when somebody looks."""
+
+    def setUp(self) -> None:
+        self.worker = Slowcoach()
+        self.encoders = Encoders(Clock(), lambda: self.worker, [Codec.H264])
+        self.told: list[bool] = []
+        self.encoders.watch(lambda: self.told.append(self.encoders.known))
+
+    def test_once(self) -> None:
+        self.encoders.begin()
+        self.assertEqual((self.encoders.known, len(self.worker.given)), (False, 0))
+        self.encoders.look()
+        self.encoders.look()
+        self.assertEqual((self.encoders.known, len(self.worker.given)), (False, 1))
+        self.worker.finish()
+        self.encoders.look()
+        self.assertEqual((self.told, len(self.worker.given)), ([True], 0))
+        self.assertEqual(set(self.encoders.found), {Codec.H264})
+
+    def test_where_that_fails_there_is_nothing(self) -> None:
+        self.encoders.look()
+        done, _, _ = self.worker.given.popleft()
+        done.errback(Failure(OSError("broken")))
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+        self.assertEqual((self.told, self.encoders.found), ([True], {}))
+
+    def test_without_the_library_there_is_nothing_to_find_out(self) -> None:
+        self.patch(module, "LIBRARY", "no_such_package")
+        with capturedLogs() as events:
+            self.encoders.begin()
+        self.assertRegex(formatEvent(events[0]), "^films go as images: ")
+        self.encoders.look()
+        self.assertEqual((self.told, len(self.worker.given)), ([True], 0))
+
+    def test_where_none_may_be_used_either(self) -> None:
+        encoders = Encoders(Clock(), lambda: self.worker, ())
+        encoders.look()
+        self.assertEqual((encoders.known, len(self.worker.given)), (True, 0))
 
 
 class SlowTests(TestCase):

@@ -8,6 +8,7 @@ from kasmd.codec.video import ENCODINGS, Codec
 from kasmd.rfb.numbers import Encoding, ServerMessage
 from kasmd.screen.geometry import Rect
 from tests.viewer.scene import Scene, Watcher
+from tests.viewer.slowcoach import Slowcoach
 
 H264, AV1, IMAGES = -1027, -1037, -1025
 LIST = (Encoding.TIGHT, -26, Encoding.LAST_RECT, Encoding.EXTENDED_DESKTOP_SIZE)
@@ -56,13 +57,26 @@ class Tests(TestCase):
         self.too_slow()
         self.assertEqual(self.counts(watcher), [])
 
-    def test_one_who_asked_too_early_is_told_what_is_found(self) -> None:
-        self.encoders.found = {}
+    def test_one_who_asks_before_it_is_known_is_answered_then(self) -> None:
+        worker = Slowcoach()
+        self.encoders.found, self.encoders.make_worker = {}, lambda: worker
+        watchers = [self.scene.watch(*LIST, IMAGES, kasm=True) for _ in range(3)]
+        for watcher in watchers[1:]:
+            watcher.client.send(ASKING)
+        self.assertEqual([self.counts(watcher) for watcher in watchers], [[], [], []])
+        worker.finish()
+        self.assertEqual([self.counts(watcher) for watcher in watchers], [[], [2], [2]])
+
+    def test_one_who_asks_is_answered_where_nothing_works_too(self) -> None:
+        worker = Slowcoach()
+        self.encoders.found, self.encoders.make_worker = {}, lambda: worker
         watcher = self.scene.watch(*LIST, IMAGES, kasm=True)
         watcher.client.send(ASKING)
+        self.assertEqual(self.counts(watcher), [])
+        done, _, _ = worker.given.popleft()
+        done.callback({})
+        self.encoders.too_slow(Codec.H264, Rect(0, 0, 320, 240))
         self.assertEqual(self.counts(watcher), [0])
-        self.encoders.find()
-        self.assertEqual(self.counts(watcher), [2])
 
     def test_a_size_that_is_too_large(self) -> None:
         watcher = self.watch(AV1)

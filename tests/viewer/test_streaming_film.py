@@ -6,11 +6,14 @@ from kasmd.codec import h264
 from kasmd.codec.video import Codec, Encoding
 from kasmd.rights import Right
 from kasmd.screen.geometry import Rect
+from kasmd.viewer.encoders import Encoders
 from kasmd.viewer.place import ASIDE
 from kasmd.viewer.stream import KEPT, Kind
 from kasmd.viewer.streams import MAX_STREAMS
-from tests.viewer.films import FILM, KASMS, STANDARD, Case, Wire
+from kasmd.viewer.worker import InlineWorker
+from tests.viewer.films import FILM, KASMS, QUALITY, STANDARD, Case, Wire
 from tests.viewer.scene import RIGHTS
+from tests.viewer.slowcoach import Slowcoach
 
 
 class FilmTests(Case):
@@ -114,11 +117,29 @@ class FilmTests(Case):
         self.assertEqual(self.sharpness(watchers[2]), 99)
 
     def test_without_an_encoder_there_are_images(self) -> None:
-        self.streams.encoders.found = {}
+        self.streams.encoders = Encoders(self.scene.clock, codecs=())
         watcher = self.watch(*STANDARD)
         self.play(45, watcher)
         self.assertEqual(set(watcher.encodings()), {Wire.TIGHT})
         self.assertGreater(self.sharpness(watcher), 35)
+
+    def test_what_encodes_is_found_out_when_a_film_plays_for_one_who_reads_it(self) -> None:
+        worker = Slowcoach()
+        encoders = self.streams.encoders = Encoders(self.scene.clock, lambda: worker)
+        without, lossless = self.watch(Wire.TIGHT, QUALITY), self.watch(Wire.OPEN_H264, Wire.TIGHT)
+        watcher = self.watch(*STANDARD)
+        self.play(10, without, lossless, watcher)
+        watcher.leave()
+        self.play(45, without, lossless)
+        self.assertEqual(len(worker.given), 0)
+        watcher = self.watch(*STANDARD)
+        self.play(10, watcher)
+        self.assertEqual(set(watcher.encodings()), {Wire.TIGHT})
+        self.assertEqual(len(worker.given), 1)
+        encoders.make_worker = InlineWorker
+        worker.finish()
+        self.play(5, watcher)
+        self.assertIn(Wire.OPEN_H264, watcher.encodings())
 
     def test_an_encoder_that_fails_is_replaced(self) -> None:
         self.streams.encoders.found = {Codec.H264: Encoding("no such encoder", "crf", 51, {})}

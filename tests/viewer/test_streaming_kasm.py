@@ -9,10 +9,13 @@ from kasmd.codec.base import complete
 from kasmd.codec.video import ENCODINGS, Codec
 from kasmd.rfb.numbers import ServerMessage
 from kasmd.screen.geometry import Rect, Screen
+from kasmd.viewer.encoders import Encoders
 from kasmd.viewer.stream import KEPT, TOO_LATE
 from kasmd.viewer.streaming import RESTS_AFTER
+from kasmd.viewer.worker import InlineWorker
 from tests.viewer.films import KASMS, STREAM_MODE, X264, Case, Wire, gradient
 from tests.viewer.scene import Watcher
+from tests.viewer.slowcoach import Slowcoach
 
 #: Message 184 of a client that reads all families, and the bytes of one encoder in the answer.
 ASKING = struct.pack(">BB3i", 184, 3, -1026, -1031, -1036)
@@ -49,6 +52,16 @@ class KasmTests(Case):
         self.assertEqual(pictures[0], (STREAM_MODE, True))
         self.assertEqual(set(pictures[1:]), {(STREAM_MODE, False)})
         self.assertGreater(self.sharpness(watcher, Rect(0, 0, 640, 360)), 35)
+
+    def test_one_who_has_chosen_and_does_not_ask_has_his_stream_when_it_is_found(self) -> None:
+        worker = Slowcoach()
+        encoders = self.streams.encoders = Encoders(self.scene.clock, lambda: worker)
+        watcher = self.watch(*KASMS, kasm=True)
+        self.assertEqual((self.pictures_of(watcher), len(worker.given)), ([], 1))
+        encoders.make_worker = InlineWorker
+        worker.finish()
+        self.play(2, watcher)
+        self.assertEqual(self.pictures_of(watcher)[0], (STREAM_MODE, True))
 
     def test_av1(self) -> None:
         self.streams.encoders.found = {Codec.AV1: ENCODINGS[Codec.AV1][-1]}
