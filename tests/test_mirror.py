@@ -43,8 +43,8 @@ TOGETHER = {
 WIDER = {
     "display/test_x11_audience", "h1/test_fuzz", "rfb/test_fuzz", "rfb/test_fuzz_upstream",
     "test_mirror", "permission/test_seat_rules", "viewer/test_calls",
-    "viewer/test_streaming_film", "viewer/test_streaming_kasm", "web/api/test_contract",
-    "web/api/test_guide",
+    "viewer/test_protocol_leaving", "viewer/test_streaming_film", "viewer/test_streaming_kasm",
+    "web/api/test_contract", "web/api/test_guide", "web/test_websockify_end",
 }
 
 

@@ -30,7 +30,7 @@ It never sends a fence without Request but as an answer: both noVNCs would abort
 
 from __future__ import annotations
 
-from typing import Callable, Iterator, Optional, Sequence
+from typing import Any, Callable, Iterator, Optional, Sequence
 
 from kasmd.errors import ProtocolError
 from kasmd.rfb import clipboard, kasm, standard
@@ -79,15 +79,6 @@ class ServerSession(Outgoing):
         super().__init__(limits)
         self._listed: tuple[int, ...] = ()
         self._delayed_fence: Optional[FenceReceived] = None
-        self._reactions: dict[type[Event], Callable[..., None]] = {
-            EncodingsSet: self._learn,
-            VideoEncodersRequested: self._meet_kasm,
-            ContinuousUpdatesSet: self._check_listed,
-            FenceReceived: self._answer_fence,
-            ClipboardNotified: self._answer_clipboard,
-            ClipboardRequested: self._answer_clipboard,
-            ClipboardPeeked: self._answer_clipboard,
-        }
         self._desk = Desk(lambda item: self._items.append(item), lambda: self._reader.waiting)
         self._reader: Reader[Event] = Reader(self._script(tuple(security)))
 
@@ -98,6 +89,11 @@ class ServerSession(Outgoing):
     def events_received(self) -> Iterator[Event]:
         """Read events from what was received; raises ProtocolError, once, in their order."""
         return self._reader.events()
+
+    def close(self) -> None:
+        """Read nothing more; the session is no circle that only the garbage collector opens."""
+        self._reader.close()
+        self._desk.send, self._desk.waiting = _unsaid, int
 
     def tls_started(self) -> None:
         """Answer to `TlsRequested`, before a byte from inside TLS is received."""
@@ -139,9 +135,9 @@ class ServerSession(Outgoing):
                 self._say(answered(fence))
 
     def _react(self, event: Event) -> None:
-        reaction = self._reactions.get(type(event))
+        reaction = self._REACTIONS.get(type(event))
         if reaction is not None:
-            reaction(event)
+            reaction(self, event)
 
     def _learn(self, event: EncodingsSet) -> None:
         self._listed = event.encodings
@@ -176,6 +172,20 @@ class ServerSession(Outgoing):
         answer = None if self._offer is None else self._offer.answer(event)
         if answer is not None:
             self._say(answer)
+
+    _REACTIONS: dict[type[Event], Callable[[ServerSession, Any], None]] = {
+        EncodingsSet: _learn,
+        VideoEncodersRequested: _meet_kasm,
+        ContinuousUpdatesSet: _check_listed,
+        FenceReceived: _answer_fence,
+        ClipboardNotified: _answer_clipboard,
+        ClipboardRequested: _answer_clipboard,
+        ClipboardPeeked: _answer_clipboard,
+    }
+
+
+def _unsaid(item: bytes) -> None:
+    """What is over has nothing to say."""
 
 
 def answered(fence: FenceReceived) -> bytes:

@@ -57,6 +57,12 @@ class Reader(Generic[E]):
         if not self._dead:
             self._buffer += data
 
+    def close(self) -> None:
+        """Read nothing more, and let go of the script."""
+        self._dead = True
+        self._buffer.clear()
+        self._script.close()
+
     @property
     def wanted(self) -> int:
         """How many bytes the script asked for."""

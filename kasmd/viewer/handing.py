@@ -14,7 +14,7 @@ from kasmd.screen.geometry import Rect
 from kasmd.viewer.crew import Crew
 from kasmd.viewer.sharing import Encoded, Encodings
 from kasmd.viewer.turns import Turns
-from kasmd.viewer.update import Draft, Look
+from kasmd.viewer.update import Draft, Look, unseen
 
 #: So many pixels take longer to encode than to hand them out.
 WORTH = 1 << 17
@@ -54,8 +54,8 @@ class Handing:
         return True
 
     def forget(self) -> None:
-        """Want nothing back."""
-        self._handed = None
+        """Want nothing back, and look at nothing more."""
+        self._handed, self._look = None, unseen
 
     def is_seen_still(self, draft: Draft) -> bool:
         """Tell whether all of it may be seen, under the same mask, by a corner of each piece."""

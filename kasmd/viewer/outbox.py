@@ -89,6 +89,8 @@ class Outbox:
         self._closed = True
         self._held.clear()
         self._stop_waiting()
+        # They are the viewer's, whose this is.
+        self._resumed, self._failed = _nobody_waits, _nobody_minds
 
     def set_patience(self, seconds: float) -> None:
         """Wait for ``seconds`` from now on, also where that has begun."""
@@ -123,8 +125,9 @@ class Outbox:
         self._held.append(item)
         self._held_size += len(item) + OVERHEAD
         if self._held_size > MAX_HELD:
+            failed = self._failed
             self.close()
-            self._failed("asked for more than it takes")
+            failed("asked for more than it takes")
 
     def _release(self) -> None:
         while self._held and self.free:
@@ -140,3 +143,11 @@ class Outbox:
         if self._patience_ends is not None:
             self._patience_ends.cancel()
             self._patience_ends = None
+
+
+def _nobody_waits() -> None:
+    """Nothing leaves any more."""
+
+
+def _nobody_minds(reason: str) -> None:
+    """Nothing leaves any more."""

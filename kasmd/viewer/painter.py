@@ -231,5 +231,11 @@ class Painter:
     def close(self) -> None:
         """Send nothing more."""
         self._unobserve()
+        # It holds the seat's way to this painter.
+        self._unobserve = _observed_no_more
         self.offering.close()
         self._delivery.close()
+
+
+def _observed_no_more() -> None:
+    """Nothing is told."""

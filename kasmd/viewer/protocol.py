@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Callable, Optional
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -63,7 +64,9 @@ class Viewer:
         )
         self._conversation: Optional[Conversation] = None
         self._over = False
-        self._deadline = around.clock.callLater(around.handshake_time, self._too_slow)
+        self._deadline: Optional[IDelayedCall] = around.clock.callLater(
+            around.handshake_time, self._too_slow
+        )
         self._flush()
 
     @property
@@ -142,15 +145,22 @@ class Viewer:
     def _end(self) -> None:
         self._over = True
         self._outbox.close()
-        if self._deadline.active():
-            self._deadline.cancel()
-        if self._conversation is not None:
-            self._conversation.close()
+        self._session.close()
+        self._wait_no_more()
+        # All that it led to knows this viewer.
+        conversation, self._conversation = self._conversation, None
+        if conversation is not None:
+            conversation.close()
         roster = self._around.roster
         if self in roster.viewers():
             roster.left(self)
             for other in roster.viewers():
                 isolated(other.other_left, self.name)
+
+    def _wait_no_more(self) -> None:
+        deadline, self._deadline = self._deadline, None
+        if deadline is not None and deadline.active():
+            deadline.cancel()
 
     def _hopeless(self, reason: str) -> None:
         """End at once: it would not take a word of farewell."""
@@ -237,7 +247,7 @@ class Viewer:
             partial(self.disconnect, INTERNAL_ERROR),
         )
         self._conversation = Conversation(seat, self._session, painter, around.system_stats)
-        self._deadline.cancel()
+        self._wait_no_more()
         width, height = seat.size
         self._session.send_init(width, height, seat.name)
         self._flush()

@@ -64,3 +64,10 @@ class Rhythm:
         for timer in (self._timer, self._look):
             if timer is not None and timer.active():
                 timer.cancel()
+        # Timers that rang know whom.
+        self._timer = self._look = None
+        self._wake = _nobody
+
+
+def _nobody() -> None:
+    """Nobody is to be woken."""

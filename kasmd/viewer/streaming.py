@@ -27,6 +27,7 @@ from kasmd.viewer.motion import Motion
 from kasmd.viewer.place import Area, Place
 from kasmd.viewer.stream import Kind, Look, as_new
 from kasmd.viewer.streams import Streams
+from kasmd.viewer.update import unseen
 
 #: Pictures may have such a part of an update without letting others go first.
 _SHORT = 0.5
@@ -87,7 +88,7 @@ class Streaming:
         """The display has another size or layout."""
         self._screens = screens
         self._motion.resized((width, height))
-        self.close()
+        self._show(())
         self._choose()
 
     def changed(self, region: Region, moves: Sequence[Move]) -> None:
@@ -153,8 +154,9 @@ class Streaming:
         return Taken(rectangles, drawn, shown, Region(held), took)
 
     def close(self) -> None:
-        """Follow no more streams."""
+        """Follow no more streams, and look at nothing more."""
         self._show(())
+        self._look, self._ready = unseen, _nobody
 
     def _choose(self) -> None:
         can, quality, film = self._can, self._jpeg_quality, self._motion.film
@@ -218,6 +220,10 @@ class Streaming:
     def _now(self, rect: Rect) -> Optional[Identity]:
         seen = self._look(rect._replace(width=1, height=1))
         return None if seen is None else seen.identity
+
+
+def _nobody() -> None:
+    """Nobody goes on."""
 
 
 def areas_of(can: Capabilities, jpeg_quality: Optional[int], screens: Sequence[Screen],

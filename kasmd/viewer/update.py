@@ -37,6 +37,11 @@ _NOTHING = Identity(-1, -1)
 _LAST_RECT = wire.last_rect()
 
 
+def unseen(rect: Rect) -> Optional[Snapshot]:
+    """Give nothing: who looked has left."""
+    return None
+
+
 class Piece(NamedTuple):
     """A rectangle and how it goes; ``shrunk`` is by what its sides are multiplied, and how.
 

@@ -143,6 +143,8 @@ class Websocket(WebSocketServerProtocol):
     def onClose(self, wasClean: bool, code: Optional[int], reason: Optional[str]) -> None:
         if self._watch is not None and self._watch.active():
             self._watch.cancel()
+        # Both know this websocket: a call that was made, and Autobahn's result, which nobody asks.
+        self._watch = self.is_closed = None
         who = "target" if self.closedByMe or self.failedByMe else "client"
         how = "sent orderly close frame" if wasClean and who == "client" else "closed connection"
         note(self._connection, f"{who} {how}")

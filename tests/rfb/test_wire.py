@@ -60,6 +60,17 @@ def test_after_an_error_nothing_is_read_or_kept() -> None:
     assert reader.waiting == 0
 
 
+def test_one_that_is_closed_reads_nothing() -> None:
+    reader = Reader(words())
+    reader.feed(b"\x01a\x01b")
+    events = reader.events()
+    assert next(events) == b"a"
+    reader.close()
+    reader.feed(b"\x01c")
+    assert list(events) == list(reader.events()) == []
+    assert reader.waiting == 0
+
+
 def test_a_script_that_holds_is_asked_again_at_each_turn() -> None:
     answers: list[bool] = []
 

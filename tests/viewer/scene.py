@@ -240,6 +240,7 @@ class Watcher:
 
     def leave(self) -> None:
         """Hang up."""
+        self.line.producer = None
         self.viewer.lost("hung up")
 
     @property
