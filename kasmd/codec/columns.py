@@ -29,6 +29,7 @@ from kasmd.codec.base import Reading, check_area, read_many
 from kasmd.codec.deflate import Inflater, deflate, most_deflated
 from kasmd.codec.lines import MOST, tops_of
 from kasmd.errors import ProtocolError
+from kasmd.screen.factors import odd_factors
 from kasmd.screen.pixels import Pixels, Values
 
 #: It does not pay where a column comes less often than so, on the average.
@@ -40,7 +41,7 @@ _MOST_COLUMNS = (1 << 16) - 1
 _LEVEL, _QUICK = 6, 1
 _SLOT_BITS = 17
 #: An odd factor for each row of a column, and one for their sum.
-_FACTORS = np.random.default_rng(1604).integers(1 << 63, size=MOST + 1, dtype=np.uint64) * 2 + 1
+_FACTORS = odd_factors("columns", MOST + 1)
 
 _Bytes = NDArray[np.uint8]
 _Keys = NDArray[np.uint64]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from kasmd.screen.factors import odd_factors
 from kasmd.screen.geometry import Rect
 from kasmd.screen.pixels import Pixels, Values, as_values
 
@@ -19,7 +20,7 @@ _BAND = 32
 _FEW = 4
 #: So few pixels are counted before numpy has begun.
 _TINY = 1 << 8
-_MULTIPLIERS = np.random.default_rng(1951).integers(1 << 31, size=64, dtype=np.uint32) * 2 + 1
+_MULTIPLIERS = odd_factors("palette", 64).astype(np.uint32)
 
 
 class Palette(NamedTuple):

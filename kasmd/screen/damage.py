@@ -10,6 +10,7 @@ from typing import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from kasmd.screen.factors import odd_factors
 from kasmd.screen.geometry import Move, Rect
 from kasmd.screen.pixels import Values
 from kasmd.screen.region import EMPTY, Region
@@ -49,9 +50,7 @@ _LEAST_ROWS = 8
 _MOST_MOVES = 16
 #: A hash keeps its upper bits; the lower ones are the row it belongs to.
 _ROW_BITS = np.uint64(16)
-_WEIGHTS = np.random.default_rng(6143).integers(
-    1 << 63, size=(_STRIPS, _STRIP // 2), dtype=np.uint64
-) | np.uint64(1)
+_WEIGHTS = odd_factors("damage", _STRIPS * _STRIP // 2).reshape(_STRIPS, _STRIP // 2)
 
 
 def differences(old: Values, new: Values) -> Region:
