@@ -154,7 +154,7 @@ class DesktopService(Service):
 
     async def _trim(self) -> None:
         """Give back what the X server took for a larger screen, while nobody draws there."""
-        trim = self._memory.trimming(self._display.size[1])
+        trim = self._memory.trimming(*self._display.size)
         self._memory.close()
         await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), trim)
 

@@ -68,17 +68,15 @@ class ScreenMemory:
             self.close()
             return None
 
-    def trimming(self, height: int) -> Callable[[], None]:
-        """Give what makes the rows from ``height`` on black, and gives their memory back.
+    def trimming(self, width: int, height: int) -> Callable[[], None]:
+        """Give what makes all outside of this size black, and gives its memory back.
 
         Xvfb has written to all of it, for the largest size there may be.  It takes
         milliseconds, so call it on a thread.
         """
         if self._descriptor is None:
             return lambda: None
-        dump = _dump(self._descriptor)
-        rows = slice(dump.offset + dump.stride * height, dump.offset + dump.stride * dump.height)
-        return partial(_punch, os.dup(self._descriptor), rows)
+        return partial(_trim, os.dup(self._descriptor), _dump(self._descriptor), width, height)
 
     def close(self) -> None:
         """Let go of it; what is viewed, by us and the X server, stays."""
@@ -108,8 +106,16 @@ def _mapped(descriptor: int, dump: xwd.Dump) -> Pixels:
     )
 
 
-def _punch(descriptor: int, part: slice) -> None:
-    """Make a hole in a file, which is closed then; where that cannot be, it is as it was."""
-    if part.start < part.stop:
-        _libc.fallocate(descriptor, _PUNCH_HOLE, part.start, part.stop - part.start)
+def _trim(descriptor: int, dump: xwd.Dump, width: int, height: int) -> None:
+    """Make holes in the dump, below and beside, and close it; what must be whole stays so."""
+    stride, beside = dump.stride, dump.stride - 4 * width
+    _punch(descriptor, dump.offset + stride * height, stride * (dump.height - height))
+    if beside >= mmap.PAGESIZE:
+        for row in range(height):
+            _punch(descriptor, dump.offset + stride * row + 4 * width, beside)
     os.close(descriptor)
+
+
+def _punch(descriptor: int, start: int, length: int) -> None:
+    if length > 0:
+        _libc.fallocate(descriptor, _PUNCH_HOLE, start, length)

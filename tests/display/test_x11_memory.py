@@ -24,9 +24,10 @@ def memory(tmp_path):
     memory.close()
 
 
-SIDE = 1024
-LARGE = pack(">25I", 100, 7, 2, 24, SIDE, SIDE, 0, 0, 32, 0, 32, 32, 4 * SIDE, 4,
-             0xFF0000, 0xFF00, 0xFF, 8, 256, 0, SIDE, SIDE, 0, 0, 0)
+#: A screen whose rows are of four pages.
+ROW, ROWS = 4 * 4096, 512
+LARGE = pack(">25I", 100, 7, 2, 24, ROW // 4, ROWS, 0, 0, 32, 0, 32, 32, ROW, 4,
+             0xFF0000, 0xFF00, 0xFF, 8, 256, 0, ROW // 4, ROWS, 0, 0, 0)
 
 
 def started(memory, dump=HEAD + bytes(STRIDE * HEIGHT)):
@@ -97,15 +98,15 @@ def test_what_was_left_behind_is_in_nobodys_way(memory):
     assert os.listdir(folder) == ["note"]
 
 
-def test_what_is_below_becomes_black_and_its_memory_is_free(memory):
-    server = started(memory, LARGE + b"\1" * 4 * SIDE * SIDE)
+def test_what_is_outside_becomes_black_and_its_memory_is_free(memory):
+    server = started(memory, LARGE + b"\1" * ROW * ROWS)
     seen, before = memory.view(), os.fstat(server).st_blocks
-    trim = memory.trimming(300)
+    trim = memory.trimming(WIDTH, 300)
     memory.close()
     trim()
     assert os.fstat(server).st_blocks < before / 2
-    assert seen[:300].all() and not seen[300:].any()
-    os.pwrite(server, b"\1", len(LARGE) + 500 * 4 * SIDE)
+    assert seen[:300, :WIDTH].all() and not seen[300:].any() and not seen[:, WIDTH:].any()
+    os.pwrite(server, b"\1", len(LARGE) + 500 * ROW)
     assert seen[500, 0, 0] == 1
     os.close(server)
 
@@ -113,7 +114,7 @@ def test_what_is_below_becomes_black_and_its_memory_is_free(memory):
 def test_a_screen_that_is_shown_whole_stays(memory):
     server = started(memory, HEAD + b"\1" * STRIDE * HEIGHT)
     seen = memory.view()
-    memory.trimming(HEIGHT)()
+    memory.trimming(WIDTH, HEIGHT)()
     assert seen.all()
     os.close(server)
 
@@ -121,4 +122,4 @@ def test_a_screen_that_is_shown_whole_stays(memory):
 def test_without_memory_there_is_nothing_to_trim(memory):
     os.close(started(memory, b"no dump"))
     assert memory.view() is None
-    memory.trimming(0)()
+    memory.trimming(0, 0)()
