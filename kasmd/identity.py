@@ -25,6 +25,7 @@ from kasmd.permission.proofs import Proofs
 from kasmd.permission.registry import TOKEN, LiveGrants, Registry
 from kasmd.permission.sessions import Lifetime
 from kasmd.permission.tokens import Tokens
+from kasmd.permission.writes import Writes
 from kasmd.rights import NOTHING, Right
 from kasmd.viewer.worker import ThreadWorker
 from kasmd.web.entrance import Entrance
@@ -120,11 +121,14 @@ def compose_identity(
 def _accounts(
     configuration: Configuration, state: Path, reactor: Any, daemon: MultiService
 ) -> IAccounts:
-    file = FileAccounts(reactor, configuration.server.advanced.kasm_password_file)
-    features = Features(reactor, os.fspath(state / "features.json"))
-    file.setServiceParent(daemon)
-    features.setServiceParent(daemon)
-    accounts: IAccounts = FeaturedAccounts(file, features)
+    disk = ThreadWorker(reactor)
+    writes = [Writes(reactor, disk) for _ in range(3)]
+    path = configuration.server.advanced.kasm_password_file
+    file = FileAccounts(reactor, path, writes[0])
+    features = Features(reactor, os.fspath(state / "features.json"), writes[1])
+    for service in (*writes, file, features):
+        service.setServiceParent(daemon)
+    accounts: IAccounts = FeaturedAccounts(file, features, writes[2])
     return accounts
 
 
