@@ -140,7 +140,7 @@ class FileAccounts(KeptAccounts, WatchedFile):
 
         ``change`` may be a coroutine function; nobody else can write until it gives its answer.
         """
-        return self._writes.change(lambda: self._edit(change))
+        return Deferred.fromCoroutine(self._writes.change(lambda: self._edit(change)))
 
     def look(self) -> None:
         """Read the file; where that fails all stays as it was."""

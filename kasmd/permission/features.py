@@ -84,9 +84,9 @@ class Features(WatchedFile):
         """Give who has overrides."""
         return list(self._overrides)
 
-    def put(self, changes: Mapping[str, Overrides]) -> Deferred[Mapping[str, Overrides]]:
+    async def put(self, changes: Mapping[str, Overrides]) -> Mapping[str, Overrides]:
         """Replace the overrides of some, durably; give what they were (AccountsError)."""
-        return self._writes.change(lambda: self._put(changes))
+        return await self._writes.change(lambda: self._put(changes))
 
     def look(self) -> None:
         """Read the file; where it is wrong as a whole all stays as it was."""
@@ -189,7 +189,7 @@ class FeaturedAccounts(KeptAccounts):
 
     def edit(self, change: Change) -> Deferred[None]:
         """Make several changes, durably, all or none (see IAccounts)."""
-        return self._writes.change(lambda: self._edit(change))
+        return Deferred.fromCoroutine(self._writes.change(lambda: self._edit(change)))
 
     async def _edit(self, change: Change) -> None:
         wanted: Changes = {}

@@ -37,9 +37,12 @@ class Writes(Service):
         self._turn = DeferredLock()
         self._later: set[Callable[[], Awaitable[None]]] = set()
 
-    def change(self, change: Callable[[], Awaitable[T]]) -> Deferred[T]:
-        """Fire with what ``change`` gives (AccountsBusy where too many wait)."""
-        return Deferred.fromCoroutine(self._change(change))
+    async def change(self, change: Callable[[], Awaitable[T]]) -> T:
+        """Give what ``change`` gives (AccountsBusy where too many wait)."""
+        if len(self._turn.waiting) >= CAPACITY:
+            raise AccountsBusy(f"{CAPACITY} changes wait for the disk already")
+        async with self._turn:
+            return await change()
 
     def later(self, change: Callable[[], Awaitable[None]]) -> None:
         """Have ``change`` made, once if it waits already; a failure is logged."""
@@ -59,12 +62,6 @@ class Writes(Service):
         failure.trap(Late)
         self._log.error("the disk takes longer than {seconds} s; the last changes may be lost",
                         seconds=STOPPING)
-
-    async def _change(self, change: Callable[[], Awaitable[T]]) -> T:
-        if len(self._turn.waiting) >= CAPACITY:
-            raise AccountsBusy(f"{CAPACITY} changes wait for the disk already")
-        async with self._turn:
-            return await change()
 
     async def _make(self, change: Callable[[], Awaitable[None]]) -> None:
         async with self._turn:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import TypeVar
+from typing import Any, Coroutine, TypeVar, Union
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
@@ -28,10 +28,10 @@ def threaded() -> Writes:
     return Writes(reactor, ThreadWorker(reactor))  # type: ignore[arg-type]
 
 
-def now(done: Deferred[T]) -> T:
-    """Give what fired already; raise its failure."""
+def now(done: Union[Deferred[T], Coroutine[Any, Any, T]]) -> T:
+    """Give what is there without a wait; raise its failure."""
     results: list[object] = []
-    done.addBoth(results.append)
+    ensureDeferred(done).addBoth(results.append)
     (result,) = results
     if isinstance(result, Failure):
         result.raiseException()

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import NamedTuple
+from typing import Awaitable, Callable, NamedTuple, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from kasmd.errors import AccountsBusy, AccountsError
+from kasmd.errors import AccountsBusy, AccountsError, LoginRefused, UnknownPrincipal
 from kasmd.interfaces import Account, Principal
 from kasmd.log.asking import asked_by
-from kasmd.permission.accounts import FileAccounts
+from kasmd.permission.accounts import FileAccounts, MemoryAccounts
 from kasmd.permission.features import FeaturedAccounts, Features
+from kasmd.permission.invitations import Invitation, Invitations
+from kasmd.permission.tokens import Token, Tokens
 from kasmd.permission.writes import CAPACITY, STOPPING, Writes
-from kasmd.rights import READ, Right
+from kasmd.rights import OWNER, READ, Right
 from kasmd.viewer.worker import InlineWorker
 from tests.permission.disk import SlowDisk, threaded
 from tests.permission.test_accounts import scratch
+
+T = TypeVar("T")
 
 ANN = Account("ann", "1", Right.ENTER | READ | Right.UPLOAD)
 BOB = Account("bob", "1", Right.ENTER | READ)
@@ -35,6 +39,9 @@ class TurnTests(SynchronousTestCase):
         self.begun: list[str] = []
         self.held: Deferred[None] = Deferred()
 
+    def begin(self, change: Callable[[], Awaitable[T]]) -> Deferred[T]:
+        return Deferred.fromCoroutine(self.writes.change(change))
+
     async def slow(self) -> str:
         self.begun.append("slow")
         await self.held
@@ -47,7 +54,7 @@ class TurnTests(SynchronousTestCase):
         raise AccountsError("broken")
 
     def test_in_order_and_on_after_a_failure(self) -> None:
-        done = [self.writes.change(each) for each in (self.slow, self.broken, self.quick)]
+        done = [self.begin(each) for each in (self.slow, self.broken, self.quick)]
         self.assertEqual(self.begun, ["slow"])
         self.held.callback(None)
         self.assertEqual(self.successResultOf(done[0]), "done")
@@ -55,14 +62,14 @@ class TurnTests(SynchronousTestCase):
         self.assertEqual(self.begun, ["slow", "quick"])
 
     def test_their_number_is_bounded(self) -> None:
-        done = [self.writes.change(self.slow) for _ in range(1 + CAPACITY)]
-        self.failureResultOf(self.writes.change(self.quick), AccountsBusy)
+        done = [self.begin(self.slow) for _ in range(1 + CAPACITY)]
+        self.failureResultOf(self.begin(self.quick), AccountsBusy)
         self.held.callback(None)
         self.assertEqual([self.successResultOf(each) for each in done], ["done"] * (1 + CAPACITY))
-        self.successResultOf(self.writes.change(self.quick))
+        self.successResultOf(self.begin(self.quick))
 
     def test_what_nobody_waits_for_is_done_once_and_its_failure_told(self) -> None:
-        self.writes.change(self.slow)
+        self.begin(self.slow)
         for _ in range(CAPACITY):
             self.writes.later(self.quick)
             self.writes.later(self.broken)
@@ -73,7 +80,7 @@ class TurnTests(SynchronousTestCase):
         self.assertEqual(self.begun, ["slow", "quick", "quick"])
 
     def test_the_end_waits_for_what_was_asked_for(self) -> None:
-        self.writes.change(self.slow)
+        self.begin(self.slow)
         self.writes.later(self.quick)
         ended = self.writes.stopService()
         self.assertNoResult(ended)
@@ -82,7 +89,7 @@ class TurnTests(SynchronousTestCase):
         self.assertEqual(self.begun, ["slow", "quick"])
 
     def test_but_not_for_ever(self) -> None:
-        self.writes.change(self.slow)
+        self.begin(self.slow)
         ended = self.writes.stopService()
         self.clock.advance(STOPPING - 1)
         self.assertNoResult(ended)
@@ -170,6 +177,23 @@ class DiskTests(TestCase):
         await ended
         self.assertEqual(self.kept(), [ANN, BOB])
 
+    async def test_the_next_of_a_name_has_none_of_the_rights(self) -> None:
+        await self.accounts.put(ANN)
+        disk, path = SlowDisk(self), self.folder / "kasmpasswd"
+        path.write_text("bob:1:r\n")
+        self.inner.look()
+        await disk.busy
+        path.write_text("ann:1:r\n")
+        seen: Deferred[None] = Deferred()
+        self.accounts.when_changed(lambda: seen.callback(None))
+        self.inner.look()
+        await seen
+        self.assertEqual(self.told[-1], [ANN._replace(rights=BOB.rights)])
+        disk.go()
+        await self.accounts.edit(lambda found: {})
+        self.assertEqual(self.told[-1], [ANN._replace(rights=BOB.rights)])
+        self.assertEqual(self.kept(), self.told[-1])
+
     async def test_each_change_is_his_who_asked_for_it(self) -> None:
         disk = SlowDisk(self)
         puts = []
@@ -186,6 +210,91 @@ class DiskTests(TestCase):
             [(change.name, change.source.by) for change in made if change.what == "made"],
             [("ann", "ann's owner"), ("bob", "bob's owner")],
         )
+
+
+class LedgerTests(TestCase):
+    """Tokens and invitations, which are written on a thread."""
+
+    timeout = 120
+
+    def setUp(self) -> None:
+        folder = scratch(self)
+        self.clock = Clock()
+        self.accounts = MemoryAccounts(Account(name, "x", OWNER) for name in ("ann", "bob"))
+        seconds = self.clock.seconds
+        self.open_tokens = lambda: Tokens(
+            self.accounts, str(folder / "tokens"), seconds, threaded()
+        )
+        self.tokens = self.open_tokens()
+        self.invitations = Invitations(
+            self.accounts, str(folder / "invitations"), bytes(32), seconds, seconds, threaded()
+        )
+
+    def make(self, account: str) -> Deferred[tuple[Token, str]]:
+        return Deferred.fromCoroutine(self.tokens.make("ci", account, READ, 50.0))
+
+    def enter(self, invitation: Invitation) -> Deferred[str]:
+        code = self.invitations.code(invitation.ident)
+        return Deferred.fromCoroutine(self.invitations.open(code))
+
+    def kept(self) -> list[Token]:
+        """What the next daemon would find, whoever has an account."""
+        self.accounts = MemoryAccounts(Account(name, "x", OWNER) for name in ("ann", "bob"))
+        return self.open_tokens().tokens()
+
+    async def test_nobody_hears_of_what_is_not_on_the_disk(self) -> None:
+        for free in range(2):
+            disk = SlowDisk(self, free)
+            before = self.tokens.tokens()
+            made = self.make("ann")
+            await disk.busy
+            self.assertNoResult(made)
+            self.assertEqual(self.tokens.tokens(), before)
+            disk.go()
+            token, _ = await made
+            self.assertEqual(self.tokens.tokens(), [*before, token])
+            self.assertEqual(self.kept(), [*before, token])
+
+    async def test_whose_account_goes_meanwhile_has_no_token(self) -> None:
+        disk = SlowDisk(self)
+        first, second = self.make("ann"), self.make("ann")
+        await disk.busy
+        self.accounts.remove("ann")
+        disk.go()
+        await first
+        await self.assertFailure(second, UnknownPrincipal)
+        self.assertEqual(self.tokens.tokens(), [])
+        await self.tokens.revoke("none")
+        self.assertEqual(self.kept(), [])
+
+    async def test_the_next_of_a_name_has_none_of_the_tokens(self) -> None:
+        await self.make("ann")
+        disk = SlowDisk(self)
+        made = self.make("bob")
+        await disk.busy
+        self.accounts.remove("ann")
+        self.accounts.put(Account("ann", "y", OWNER))
+        self.assertEqual(self.tokens.tokens(), [])
+        disk.go()
+        bobs, _ = await made
+        self.assertEqual(self.tokens.tokens(), [bobs])
+        await self.tokens.revoke("none")
+        self.assertEqual(self.kept(), [bobs])
+
+    async def test_uses_and_guests_are_counted_of_those_who_come_at_once(self) -> None:
+        once, alone = [
+            await self.invitations.make("Eve", "ann", READ, 50.0, guests, uses)
+            for guests, uses in ((2, 1), (1, 2))
+        ]
+        for invitation, why in ((once, "used up"), (alone, "in use")):
+            disk = SlowDisk(self)
+            first, second = self.enter(invitation), self.enter(invitation)
+            await disk.busy
+            self.assertEqual(self.invitations.guests(invitation.ident), [])
+            disk.go()
+            self.assertIsNotNone(self.invitations.principal(await first))
+            refused = await self.assertFailure(second, LoginRefused)
+            self.assertIn(why, str(refused))
 
 
 class Asker(NamedTuple):

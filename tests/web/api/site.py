@@ -119,9 +119,9 @@ class Served:
         )
         self.proofs = Proofs(
             Logins(self.accounts, time.monotonic),
-            Tokens(self.accounts, self._file("tokens.json"), time.time),
+            Tokens(self.accounts, self._file("tokens.json"), time.time, threaded()),
             Invitations(self.accounts, self._file("invitations.json"), b"k" * 32, time.time,
-                        time.monotonic),
+                        time.monotonic, threaded()),
         )
         self.registry = Registry(self.accounts, proofs=self.proofs.kinds)
         self.display = MemoryDisplay(320, 200)
