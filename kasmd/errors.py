@@ -28,7 +28,7 @@ class AccountsError(KasmdError):
 
 
 class AccountsBusy(AccountsError):
-    """Another program is writing the accounts; it needs milliseconds."""
+    """Another program is writing the accounts, or many changes wait for the disk."""
 
 
 class ConfigError(KasmdError):

@@ -25,6 +25,7 @@ from kasmd.permission.proofs import Proofs
 from kasmd.permission.registry import TOKEN, LiveGrants, Registry
 from kasmd.permission.sessions import Lifetime
 from kasmd.permission.tokens import Tokens
+from kasmd.permission.writes import Writes
 from kasmd.rights import NOTHING, Right
 from kasmd.viewer.worker import ThreadWorker
 from kasmd.web.entrance import Entrance
@@ -80,8 +81,15 @@ def compose_identity(
     configuration: Configuration, state: Path, reactor: Any, daemon: MultiService
 ) -> Identity:
     """Make it of these values; its services are ``daemon``'s (AccountsError, ConfigError)."""
-    accounts = _accounts(configuration, state, reactor, daemon)
-    proofs = _proofs(configuration, state, accounts)
+    disk = ThreadWorker(reactor)
+
+    def writes() -> Writes:
+        made = Writes(reactor, disk)
+        made.setServiceParent(daemon)
+        return made
+
+    accounts = _accounts(configuration, state, reactor, daemon, writes)
+    proofs = _proofs(configuration, state, accounts, writes)
     withheld = NOTHING if configuration.desktop.allow_resize else Right.RESIZE
     registry = Registry(accounts, withheld, proofs.kinds)
     protection = configuration.security.brute_force_protection
@@ -118,28 +126,32 @@ def compose_identity(
 
 
 def _accounts(
-    configuration: Configuration, state: Path, reactor: Any, daemon: MultiService
+    configuration: Configuration, state: Path, reactor: Any, daemon: MultiService,
+    writes: Callable[[], Writes],
 ) -> IAccounts:
-    file = FileAccounts(reactor, configuration.server.advanced.kasm_password_file)
-    features = Features(reactor, os.fspath(state / "features.json"))
+    path = configuration.server.advanced.kasm_password_file
+    file = FileAccounts(reactor, path, writes())
+    features = Features(reactor, os.fspath(state / "features.json"), writes())
     file.setServiceParent(daemon)
     features.setServiceParent(daemon)
-    accounts: IAccounts = FeaturedAccounts(file, features)
+    accounts: IAccounts = FeaturedAccounts(file, features, writes())
     return accounts
 
 
-def _proofs(configuration: Configuration, state: Path, accounts: IAccounts) -> Proofs:
+def _proofs(configuration: Configuration, state: Path, accounts: IAccounts,
+            writes: Callable[[], Writes]) -> Proofs:
     sessions = configuration.security.sessions
     lifetime = Lifetime(sessions.idle_seconds, sessions.life_seconds, sessions.per_account)
     return Proofs(
         Logins(accounts, time.monotonic, lifetime),
-        Tokens(accounts, os.fspath(state / "tokens.json"), time.time),
+        Tokens(accounts, os.fspath(state / "tokens.json"), time.time, writes()),
         Invitations(
             accounts,
             os.fspath(state / "invitations.json"),
             load_key(os.fspath(state / "invitation-key")),
             time.time,
             time.monotonic,
+            writes(),
             lifetime,
         ),
     )

@@ -169,24 +169,24 @@ class IAccounts(Interface):
     def accounts() -> Mapping[str, Account]:
         """Give every account by its name, in the order of the file."""
 
-    def put(account: Account) -> None:
-        """Add or replace one account, durably.
+    def put(account: Account) -> Deferred[None]:
+        """Add or replace one account, as `edit` does."""
 
-        Raises `kasmd.errors.AccountsError` if it cannot be kept; then nothing
-        has changed.
-        """
+    def remove(name: str) -> Deferred[None]:
+        """Remove one account, as `edit` does."""
 
-    def remove(name: str) -> None:
-        """Remove one account, durably (UnknownPrincipal, AccountsError)."""
+    def edit(
+        change: Callable[[Mapping[str, Account]], Mapping[str, Optional[Account]]]
+    ) -> Deferred[None]:
+        """Make several changes, all or none; fires when they are durable, and in effect.
 
-    def edit(change: Callable[[Mapping[str, Account]], Mapping[str, Optional[Account]]]) -> None:
-        """Make several changes, durably, all or none (UnknownPrincipal, AccountsError).
+        ``change`` is given the accounts as they are kept now, when all edits before
+        it are done and while nobody else can write, and gives what becomes of
+        which name: an account of that name, or None for none.
 
-        ``change`` is given the accounts as they are kept now, while nobody else
-        can write, and gives what becomes of which name: an account of that
-        name, or None for none.  What it raises goes through, and then nothing
-        has changed.  Raises `kasmd.errors.AccountsBusy` rather than wait for
-        another program: see `kasmd.permission.edits`.
+        Fails with what ``change`` raises, UnknownPrincipal, AccountsError where it
+        cannot be kept, AccountsBusy where another program does not stop writing, or
+        too many wait.  Then nothing has changed.
         """
 
     def when_changed(callback: Callable[[], None]) -> Callable[[], None]:

@@ -76,7 +76,7 @@ _TABLE = (
     Fault("busy", 503, "", "Too much to do at the moment",
           "More is asked for than this site can do at once.", WAIT),
     Fault("accounts-busy", 503, "", "The accounts are being written",
-          "Another program is writing the accounts.", "Try again in a second.", 1),
+          "Another program has them to itself, or the disk is slow.", "Try again in a second.", 1),
 )  # fmt: skip
 
 FAULTS = {fault.word: fault for fault in _TABLE}

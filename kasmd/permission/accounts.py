@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from types import MappingProxyType
-from typing import Any, Callable, Iterable, Mapping, Optional
+from typing import Any, Callable, Coroutine, Iterable, Mapping, Optional
 
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from kasmd.errors import AccountsBusy, AccountsError, UnknownPrincipal
+from kasmd.errors import AccountsError, UnknownPrincipal
 from kasmd.interfaces import Account, IAccounts
 from kasmd.log.audit import Source, asking_source, audited
 from kasmd.permission import durable
 from kasmd.permission.callbacks import Callbacks
 from kasmd.permission.kasmpasswd import PasswordFile, Problem, canonical, parse, render
 from kasmd.permission.watch import WatchedFile
+from kasmd.permission.writes import Writes, writing
 from kasmd.rights import letters_from_rights
 
 #: What becomes of some accounts, by name: another one in its place, or None at all.
 Changes = Mapping[str, Optional[Account]]
+Change = Callable[[Mapping[str, Account]], Changes]
 
 
 def load(path: str) -> PasswordFile:
@@ -41,16 +45,14 @@ def rewrite(path: str, change: Callable[[PasswordFile], PasswordFile],
     is for `durable.signed`.
     """
     path = os.path.realpath(path)
-    try:
-        with durable.exclusive(path, seconds):
-            file = change(load(path))
-            content = render(file).encode("utf-8", "surrogateescape")
-            durable.replace(path, content, signature)
-    except TimeoutError as error:
-        raise AccountsBusy(f"{path}: cannot be written: {error}") from error
-    except OSError as error:
-        raise AccountsError(f"{path}: cannot be written: {error.strerror or error}") from error
+    with writing(path), durable.exclusive(path, seconds):
+        file = change(load(path))
+        _replace(path, file, signature)
     return file
+
+
+def _replace(path: str, file: PasswordFile, signature: str = "") -> None:
+    durable.replace(path, render(file).encode("utf-8", "surrogateescape"), signature)
 
 
 class KeptAccounts:
@@ -71,15 +73,15 @@ class KeptAccounts:
         """Call ``callback`` after each change until the answer is called."""
         return self._callbacks.add(callback)
 
-    def put(self, account: Account) -> None:
+    def put(self, account: Account) -> Deferred[None]:
         """Add or replace one account, durably (AccountsError)."""
-        self.edit(lambda accounts: {account.name: account})
+        return self.edit(lambda accounts: {account.name: account})
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str) -> Deferred[None]:
         """Remove one account, durably (UnknownPrincipal, AccountsError)."""
-        self.edit(lambda accounts: {name: None})
+        return self.edit(lambda accounts: {name: None})
 
-    def edit(self, change: Callable[[Mapping[str, Account]], Changes]) -> None:
+    def edit(self, change: Change) -> Deferred[None]:
         """Make several changes, durably, all or none (see IAccounts)."""
         raise NotImplementedError
 
@@ -96,10 +98,13 @@ class MemoryAccounts(KeptAccounts):
     def __init__(self, accounts: Iterable[Account] = ()) -> None:
         super().__init__()
         for account in accounts:
-            self.put(account)
+            self._edit(lambda found: {account.name: account})
 
-    def edit(self, change: Callable[[Mapping[str, Account]], Changes]) -> None:
+    def edit(self, change: Change) -> Deferred[None]:
         """Make several changes, all or none (see IAccounts)."""
+        return maybeDeferred(self._edit, change)
+
+    def _edit(self, change: Change) -> None:
         accounts = dict(self._accounts)
         for name, account in _checked(change(self._accounts), accounts).items():
             if account is None:
@@ -115,47 +120,57 @@ class FileAccounts(KeptAccounts, WatchedFile):
 
     The file is read when this is made (AccountsError).  Later trouble is
     logged and the accounts stay as they were, except that no file means no
-    accounts.  A change blocks for an fsync or two, and waits for nobody.
+    accounts.  What is in memory is on the disk.
     """
 
     log = Logger()
 
-    def __init__(self, reactor: Any, path: str) -> None:
+    def __init__(self, reactor: Any, path: str, writes: Writes) -> None:
         super().__init__()
         self._path = os.path.abspath(path)
         WatchedFile.__init__(self, reactor, self._path)
+        self._writes = writes
         self._problems: list[Problem] = []
         self._some = True
         self._take(load(self._path))
         durable.warn_if_open(self._path)
 
-    def edit(self, change: Callable[[Mapping[str, Account]], Changes]) -> None:
-        """Make several changes, durably, all or none (see IAccounts)."""
+    def edit(self, change: Callable[[Mapping[str, Account]], Any]) -> Deferred[None]:
+        """Make several changes, durably, all or none (see IAccounts).
 
-        def edited(file: PasswordFile) -> PasswordFile:
-            for name, account in _checked(change(file.accounts), file.accounts).items():
-                file = file.without(name) if account is None else file.with_account(account)
-            return file
-
-        self._rewrite(edited)
+        ``change`` may be a coroutine function; nobody else can write until it gives its answer.
+        """
+        return Deferred.fromCoroutine(self._writes.change(lambda: self._edit(change)))
 
     def look(self) -> None:
         """Read the file; where that fails all stays as it was."""
+        self._writes.later(self._look)
+
+    async def _edit(self, change: Callable[[Mapping[str, Account]], Any]) -> None:
+        path, do = os.path.realpath(self._path), self._writes.do
+        with writing(path), ExitStack() as held:
+            await do(held.enter_context, durable.exclusive(path))
+            # What somebody wrote a moment ago is his change, not the asker's.
+            file = await self._read()
+            changes = change(file.accounts)
+            if isinstance(changes, Coroutine):
+                changes = await changes
+            for name, account in _checked(changes, file.accounts).items():
+                file = file.without(name) if account is None else file.with_account(account)
+            await do(_replace, path, file)
+        self._take(file, asking_source())
+
+    async def _look(self) -> None:
         try:
-            file = load(self._path)
+            await self._read()
         except AccountsError as error:
             self.log.error("{error}; the accounts stay as they were", error=error)
-        else:
-            self._take(file, self._editor())
 
-    def _rewrite(self, change: Callable[[PasswordFile], PasswordFile]) -> None:
-
-        def noted(file: PasswordFile) -> PasswordFile:
-            # What somebody wrote a moment ago is his change, not the asker's.
-            self._take(file, self._editor())
-            return change(file)
-
-        self._take(rewrite(self._path, noted, 0), asking_source())
+    async def _read(self) -> PasswordFile:
+        """Give and take what is in the file now."""
+        file, source = await self._writes.do(lambda: (load(self._path), self._editor()))
+        self._take(file, source)
+        return file
 
     def _editor(self) -> Source:
         signature = durable.signed(os.path.realpath(self._path))

@@ -13,20 +13,22 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack
 from types import MappingProxyType
-from typing import Any, Callable, Iterator, Mapping, Optional
+from typing import Any, Callable, Mapping, Optional
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from kasmd.errors import AccountsBusy, AccountsError
+from kasmd.errors import AccountsError
 from kasmd.interfaces import Account, IAccounts
 from kasmd.log.audit import Source, asking_source, audited
 from kasmd.permission import durable
-from kasmd.permission.accounts import Changes, KeptAccounts
+from kasmd.permission.accounts import Change, Changes, FileAccounts, KeptAccounts
 from kasmd.permission.callbacks import Callbacks
 from kasmd.permission.watch import WatchedFile
+from kasmd.permission.writes import Writes, writing
 from kasmd.rights import FEATURES, NOTHING, Right, letters_from_rights, rights_from_letters
 
 #: Features by name: had all the same, or not had.
@@ -58,13 +60,17 @@ class Features(WatchedFile):
 
     log = Logger()
 
-    def __init__(self, reactor: Any, path: str) -> None:
+    def __init__(self, reactor: Any, path: str, writes: Writes) -> None:
         self._path = os.path.abspath(path)
         super().__init__(reactor, self._path)
+        self._writes = writes
         self._overrides: Mapping[str, Overrides] = {}
         self._problems: list[str] = []
         self._callbacks = Callbacks()
-        self._look()
+        try:
+            self._take(self._read(), None)
+        except AccountsError as error:
+            self._report([str(error)])
 
     def of(self, name: str) -> Overrides:
         """Give the overrides of one account."""
@@ -78,39 +84,37 @@ class Features(WatchedFile):
         """Give who has overrides."""
         return list(self._overrides)
 
-    def put(self, changes: Mapping[str, Overrides]) -> Mapping[str, Overrides]:
+    async def put(self, changes: Mapping[str, Overrides]) -> Mapping[str, Overrides]:
         """Replace the overrides of some, durably; give what they were (AccountsError)."""
-        before = {name: self.of(name) for name in changes}
-        if before == changes:
-            return before
-        path = os.path.realpath(self._path)
-        try:
-            with durable.exclusive(path, 0):
-                value = self._read()
-                for name, overrides in changes.items():
-                    value.pop(name, None)
-                    if overrides:
-                        value[name] = dict(overrides)
-                durable.replace(path, (json.dumps(value, indent=1) + "\n").encode())
-        except TimeoutError as error:
-            raise AccountsBusy(f"{self._path}: cannot be written: {error}") from error
-        except OSError as error:
-            reason = error.strerror or error
-            raise AccountsError(f"{self._path}: cannot be written: {reason}") from error
-        self._take(value, asking_source())
-        return before
+        return await self._writes.change(lambda: self._put(changes))
 
     def look(self) -> None:
         """Read the file; where it is wrong as a whole all stays as it was."""
-        self._look(Source("file"))
+        self._writes.later(self._look)
 
-    def _look(self, source: Optional[Source] = None) -> None:
+    async def _put(self, changes: Mapping[str, Overrides]) -> Mapping[str, Overrides]:
+        before = {name: self.of(name) for name in changes}
+        if before == changes:
+            return before
+        path, do = os.path.realpath(self._path), self._writes.do
+        with writing(self._path), ExitStack() as held:
+            await do(held.enter_context, durable.exclusive(path))
+            value = await do(self._read)
+            for name, overrides in changes.items():
+                value.pop(name, None)
+                if overrides:
+                    value[name] = dict(overrides)
+            await do(durable.replace, path, (json.dumps(value, indent=1) + "\n").encode())
+        self._take(value, asking_source())
+        return before
+
+    async def _look(self) -> None:
         try:
-            value = self._read()
+            value = await self._writes.do(self._read)
         except AccountsError as error:
             self._report([str(error)])
         else:
-            self._take(value, source)
+            self._take(value, Source("file"))
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -169,74 +173,79 @@ def _overrides(name: str, given: object, problems: list[str]) -> Overrides:
 
 @implementer(IAccounts)
 class FeaturedAccounts(KeptAccounts):
-    """``accounts`` (an `IAccounts` that knows letters only), with ``features`` over them."""
+    """``accounts``, which know letters only, with ``features`` over them."""
 
-    def __init__(self, accounts: IAccounts, features: Features) -> None:
+    def __init__(self, accounts: FileAccounts, features: Features, writes: Writes) -> None:
         super().__init__()
         self._inner = accounts
         self._features = features
+        self._writes = writes
         self._editing = False
+        #: Names whose overrides are those of another one, and about to be dropped.
+        self._gone: set[str] = set()
         self._compose()
         accounts.when_changed(self._changed)
         features.when_changed(self._changed)
 
-    def edit(self, change: Callable[[Mapping[str, Account]], Changes]) -> None:
+    def edit(self, change: Change) -> Deferred[None]:
         """Make several changes, durably, all or none (see IAccounts)."""
+        return Deferred.fromCoroutine(self._writes.change(lambda: self._edit(change)))
+
+    async def _edit(self, change: Change) -> None:
+        wanted: Changes = {}
         before: Mapping[str, Overrides] = {}
 
-        def letters(found: Mapping[str, Account]) -> Changes:
-            nonlocal before
+        async def letters(found: Mapping[str, Account]) -> Changes:
+            nonlocal wanted, before
             wanted = change(self._composed(found))
             halves = {
                 name: (NOTHING, _NONE) if account is None else split(account.rights)
                 for name, account in wanted.items()
             }
-            before = self._features.put({name: rest for name, (_, rest) in halves.items()})
+            # Both files' changes are told as one.
+            self._editing = True
+            before = await self._features.put({name: rest for name, (_, rest) in halves.items()})
             return {
                 name: account and account._replace(rights=halves[name][0])
                 for name, account in wanted.items()
             }
 
-        with self._quietly():
-            try:
-                self._inner.edit(letters)
-            except BaseException:
-                self._features.put(before)
-                raise
-        self._changed()
-
-    @contextmanager
-    def _quietly(self) -> Iterator[None]:
-        """Tell of both files' changes as of one."""
-        self._editing = True
         try:
-            yield
+            await self._inner.edit(letters)
+            self._gone -= wanted.keys()
+        except Exception:
+            await self._features.put(before)
+            raise
         finally:
             self._editing = False
+            self._changed()
 
     def _changed(self) -> None:
         if not self._editing:
             self._compose()
 
     def _compose(self) -> None:
-        self._adopt(self._composed(self._inner.accounts()))
-        self._forget()
+        accounts = self._inner.accounts()
+        # No account at all is a file that is missing for a while.
+        gone = {name for name in self._features.names() if accounts and name not in accounts}
+        if gone - self._gone:
+            self._gone |= gone
+            self._writes.later(self._forget)
+        self._adopt(self._composed(accounts))
 
     def _composed(self, accounts: Mapping[str, Account]) -> Mapping[str, Account]:
         return {
-            name: account._replace(rights=effective(account.rights, self._features.of(name)))
+            name: account._replace(rights=effective(account.rights, self._overrides_of(name)))
             for name, account in accounts.items()
         }
 
-    def _forget(self) -> None:
-        """Drop the overrides of those who are gone: the next of that name is another one.
+    def _overrides_of(self, name: str) -> Overrides:
+        return _NONE if name in self._gone else self._features.of(name)
 
-        No account at all is a file that is missing for a while.
-        """
-        accounts = self._inner.accounts()
-        gone = [name for name in self._features.names() if name not in accounts]
-        if gone and accounts:
-            try:
-                self._features.put(dict.fromkeys(gone, _NONE))
-            except AccountsError as error:
-                self._features.log.error("overrides of removed accounts stay: {e}", e=error)
+    async def _forget(self) -> None:
+        """Drop the overrides of those who are gone: the next of that name is another one."""
+        gone = frozenset(self._gone)
+        try:
+            await self._features.put(dict.fromkeys(gone, _NONE))
+        finally:
+            self._gone -= gone

@@ -25,6 +25,7 @@ from kasmd.permission.ledger import Ledger
 from kasmd.permission.registry import INVITATION
 from kasmd.permission.sessions import Lifetime, Sessions
 from kasmd.permission.tokens import check_label
+from kasmd.permission.writes import Writes
 from kasmd.rights import Right, feature_names, rights_from_features
 
 #: Guests of one invitation at a time, at most.
@@ -72,20 +73,22 @@ class Invitations:
         key: bytes,
         wall: Callable[[], float],
         clock: Callable[[], float],
+        writes: Writes,
         lifetime: Lifetime = Lifetime(),
     ) -> None:
         self._accounts = accounts
         self._key = key
         self._wall = wall
         self._clock = clock
-        self._ledger: Ledger[Invitation] = Ledger(path, _load, _dump, self._good)
+        self._writes = writes
+        self._ledger: Ledger[Invitation] = Ledger(path, _load, _dump, self._good, writes)
         # Whether there is room for a guest is decided when he comes.
         self._sessions = Sessions(clock, lifetime._replace(each=MAX_GUESTS))
         accounts.when_changed(self._accounts_changed)
         self._ledger.when_changed(self._invitations_changed)
         self._accounts_changed()
 
-    def make(
+    async def make(
         self,
         label: str,
         maker: str,
@@ -107,7 +110,7 @@ class Invitations:
         invitation = Invitation(
             token_hex(8), label, maker, rights | Right.ENTER, self._wall(), expires, guests, uses
         )
-        self._ledger.put(invitation.ident, invitation)
+        await self._writes.change(lambda: self._put(invitation))
         audited(INVITATION, invitation.ident, "made", after=",".join(feature_names(rights)))
         return invitation
 
@@ -116,20 +119,28 @@ class Invitations:
         mac = hmac.digest(self._key, ident.encode("ascii"), "sha256")
         return f"{ident}.{urlsafe_b64encode(mac).decode('ascii').rstrip('=')}"
 
-    def open(self, code: str, present: Collection[str] = ()) -> str:
+    async def open(self, code: str, present: Collection[str] = ()) -> str:
         """Count a use and give the secret of a guest's session.
 
         ``present`` has the idents of the guests who hold a connection; another
         guest makes way for the new one where there is no room.  LoginRefused
         says why not; AccountsError.
         """
+        return await self._writes.change(lambda: self._open(code, present))
+
+    async def _put(self, invitation: Invitation) -> None:
+        await self._ledger.put(invitation.ident, invitation)
+        # The maker may have gone meanwhile.
+        self._accounts_changed()
+
+    async def _open(self, code: str, present: Collection[str]) -> str:
         invitation = self._signed(code)
         if invitation is None or not self._rights(invitation):
             raise LoginRefused("this invitation is not valid, or not any more")
         if invitation.uses is not None and invitation.used >= invitation.uses:
             raise LoginRefused("this invitation has been used up")
         waiting = self._waiting(invitation, present)
-        self._ledger.put(invitation.ident, invitation._replace(used=invitation.used + 1))
+        await self._put(invitation._replace(used=invitation.used + 1))
         self._sessions.end(*waiting)
         return self._sessions.start(invitation.ident)
 
@@ -155,9 +166,9 @@ class Invitations:
         """Give the idents of an invitation's guests."""
         return [session.ident for session in self._sessions.of(ident)]
 
-    def revoke(self, ident: str) -> bool:
+    async def revoke(self, ident: str) -> bool:
         """End an invitation, durably; tell whether there was one (AccountsError)."""
-        removed = self._ledger.remove(ident)
+        removed = await self._writes.change(lambda: self._ledger.remove(ident))
         if removed:
             audited(INVITATION, ident, "revoked")
         return removed

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any, Callable, Generic, Mapping, Optional, TypeVar
 
-from twisted.logger import Logger
-
 from kasmd.errors import AccountsError
 from kasmd.permission import durable
 from kasmd.permission.callbacks import Callbacks
+from kasmd.permission.writes import Writes, writing
 
 R = TypeVar("R")
-_log = Logger()
 
 #: Records in one file.
 CAPACITY = 1000
@@ -23,7 +21,8 @@ class Ledger(Generic[R]):
 
     The file is ours alone and is read once; one that is not as we wrote it is
     an AccountsError.  What is said to be kept is on the disk.  Records that are
-    no longer ``good`` leave it with the next change.
+    no longer ``good`` leave it with the next change.  `put` and `remove` are for
+    those whose turn it is to make a change of ``writes``.
     """
 
     def __init__(
@@ -32,11 +31,13 @@ class Ledger(Generic[R]):
         load: Callable[[Any], R],
         dump: Callable[[R], Mapping[str, object]],
         good: Callable[[R], bool],
+        writes: Writes,
         capacity: int = CAPACITY,
     ) -> None:
         self._path = path
         self._dump = dump
         self._good = good
+        self._writes = writes
         self._capacity = capacity
         self._callbacks = Callbacks()
         try:
@@ -58,40 +59,52 @@ class Ledger(Generic[R]):
         record = self._records.get(ident)
         return record if record is not None and self._good(record) else None
 
-    def put(self, ident: str, record: R) -> None:
+    async def put(self, ident: str, record: R) -> None:
         """Add or replace a record, durably (AccountsError; then nothing has changed)."""
         records = {**self.records(), ident: record}
         if len(records) > self._capacity:
             raise AccountsError(f"{self._path}: there are {self._capacity} already; end some")
-        self._keep(records)
+        await self._write(records)
+        # Not what was read before: some may have been pruned since.
+        self._adopt({**self._records, ident: record})
 
-    def remove(self, *idents: str) -> bool:
-        """Remove records, durably; tell whether there were any (AccountsError)."""
-        records = self.records()
-        left = {ident: record for ident, record in records.items() if ident not in idents}
-        found = len(left) < len(records)
-        if found:
-            self._keep(left)
-        return found
+    async def remove(self, ident: str) -> bool:
+        """Remove a record, durably; tell whether there was one (AccountsError)."""
+        if self.get(ident) is None:
+            return False
+        await self._write(_without(self.records(), ident))
+        self._adopt(_without(self._records, ident))
+        return True
 
     def prune(self, gone: Callable[[R], bool]) -> None:
-        """Remove the records that ``gone`` tells; a failure to do so is logged."""
-        idents = [ident for ident, record in self.records().items() if gone(record)]
-        try:
-            self.remove(*idents)
-        except AccountsError as error:
-            _log.error("{error}", error=error)
+        """Remove the records that ``gone`` tells at once, and from the file when it is its turn.
+
+        A failure of that is logged; they leave the file with the next change.
+        """
+        left = {ident: record for ident, record in self._records.items() if not gone(record)}
+        if len(left) < len(self._records):
+            self._adopt(left)
+            self._writes.later(self._tidy)
 
     def when_changed(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call ``callback`` after each change until the answer is called."""
         return self._callbacks.add(callback)
 
-    def _keep(self, records: Mapping[str, R]) -> None:
+    async def _tidy(self) -> None:
+        await self._write(self.records())
+
+    async def _write(self, records: Mapping[str, R]) -> None:
+        with writing(self._path):
+            await self._writes.do(self._replace, records)
+
+    def _replace(self, records: Mapping[str, R]) -> None:
         value = {ident: self._dump(record) for ident, record in records.items()}
-        try:
-            durable.replace(self._path, json.dumps(value, indent=1).encode())
-        except OSError as error:
-            reason = error.strerror or error
-            raise AccountsError(f"{self._path}: cannot be written: {reason}") from error
+        durable.replace(self._path, json.dumps(value, indent=1).encode())
+
+    def _adopt(self, records: Mapping[str, R]) -> None:
         self._records = dict(records)
         self._callbacks.call()
+
+
+def _without(records: Mapping[str, R], ident: str) -> Mapping[str, R]:
+    return {each: record for each, record in records.items() if each != ident}

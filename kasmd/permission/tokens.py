@@ -16,6 +16,7 @@ from kasmd.permission.kasmpasswd import is_one_line
 from kasmd.permission.ledger import Ledger
 from kasmd.permission.registry import TOKEN
 from kasmd.permission.secret import digest, ident_of, is_secret, new_secret, same
+from kasmd.permission.writes import Writes
 from kasmd.rights import Right, feature_names, rights_from_features
 
 #: Tells people and secret scanners what this is.
@@ -47,20 +48,30 @@ class Tokens:
     Raises AccountsError.
     """
 
-    def __init__(self, accounts: IAccounts, path: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, accounts: IAccounts, path: str, clock: Callable[[], float], writes: Writes
+    ) -> None:
         self._accounts = accounts
         self._clock = clock
-        self._ledger: Ledger[Token] = Ledger(path, _load, _dump, self._good)
+        self._writes = writes
+        self._ledger: Ledger[Token] = Ledger(path, _load, _dump, self._good, writes)
         self._used: dict[str, float] = {}
         accounts.when_changed(self._accounts_changed)
         self._accounts_changed()
 
-    def make(self, label: str, account: str, scope: Right, expires: float) -> tuple[Token, str]:
+    async def make(
+        self, label: str, account: str, scope: Right, expires: float
+    ) -> tuple[Token, str]:
         """Make a token and give it with its text, which cannot be given again.
 
         ValueError says what is wrong with ``label`` or ``expires``; also
         UnknownPrincipal, AccountsError.
         """
+        return await self._writes.change(lambda: self._make(label, account, scope, expires))
+
+    async def _make(
+        self, label: str, account: str, scope: Right, expires: float
+    ) -> tuple[Token, str]:
         check_label(label)
         if not math.isfinite(expires) or expires <= self._clock():
             raise ValueError("expires must be a time that is still to come")
@@ -68,7 +79,9 @@ class Tokens:
             raise UnknownPrincipal(f"there is no account {account!a}")
         secret = new_secret()
         token = Token(label, account, scope | Right.ENTER, self._clock(), expires, digest(secret))
-        self._ledger.put(token.ident, token)
+        await self._ledger.put(token.ident, token)
+        # The account may have gone meanwhile.
+        self._accounts_changed()
         audited(TOKEN, f"{account} {token.ident}", "made", after=",".join(feature_names(scope)))
         return token, PREFIX + secret
 
@@ -98,10 +111,13 @@ class Tokens:
         """Give when a token was last used, if that was since the daemon started."""
         return self._used.get(ident)
 
-    def revoke(self, ident: str) -> bool:
+    async def revoke(self, ident: str) -> bool:
         """End a token, durably; tell whether there was one (AccountsError)."""
+        return await self._writes.change(lambda: self._revoke(ident))
+
+    async def _revoke(self, ident: str) -> bool:
         token = self._ledger.get(ident)
-        removed = self._ledger.remove(ident)
+        removed = await self._ledger.remove(ident)
         if removed and token is not None:
             audited(TOKEN, f"{token.account} {ident}", "revoked")
         return removed

@@ -12,6 +12,7 @@ is written to all the time, and each line would wake us.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import Any, Callable, Optional
 
 from twisted.application.service import Service
@@ -46,6 +47,16 @@ UNSETTLED = 0.4
 LATEST = 0.8
 #: A folder that is not there is looked for this often.
 RETRY = 1.0
+
+
+class _Kept(INotify):
+    """Stays when what it watched is deleted.
+
+    Where the machine is busy, the kernel takes 20 ms to close a descriptor of inotify.
+    """
+
+    def loseConnection(self, _reason: object = None) -> None:
+        """What Twisted calls at the deletion."""
 
 
 class FileWatch:
@@ -86,30 +97,30 @@ class FileWatch:
         self._follow_file()
 
     def _follow_file(self) -> None:
-        self._leave_file()
-        self._file = self._notify(self._path, IN_MODIFY, self._written)
+        if self._file is None:
+            self._file = _Kept(self._reactor)
+            self._file.startReading()
+        with suppress(KeyError):
+            self._file.ignore(FilePath(self._path))
+        with suppress(INotifyError):
+            self._file.watch(FilePath(self._path), IN_MODIFY, callbacks=[self._written])
 
     def _leave_file(self) -> None:
         file, self._file = self._file, None
         if file is not None:
             file.connectionLost(Failure(ConnectionDone()))
 
-    def _notify(self, path: str, mask: int, heard: Callable[..., None]) -> Optional[INotify]:
-        """Watch something; None where it is not there."""
+    def _watch(self, folder: str) -> bool:
+        """Watch a folder; tell whether it is there."""
         notify = INotify(self._reactor)
         try:
-            notify.watch(FilePath(path), mask, callbacks=[heard])
+            notify.watch(FilePath(folder), _OF_FOLDER, callbacks=[self._stirred])
         except INotifyError:
             notify.connectionLost(Failure(ConnectionDone()))
-            return None
+            return False
         notify.startReading()
-        return notify
-
-    def _watch(self, folder: str) -> bool:
-        notify = self._notify(folder, _OF_FOLDER, self._stirred)
-        if notify is not None:
-            self._folders[folder] = notify
-        return notify is not None
+        self._folders[folder] = notify
+        return True
 
     def _leave(self, folder: str) -> None:
         self._folders.pop(folder).connectionLost(Failure(ConnectionDone()))
@@ -127,9 +138,8 @@ class FileWatch:
         self._expect(mask)
 
     def _written(self, _watch: object, path: FilePath[bytes], mask: int) -> None:
-        if mask & IN_DELETE_SELF:
-            self._file = None  # Twisted closes this one itself, and the folder tells the rest
-        else:
+        # Of its deletion the folder tells.
+        if not mask & IN_DELETE_SELF:
             self._expect(mask)
 
     def _expect(self, mask: int) -> None:

@@ -14,20 +14,22 @@ from __future__ import annotations
 import html
 import json
 from pathlib import Path
-from typing import Callable, Collection, NamedTuple, Union
+from typing import Callable, Collection, NamedTuple, Optional, Union
 from urllib.parse import parse_qsl
 
-from twisted.internet.defer import maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python.failure import Failure
 
-from kasmd.errors import LoginRefused
+from kasmd.errors import AccountsBusy, LoginRefused
 from kasmd.http.cookies import SessionCookie
+from kasmd.http.faults import FAULTS
 from kasmd.http.guard import Authenticates, Sessions, refusal
 from kasmd.http.headers import Origin
 from kasmd.http.problems import Headers, Problem
 from kasmd.http.routes import PUBLIC, Route
 from kasmd.http.same_site import check_same_site
 from kasmd.http.server import Answer, Request, Response
+from kasmd.interfaces import Principal
 from kasmd.permission.registry import INVITATION
 from kasmd.rights import Right
 
@@ -142,31 +144,40 @@ class Entrance:
         return entered.addErrback(self._shown, self._login_page, request, form)
 
     def _logged_in(self, name: str, request: Request, form: Form) -> Response:
-        return self._entered(request, form, lambda: self._proofs.logins.start(name))
+        former = self._former(request)
+        return self._entered(request, form, former, self._proofs.logins.start(name))
 
     def _accept(self, request: Request) -> Answer:
         check_same_site(request, self._allowed)
         form = _form(request)
-        entered = maybeDeferred(self._guest, request, form)
+        entered = Deferred.fromCoroutine(self._guest(request, form))
         return entered.addErrback(self._shown, self._invite_page, request, form)
 
-    def _guest(self, request: Request, form: Form) -> Response:
+    async def _guest(self, request: Request, form: Form) -> Response:
         code = form.fields.get("code", "")
         here = {ident for kind, ident in self._present() if kind == INVITATION}
+        former = self._former(request)
         try:
-            return self._entered(
-                request, form, lambda: self._proofs.invitations.open(code, here)
-            )
+            secret = await self._proofs.invitations.open(code, here)
         except LoginRefused as error:
             text = str(error)
             raise Problem(403, f"{text[:1].upper()}{text[1:]}.") from None
+        except AccountsBusy:
+            busy = FAULTS["accounts-busy"]
+            raise Problem(busy.status, busy.said, busy.headers, word=busy.word) from None
+        return self._entered(request, form, former, secret)
 
-    def _entered(self, request: Request, form: Form, start: Callable[[], str]) -> Response:
-        """Begin a session in the place of the one that the browser may have had."""
-        former = self._proofs.by_cookie(self._cookie.read(request))
-        # Before anything is counted: a cookie that cannot be set is a Problem.
+    def _former(self, request: Request) -> Optional[Principal]:
+        """Give whose session the browser may have had.
+
+        Called before anything is counted: a cookie that cannot be set is a Problem.
+        """
         self._cookie.begin(request, "")
-        secret = start()
+        return self._proofs.by_cookie(self._cookie.read(request))
+
+    def _entered(self, request: Request, form: Form, former: Optional[Principal],
+                 secret: str) -> Response:
+        """Give the cookie of a session, in the place of the ``former``."""
         if former is not None:
             self._proofs.end(former)
         request.cookies.append(self._cookie.begin(request, secret))

@@ -65,7 +65,7 @@ class KasmvncApi:
         self._seat_of = seat_of
         self._allowed_origins = allowed_origins
         self._downloads = downloads
-        users = Users(reactor, accounts, hashing)
+        users = Users(accounts, hashing)
         stats = Stats(reactor, roster, accounts, seat_of, work)
         screenshots = Screenshots(reactor, seat_of, work)
         self.endpoints = (

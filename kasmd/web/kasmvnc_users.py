@@ -17,7 +17,6 @@ import json
 from typing import Any, Callable, Mapping, NamedTuple, Optional
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from kasmd.errors import AccountsBusy, AccountsError, UnknownPrincipal
@@ -25,7 +24,6 @@ from kasmd.http.faults import FAULTS
 from kasmd.http.query import Query
 from kasmd.http.server import Request, Response
 from kasmd.interfaces import Account, IAccounts, IWorker
-from kasmd.permission.edits import edit
 from kasmd.permission.kasmpasswd import FIELD_LIMIT, canonical, hash_password
 from kasmd.rights import OWNER, READ, WRITE, Right
 from kasmd.web.kasmvnc_says import Refusal, done, not_the_owner, said
@@ -66,8 +64,7 @@ class Entry(NamedTuple):
 class Users:
     """The accounts of ``accounts``; passwords are hashed on ``worker``."""
 
-    def __init__(self, clock: IReactorTime, accounts: IAccounts, worker: IWorker) -> None:
-        self._clock = clock
+    def __init__(self, accounts: IAccounts, worker: IWorker) -> None:
         self._accounts = accounts
         self._worker = worker
         self._listed: Accounts = {}
@@ -164,7 +161,7 @@ class Users:
             return changes
 
         try:
-            await edit(self._clock, self._accounts, guarded)
+            await self._accounts.edit(guarded)
         except UnknownPrincipal:
             raise Refusal(400) from None
         except AccountsBusy:

@@ -18,6 +18,7 @@ from kasmd.interfaces import Account, IAccounts
 from kasmd.permission.accounts import FileAccounts, MemoryAccounts
 from kasmd.permission.features import FeaturedAccounts, Features
 from kasmd.rights import NOTHING, OWNER, READ, WRITE, Right
+from tests.permission.disk import inline, now
 
 ANN = Account("ann", "$5$kasm$x", Right.ENTER | WRITE)
 BOB = Account("bob", "$5$kasm$y", Right.ENTER | READ)
@@ -30,11 +31,13 @@ def in_memory(folder: Path) -> Any:
 
 
 def in_a_file(folder: Path) -> Any:
-    return FileAccounts(Clock(), str(folder / "kasmpasswd"))
+    return FileAccounts(Clock(), str(folder / "kasmpasswd"), inline())
 
 
 def in_two_files(folder: Path) -> Any:
-    return FeaturedAccounts(in_a_file(folder), Features(Clock(), str(folder / "features.json")))
+    return FeaturedAccounts(
+        in_a_file(folder), Features(Clock(), str(folder / "features.json"), inline()), inline()
+    )
 
 
 MAKERS: list[Callable[[Path], Any]] = [in_memory, in_a_file, in_two_files]
@@ -50,32 +53,32 @@ def test_interface(accounts: Any) -> None:
 
 
 def test_put_keeps_order_and_place(accounts: Any) -> None:
-    accounts.put(ANN)
-    accounts.put(BOB)
-    accounts.put(ANN._replace(secret="new"))
+    now(accounts.put(ANN))
+    now(accounts.put(BOB))
+    now(accounts.put(ANN._replace(secret="new")))
     assert list(accounts.accounts().items()) == [("ann", ANN._replace(secret="new")), ("bob", BOB)]
 
 
 def test_every_account_may_enter(accounts: Any) -> None:
-    accounts.put(Account("eve", "", NOTHING))
+    now(accounts.put(Account("eve", "", NOTHING)))
     assert accounts.accounts()["eve"].rights == Right.ENTER
 
 
 def test_remove(accounts: Any) -> None:
-    accounts.put(ANN)
-    accounts.put(BOB)
-    accounts.remove("ann")
+    now(accounts.put(ANN))
+    now(accounts.put(BOB))
+    now(accounts.remove("ann"))
     assert dict(accounts.accounts()) == {"bob": BOB}
-    accounts.remove("bob")
+    now(accounts.remove("bob"))
     assert not accounts.accounts()
 
 
 def test_remove_unknown(accounts: Any) -> None:
-    accounts.put(ANN)
+    now(accounts.put(ANN))
     told: list[None] = []
     accounts.when_changed(lambda: told.append(None))
     with pytest.raises(UnknownPrincipal, match="bob"):
-        accounts.remove("bob")
+        now(accounts.remove("bob"))
     assert told == [] and dict(accounts.accounts()) == {"ann": ANN}
 
 
@@ -97,36 +100,38 @@ def test_remove_unknown(accounts: Any) -> None:
     ],
 )
 def test_what_the_file_cannot_say_is_refused(accounts: Any, account: Account) -> None:
-    accounts.put(BOB)
+    now(accounts.put(BOB))
     told: list[None] = []
     accounts.when_changed(lambda: told.append(None))
     with pytest.raises(AccountsError):
-        accounts.put(account)
+        now(accounts.put(account))
     assert told == [] and dict(accounts.accounts()) == {"bob": BOB}
 
 
 @pytest.mark.parametrize("rights", [Right.KEYBOARD, READ | Right.UPLOAD, WRITE & ~Right.VIEW])
 def test_what_letters_cannot_say(accounts: Any, rights: Right) -> None:
-    accounts.put(BOB)
+    now(accounts.put(BOB))
     if isinstance(accounts, FeaturedAccounts):
-        accounts.put(BOB._replace(rights=rights))
+        now(accounts.put(BOB._replace(rights=rights)))
         assert accounts.accounts()["bob"].rights == rights | Right.ENTER
     else:
         with pytest.raises(AccountsError):
-            accounts.put(BOB._replace(rights=rights))
+            now(accounts.put(BOB._replace(rights=rights)))
         assert dict(accounts.accounts()) == {"bob": BOB}
 
 
 def test_several_changes_at_once(accounts: Any) -> None:
     told: list[list[str]] = []
-    accounts.put(ANN)
+    now(accounts.put(ANN))
     accounts.when_changed(lambda: told.append(list(accounts.accounts())))
     eve = Account("eve", "", Right.ENTER)
-    accounts.edit(lambda found: {"bob": BOB, "eve": eve, "ann": None})
+    now(accounts.edit(lambda found: {"bob": BOB, "eve": eve, "ann": None}))
     assert dict(accounts.accounts()) == {"bob": BOB, "eve": eve}
-    accounts.edit(lambda found: {name: value._replace(secret="n") for name, value in found.items()})
+    now(accounts.edit(
+        lambda found: {name: value._replace(secret="n") for name, value in found.items()}
+    ))
     assert [account.secret for account in accounts.accounts().values()] == ["n", "n"]
-    accounts.edit(lambda found: {})
+    now(accounts.edit(lambda found: {}))
     assert told == [["bob", "eve"], ["bob", "eve"]]
 
 
@@ -138,26 +143,26 @@ def test_several_changes_at_once(accounts: Any) -> None:
     ],
 )
 def test_several_changes_or_none(accounts: Any, changes: Any, error: type[Exception]) -> None:
-    accounts.put(ANN)
+    now(accounts.put(ANN))
     told: list[None] = []
     accounts.when_changed(lambda: told.append(None))
     with pytest.raises(error):
-        accounts.edit(lambda found: changes)
+        now(accounts.edit(lambda found: changes))
     with pytest.raises(ZeroDivisionError):
-        accounts.edit(lambda found: {"eve": BOB._replace(name=str(1 // 0))})
+        now(accounts.edit(lambda found: {"eve": BOB._replace(name=str(1 // 0))}))
     assert told == [] and dict(accounts.accounts()) == {"ann": ANN}
 
 
 def test_longest_names(accounts: Any) -> None:
     for name in ("x" * 127, "é" * 63, " ", "#", "$5$", "名前"):
-        accounts.put(ANN._replace(name=name))
+        now(accounts.put(ANN._replace(name=name)))
         assert accounts.accounts()[name].name == name
 
 
 def test_the_mapping_that_was_given_never_changes(accounts: Any) -> None:
-    accounts.put(ANN)
+    now(accounts.put(ANN))
     before = accounts.accounts()
-    accounts.put(BOB)
+    now(accounts.put(BOB))
     assert dict(before) == {"ann": ANN}
     with pytest.raises(TypeError):
         before["bob"] = BOB
@@ -166,16 +171,16 @@ def test_the_mapping_that_was_given_never_changes(accounts: Any) -> None:
 def test_callbacks_see_the_change_and_come_before_the_end_of_it(accounts: Any) -> None:
     told: list[list[str]] = []
     end = accounts.when_changed(lambda: told.append(list(accounts.accounts())))
-    accounts.put(ANN)
+    now(accounts.put(ANN))
     assert told == [["ann"]]
-    accounts.put(ANN)
+    now(accounts.put(ANN))
     assert told == [["ann"]]
-    accounts.put(BOB)
-    accounts.remove("ann")
+    now(accounts.put(BOB))
+    now(accounts.remove("ann"))
     assert told == [["ann"], ["ann", "bob"], ["bob"]]
     end()
     end()
-    accounts.remove("bob")
+    now(accounts.remove("bob"))
     assert len(told) == 3
 
 
@@ -183,7 +188,7 @@ def test_a_failing_callback_harms_nobody(accounts: Any) -> None:
     told: list[None] = []
     accounts.when_changed(lambda: [][0])
     accounts.when_changed(lambda: told.append(None))
-    accounts.put(ANN)
+    now(accounts.put(ANN))
     assert told == [None] and "ann" in accounts.accounts()
 
 
@@ -211,17 +216,17 @@ class Life(RuleBasedStateMachine):
     def put(self, name: str, secret: str, rights: Right) -> None:
         self.model[name] = Account(name, secret, rights)
         for subject in self.subjects:
-            subject.put(self.model[name])
+            now(subject.put(self.model[name]))
 
     @rule(name=names)
     def remove(self, name: str) -> None:
         known = self.model.pop(name, None)
         for subject in self.subjects:
             if known:
-                subject.remove(name)
+                now(subject.remove(name))
             else:
                 with pytest.raises(UnknownPrincipal):
-                    subject.remove(name)
+                    now(subject.remove(name))
 
     @rule(changed=st.dictionaries(names, st.none() | st.sampled_from(RIGHTS)))
     def edit(self, changed: dict[str, Any]) -> None:
@@ -234,9 +239,9 @@ class Life(RuleBasedStateMachine):
         for subject in self.subjects:
             if unknown:
                 with pytest.raises(UnknownPrincipal):
-                    subject.edit(lambda found: changes)
+                    now(subject.edit(lambda found: changes))
             else:
-                subject.edit(lambda found: changes)
+                now(subject.edit(lambda found: changes))
         for name, account in changes.items() if not unknown else ():
             if account is None:
                 del self.model[name]

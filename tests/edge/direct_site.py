@@ -37,6 +37,7 @@ from kasmd.rights import OWNER, READ, WRITE, Right
 from kasmd.viewer.worker import InlineWorker
 from kasmd.web.entrance import Entrance
 from kasmd.web.site import PAGE, content_policy
+from tests.permission.disk import inline, now
 
 HTML = ("Accept", "text/html")
 JSON = ("Accept", "application/json")
@@ -122,8 +123,10 @@ class DirectCase(TestCase):
         )
         self.proofs = Proofs(
             Logins(self.accounts, seconds),
-            Tokens(self.accounts, f"{folder}/tokens", seconds),
-            Invitations(self.accounts, f"{folder}/invitations", bytes(32), seconds, seconds),
+            Tokens(self.accounts, f"{folder}/tokens", seconds, inline()),
+            Invitations(
+                self.accounts, f"{folder}/invitations", bytes(32), seconds, seconds, inline()
+            ),
         )
         self.found: Sequence[Session] = SESSIONS
         self.directory = Directory(Clock(), "/nowhere/s", lambda: self.found, InlineWorker())
@@ -169,5 +172,5 @@ class DirectCase(TestCase):
 
     def token(self, name: str, scope: Right) -> tuple[str, str]:
         """Give a bearer token's header."""
-        made = self.proofs.tokens.make("x", name, scope, self.clock.seconds() + 60)
+        made = now(self.proofs.tokens.make("x", name, scope, self.clock.seconds() + 60))
         return "Authorization", f"Bearer {made[1]}"

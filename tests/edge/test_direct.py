@@ -16,6 +16,7 @@ from tests.edge.direct_site import (
     basic,
 )
 from tests.garbage import uncollected
+from tests.permission.disk import now
 
 
 class PassingTests(DirectCase):
@@ -100,8 +101,8 @@ class RefusalTests(DirectCase):
         self.assertIn("'eve' is not let into session 'b'", told)
 
     async def test_guests_are_guests_elsewhere(self) -> None:
-        invitation = self.proofs.invitations.make("Eve", "ann", READ, 50.0)
-        secret = self.proofs.invitations.open(self.proofs.invitations.code(invitation.ident))
+        invitation = now(self.proofs.invitations.make("Eve", "ann", READ, 50.0))
+        secret = now(self.proofs.invitations.open(self.proofs.invitations.code(invitation.ident)))
         for path in ("/desktop/a/", "/"):
             self.assertEqual((await self.ask(path, self.cookie("", secret))).status, 401)
 

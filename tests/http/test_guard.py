@@ -29,6 +29,7 @@ from kasmd.permission.sessions import Lifetime
 from kasmd.permission.tickets import Tickets
 from kasmd.permission.tokens import Tokens
 from kasmd.rights import NOTHING, OWNER, READ, WRITE
+from tests.permission.disk import inline, now
 
 
 def talk(port, lines, path=b"/"):
@@ -180,9 +181,9 @@ class SessionTests(TestCase):
         seconds = self.clock.seconds
         self.proofs = Proofs(
             Logins(self.accounts, seconds, Lifetime(10.0, 100.0, 3)),
-            Tokens(self.accounts, f"{self.folder}/tokens", seconds),
+            Tokens(self.accounts, f"{self.folder}/tokens", seconds, inline()),
             Invitations(
-                self.accounts, f"{self.folder}/invitations", bytes(32), seconds, seconds
+                self.accounts, f"{self.folder}/invitations", bytes(32), seconds, seconds, inline()
             ),
         )
         self.registry = Registry(self.accounts, NOTHING, self.proofs.kinds)
@@ -222,10 +223,10 @@ class SessionTests(TestCase):
         return b"Cookie: a=b; kasmd=" + self.proofs.logins.start(name).encode() + b"; c"
 
     async def test_each_proof_is_known_and_leaves_no_grant_behind(self):
-        token = self.proofs.tokens.make("x", "ann", READ, 50.0)[1].encode()
-        invitation = self.proofs.invitations.make("Eve", "ann", READ, 50.0)
+        token = now(self.proofs.tokens.make("x", "ann", READ, 50.0))[1].encode()
+        invitation = now(self.proofs.invitations.make("Eve", "ann", READ, 50.0))
         code = self.proofs.invitations.code(invitation.ident)
-        guest = self.proofs.invitations.open(code).encode()
+        guest = now(self.proofs.invitations.open(code)).encode()
         await self.assert_who(b"ann login", self.cookie())
         await self.assert_who(b"ann token", b"Authorization: Bearer " + token)
         await self.assert_who(b"guest: Eve invitation", b"Cookie: kasmd=" + guest)

@@ -14,6 +14,7 @@ from kasmd.permission.invitations import Invitations, load_key
 from kasmd.rights import OWNER, READ
 from tests.live.chromium import Chromium
 from tests.live.daemon import SECRET, Daemon
+from tests.permission.disk import inline, now
 
 MORE = """\
 site:
@@ -29,9 +30,9 @@ def invitation_code(folder: Path) -> str:
     accounts = MemoryAccounts([Account("owner", SECRET, OWNER)])
     invitations = Invitations(
         accounts, str(state / "invitations.json"), load_key(str(state / "invitation-key")),
-        time.time, time.monotonic,
+        time.time, time.monotonic, inline(),
     )
-    return invitations.code(invitations.make("Eve", "owner", READ, time.time() + 600).ident)
+    return invitations.code(now(invitations.make("Eve", "owner", READ, time.time() + 600)).ident)
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from kasmd.log.asking import asked_by
 from kasmd.permission.accounts import FileAccounts, load, rewrite
 from kasmd.permission.durable import SIZE_LIMIT
 from kasmd.rights import READ, Right
+from tests.permission.disk import inline, now
 
 ANN = Account("ann", "a", Right.ENTER | READ)
 
@@ -43,7 +44,7 @@ class ReadingTests(SynchronousTestCase):
         self.path = self.folder / "kasmpasswd"
 
     def make(self) -> FileAccounts:
-        return FileAccounts(Clock(), str(self.path))
+        return FileAccounts(Clock(), str(self.path), inline())
 
     def said(self, call: Callable[[], object]) -> list[str]:
         with capturedLogs() as events:
@@ -63,7 +64,7 @@ class ReadingTests(SynchronousTestCase):
 
     def test_bad_bytes_survive_a_rewrite(self) -> None:
         self.path.write_bytes(b"bad\xff\n\xff:x:r")
-        self.make().put(ANN)
+        now(self.make().put(ANN))
         self.assertEqual(self.path.read_bytes(), b"bad\xff\n\xff:x:r\nann:a:r\n")
 
     def test_unreadable_at_the_start(self) -> None:
@@ -82,7 +83,7 @@ class ReadingTests(SynchronousTestCase):
     def test_put_sees_what_others_wrote(self) -> None:
         accounts = self.make()
         self.path.write_text("bob:b:w\n")
-        accounts.put(ANN)
+        now(accounts.put(ANN))
         self.assertEqual(self.path.read_text(), "bob:b:w\nann:a:r\n")
         self.assertEqual(list(accounts.accounts()), ["bob", "ann"])
 
@@ -90,14 +91,14 @@ class ReadingTests(SynchronousTestCase):
         self.path.write_text("ann:a:r\n")
         accounts = self.make()
         self.path.write_text("bob:b:w\n")
-        self.assertRaises(UnknownPrincipal, accounts.remove, "ann")
-        accounts.remove("bob")
+        self.failureResultOf(accounts.remove("ann"), UnknownPrincipal)
+        now(accounts.remove("bob"))
         self.assertEqual(self.path.read_text(), "")
 
     def test_a_failed_write_changes_nothing(self) -> None:
         folder = self.folder / "missing"
-        accounts = FileAccounts(Clock(), str(folder / "kasmpasswd"))
-        error = self.assertRaises(AccountsError, accounts.put, ANN)
+        accounts = FileAccounts(Clock(), str(folder / "kasmpasswd"), inline())
+        error = self.failureResultOf(accounts.put(ANN), AccountsError).value
         self.assertIn(f"{folder}/kasmpasswd: cannot be written: No such", str(error))
         self.assertEqual(dict(accounts.accounts()), {})
 
@@ -105,7 +106,7 @@ class ReadingTests(SynchronousTestCase):
         target = self.folder / "target"
         target.write_text("bob:b:w\n")
         self.path.symlink_to(target)
-        self.make().put(ANN)
+        now(self.make().put(ANN))
         self.assertTrue(self.path.is_symlink())
         self.assertEqual(target.read_text(), "bob:b:w\nann:a:r\n")
         self.assertEqual(stat.S_IMODE(target.stat().st_mode), 0o600)
@@ -128,7 +129,7 @@ class LiveTests(TestCase):
 
     def watch(self, path: Path) -> None:
         self.seen: list[dict[str, str]] = []
-        self.accounts = FileAccounts(reactor, str(path))
+        self.accounts = FileAccounts(reactor, str(path), inline())
         self.accounts.when_changed(self.changed)
         self.waiting: list[tuple[dict[str, str], Deferred[None]]] = []
         self.accounts.startService()
@@ -232,7 +233,7 @@ class LiveTests(TestCase):
 
     @inlineCallbacks
     def test_edited_between_reading_and_watching(self) -> Waiting:
-        accounts = FileAccounts(reactor, str(self.path))
+        accounts = FileAccounts(reactor, str(self.path), inline())
         self.path.write_text("bob:b:r\n")
         accounts.startService()
         self.addCleanup(accounts.stopService)
@@ -282,7 +283,7 @@ class AuditTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.path = scratch(self) / "kasmpasswd"
         self.path.write_text("ann:a:r\nbob:b:rw\n")
-        self.accounts = FileAccounts(Clock(), str(self.path))
+        self.accounts = FileAccounts(Clock(), str(self.path), inline())
 
     def audited(self, call: Callable[[], object]) -> list[str]:
         """Give the lines of what ``call`` changes, on behalf of a request."""
@@ -291,19 +292,19 @@ class AuditTests(SynchronousTestCase):
         return [str(e["record"]) for e in events if e["log_namespace"] == "kasmd.audit"]
 
     def test_what_was_there_at_the_start_is_no_change(self) -> None:
-        self.assertEqual(self.audited(lambda: FileAccounts(Clock(), str(self.path))), [])
+        self.assertEqual(self.audited(lambda: FileAccounts(Clock(), str(self.path), inline())), [])
 
     def test_a_request_is_named_with_what_it_changed(self) -> None:
         by = ', by "own" from 10.0.0.1 through api'
-        put = self.accounts.put
         for account, line in (
             (ANN._replace(name="eve"), '"eve": made - -> r'),
             (ANN._replace(rights=Right.ENTER), '"ann": rights r -> none'),
             (ANN._replace(rights=Right.ENTER, secret="s"), '"ann": password'),
         ):
-            self.assertEqual(self.audited(lambda: put(account)), [f"account {line}{by}"])
-        self.assertEqual(self.audited(lambda: put(account)), [])
-        removed = self.audited(lambda: self.accounts.remove("bob"))
+            put = self.audited(lambda: now(self.accounts.put(account)))
+            self.assertEqual(put, [f"account {line}{by}"])
+        self.assertEqual(self.audited(lambda: now(self.accounts.put(account))), [])
+        removed = self.audited(lambda: now(self.accounts.remove("bob")))
         self.assertEqual(removed, [f'account "bob": removed rw -> -{by}'])
 
     def test_an_edit_just_before_is_not_the_asker_s(self) -> None:

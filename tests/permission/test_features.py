@@ -18,6 +18,7 @@ from kasmd.interfaces import Account
 from kasmd.permission.accounts import FileAccounts
 from kasmd.permission.features import FeaturedAccounts, Features, effective, split
 from kasmd.rights import FEATURES, NOTHING, OWNER, READ, WRITE, Right
+from tests.permission.disk import inline, now
 
 any_rights = st.lists(st.sampled_from(list(FEATURES.values()))).map(
     lambda rights: Right.ENTER | Right(sum({right.value for right in rights}))
@@ -32,9 +33,9 @@ class Files:
         self.passwords.write_text("ann:x:rw\nbob:y:r\n")
 
     def open(self) -> FeaturedAccounts:
-        self.inner = FileAccounts(Clock(), str(self.passwords))
-        self.overrides = Features(Clock(), str(self.features))
-        return FeaturedAccounts(self.inner, self.overrides)
+        self.inner = FileAccounts(Clock(), str(self.passwords), inline())
+        self.overrides = Features(Clock(), str(self.features), inline())
+        return FeaturedAccounts(self.inner, self.overrides, inline())
 
 
 @pytest.fixture
@@ -63,12 +64,12 @@ def test_overrides_go_over_the_letters_both_ways(files: Files) -> None:
 def test_letters_in_one_file_and_the_rest_in_the_other(files: Files) -> None:
     accounts = files.open()
     wanted = Right.ENTER | WRITE & ~Right.KEYBOARD | OWNER
-    accounts.put(Account("ann", "x", wanted))
+    now(accounts.put(Account("ann", "x", wanted)))
     assert files.passwords.read_text() == "ann:x:ro\nbob:y:r\n"
     assert "keyboard" not in json.loads(files.features.read_text())["ann"]
     assert os.stat(files.features).st_mode & 0o777 == 0o600
     assert rights(files.open(), "ann") == wanted
-    accounts.put(Account("ann", "x", WRITE))
+    now(accounts.put(Account("ann", "x", WRITE)))
     assert json.loads(files.features.read_text()) == {}
 
 
@@ -76,12 +77,12 @@ def test_one_change_is_told_once_and_whole(files: Files) -> None:
     accounts = files.open()
     told: list[Right] = []
     accounts.when_changed(lambda: told.append(rights(accounts, "ann")))
-    accounts.put(Account("ann", "x", READ | Right.UPLOAD))
+    now(accounts.put(Account("ann", "x", READ | Right.UPLOAD)))
     assert told == [Right.ENTER | READ | Right.UPLOAD]
 
 
 def test_without_its_file_everybody_has_less(files: Files) -> None:
-    files.open().put(Account("ann", "x", WRITE & ~Right.KEYBOARD))
+    now(files.open().put(Account("ann", "x", WRITE & ~Right.KEYBOARD)))
     files.features.unlink()
     assert rights(files.open(), "ann") == READ | Right.ENTER
 
@@ -93,9 +94,9 @@ def test_a_file_that_is_wrong_as_a_whole(files: Files, text: str) -> None:
         accounts = files.open()
     assert any("features.json" in str(formatEvent(event)) for event in events)
     assert rights(accounts, "ann") == WRITE | Right.ENTER
-    accounts.put(Account("ann", "x", READ))
+    now(accounts.put(Account("ann", "x", READ)))
     with pytest.raises(AccountsError, match="features.json"):
-        accounts.put(Account("ann", "x", READ | Right.UPLOAD))
+        now(accounts.put(Account("ann", "x", READ | Right.UPLOAD)))
     assert rights(accounts, "ann") == READ | Right.ENTER
     assert files.features.read_bytes() == text.encode("utf-8", "surrogateescape")
 
@@ -110,7 +111,7 @@ def test_what_is_wrong_in_the_file_is_said_ignored_and_kept(files: Files) -> Non
     said = [str(formatEvent(event)) for event in events if "features" in str(formatEvent(event))]
     assert len(said) == 4 and all(line.isprintable() for line in said)
     assert rights(accounts, "ann") == (WRITE | Right.ENTER) & ~Right.UPLOAD
-    accounts.put(Account("bob", "y", READ | Right.RESIZE))
+    now(accounts.put(Account("bob", "y", READ | Right.RESIZE)))
     assert json.loads(files.features.read_text()) == {**given, "bob": {"resize": True}}
 
 
@@ -129,18 +130,18 @@ def test_an_edit_of_the_file_reaches_those_who_ask(files: Files) -> None:
 
 def test_the_next_of_a_name_is_another_one(files: Files) -> None:
     accounts = files.open()
-    accounts.put(Account("bob", "y", READ | Right.KEYBOARD))
+    now(accounts.put(Account("bob", "y", READ | Right.KEYBOARD)))
     # Removed by another program.
-    FileAccounts(Clock(), str(files.passwords)).remove("bob")
+    now(FileAccounts(Clock(), str(files.passwords), inline()).remove("bob"))
     files.inner.look()
-    FileAccounts(Clock(), str(files.passwords)).put(Account("bob", "z", READ))
+    now(FileAccounts(Clock(), str(files.passwords), inline()).put(Account("bob", "z", READ)))
     files.inner.look()
     assert rights(accounts, "bob") == READ | Right.ENTER
 
 
 def test_a_missing_password_file_removes_no_overrides(files: Files) -> None:
     accounts = files.open()
-    accounts.put(Account("bob", "y", READ | Right.KEYBOARD))
+    now(accounts.put(Account("bob", "y", READ | Right.KEYBOARD)))
     text = files.passwords.read_text()
     files.passwords.unlink()
     files.inner.look()
@@ -152,15 +153,15 @@ def test_a_missing_password_file_removes_no_overrides(files: Files) -> None:
 
 def test_what_the_password_file_refuses_is_in_neither(files: Files) -> None:
     accounts = files.open()
-    accounts.put(Account("bob", "y", READ | Right.KEYBOARD))
+    now(accounts.put(Account("bob", "y", READ | Right.KEYBOARD)))
     before = files.features.read_text()
     with pytest.raises(AccountsError):
-        accounts.put(Account("bob", "a:b", READ | Right.UPLOAD))
+        now(accounts.put(Account("bob", "a:b", READ | Right.UPLOAD)))
     with pytest.raises(UnknownPrincipal):
-        accounts.edit(lambda found: {"bob": Account("bob", "y", OWNER), "eve": None})
+        now(accounts.edit(lambda found: {"bob": Account("bob", "y", OWNER), "eve": None}))
     files.passwords.with_name(".kasmpasswd.new").mkdir()
     with pytest.raises(AccountsError):
-        accounts.put(Account("bob", "y", READ | Right.UPLOAD))
+        now(accounts.put(Account("bob", "y", READ | Right.UPLOAD)))
     assert files.features.read_text() == before
     assert rights(accounts, "bob") == READ | Right.ENTER | Right.KEYBOARD
     assert NOTHING not in accounts.accounts()

@@ -19,6 +19,7 @@ from kasmd.permission.invitations import ARRIVAL, Invitation, Invitations, load_
 from kasmd.permission.registry import Registry
 from kasmd.permission.sessions import Lifetime
 from kasmd.rights import OWNER, READ, WRITE, Right
+from tests.permission.disk import inline, now
 
 
 class House:
@@ -34,18 +35,18 @@ class House:
     def open_again(self) -> None:
         self.invitations = Invitations(
             self.accounts, str(self.path), self.key, self.clock.seconds, self.clock.seconds,
-            Lifetime(1000.0, 10_000.0),
+            inline(), Lifetime(1000.0, 10_000.0),
         )
         self.registry = Registry(self.accounts, proofs={"invitation": self.invitations})
 
     def invite(self, **named: Any) -> Invitation:
         given = {"label": "Eve", "maker": "ann", "rights": READ, "expires": 100.0, **named}
-        return self.invitations.make(**given)
+        return now(self.invitations.make(**given))
 
     def enter(self, invitation: Invitation) -> Grant:
         """Open the link and connect, as a browser would."""
         present = {ident for _, ident in self.registry.present()}
-        secret = self.invitations.open(self.invitations.code(invitation.ident), present)
+        secret = now(self.invitations.open(self.invitations.code(invitation.ident), present))
         principal = self.invitations.principal(secret)
         assert principal is not None
         return self.registry.admit(principal, "desktop")
@@ -62,7 +63,7 @@ def test_a_guest_has_the_invitation_s_rights_and_no_account(house: House) -> Non
     assert held == {Right.ENTER, Right.VIEW, Right.POINTER}
     assert grant.principal[:2] == ("guest: Eve", "invitation")
     with pytest.raises(AccountsError):
-        house.accounts.put(Account(grant.name, "x", READ))
+        now(house.accounts.put(Account(grant.name, "x", READ)))
 
 
 def test_it_is_counted_durably(house: House) -> None:
@@ -80,7 +81,7 @@ def test_uses_are_not_lost_to_those_who_come_at_once(house: House) -> None:
     entered = 0
     for _ in range(50):
         try:
-            house.invitations.open(house.invitations.code(invitation.ident))
+            now(house.invitations.open(house.invitations.code(invitation.ident)))
             entered += 1
         except LoginRefused:
             continue
@@ -99,7 +100,7 @@ def test_one_guest_at_a_time(house: House) -> None:
 
 def test_a_guest_has_time_to_arrive(house: House) -> None:
     invitation = house.invite()
-    secret = house.invitations.open(house.invitations.code(invitation.ident))
+    secret = now(house.invitations.open(house.invitations.code(invitation.ident)))
     with pytest.raises(LoginRefused, match="in use"):
         house.enter(invitation)
     house.clock.advance(ARRIVAL)
@@ -123,8 +124,8 @@ def test_its_end_ends_its_guests(house: House, end: str) -> None:
     told: list[bool] = []
     grant.when_changed(lambda: told.append(grant.holds(Right.ENTER)))
     if end == "revoke":
-        assert house.invitations.revoke(invitation.ident)
-        assert not house.invitations.revoke(invitation.ident)
+        assert now(house.invitations.revoke(invitation.ident))
+        assert not now(house.invitations.revoke(invitation.ident))
     elif end == "expire":
         other = house.invite(maker="bob", expires=1000.0)
         unharmed = house.enter(other)
@@ -181,12 +182,12 @@ def test_a_restart_ends_guests_and_leaves_the_link(house: House) -> None:
 def test_codes_that_were_not_given(house: House, spoil: Any) -> None:
     code, other = (house.invitations.code(house.invite().ident) for _ in range(2))
     with pytest.raises(LoginRefused, match="not valid"):
-        house.invitations.open(spoil(code, other))
+        now(house.invitations.open(spoil(code, other)))
 
 
 def test_a_signed_code_of_no_invitation(house: House) -> None:
     with pytest.raises(LoginRefused, match="not valid"):
-        house.invitations.open(house.invitations.code("0123456789abcdef"))
+        now(house.invitations.open(house.invitations.code("0123456789abcdef")))
 
 
 def test_another_key_is_another_lock(house: House) -> None:
@@ -194,7 +195,7 @@ def test_another_key_is_another_lock(house: House) -> None:
     house.key = bytes(32)
     house.open_again()
     with pytest.raises(LoginRefused, match="not valid"):
-        house.invitations.open(code)
+        now(house.invitations.open(code))
 
 
 def test_the_file_holds_no_code(house: House) -> None:
@@ -239,7 +240,7 @@ def test_the_key_is_made_once_and_must_be_whole(tmp_path: Path) -> None:
 @given(st.text(max_size=200))
 def test_hostile_secrets_are_nobody_s(text: str) -> None:
     invitations = Invitations(MemoryAccounts(), "/nonexistent/x", bytes(32), Clock().seconds,
-                              Clock().seconds)
+                              Clock().seconds, inline())
     assert invitations.principal(text) is None
     with pytest.raises(LoginRefused):
-        invitations.open(text)
+        now(invitations.open(text))

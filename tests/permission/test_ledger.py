@@ -9,10 +9,12 @@ from typing import Any, Mapping, NamedTuple
 
 import pytest
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 
 from kasmd.errors import AccountsError
 from kasmd.permission.durable import SIZE_LIMIT
 from kasmd.permission.ledger import Ledger
+from tests.permission.disk import inline, now
 
 
 class Ticket(NamedTuple):
@@ -40,7 +42,7 @@ class House:
         self.open()
 
     def open(self) -> Ledger[Ticket]:
-        self.ledger = Ledger(str(self.path), load, dump, self.good, 3)
+        self.ledger = Ledger(str(self.path), load, dump, self.good, inline(), 3)
         self.ledger.when_changed(self.changed)
         return self.ledger
 
@@ -63,9 +65,9 @@ def house(tmp_path: Path) -> House:
 
 def test_what_is_put_is_there_after_a_restart(house: House) -> None:
     assert not house.path.exists()
-    house.ledger.put("a", Ticket("ann", 10.0))
-    house.ledger.put("b", Ticket("bob", 10.0))
-    house.ledger.put("a", Ticket("eve", 10.0))
+    now(house.ledger.put("a", Ticket("ann", 10.0)))
+    now(house.ledger.put("b", Ticket("bob", 10.0)))
+    now(house.ledger.put("a", Ticket("eve", 10.0)))
     assert house.told == 3
     assert stat.S_IMODE(house.path.stat().st_mode) == 0o600
     assert list(house.open().records()) == ["a", "b"]
@@ -74,39 +76,39 @@ def test_what_is_put_is_there_after_a_restart(house: House) -> None:
 
 
 def test_what_is_removed_is_gone_after_a_restart(house: House) -> None:
-    house.ledger.put("a", Ticket("ann", 10.0))
-    house.ledger.put("b", Ticket("bob", 10.0))
-    assert house.ledger.remove("a", "none")
+    now(house.ledger.put("a", Ticket("ann", 10.0)))
+    now(house.ledger.put("b", Ticket("bob", 10.0)))
+    assert now(house.ledger.remove("a"))
     assert house.told == 3
-    assert not house.ledger.remove("a") and house.told == 3
+    assert not now(house.ledger.remove("a")) and house.told == 3
     assert list(house.open().records()) == ["b"]
 
 
 def test_what_is_over_is_not_given_and_leaves_with_the_next_change(house: House) -> None:
-    house.ledger.put("a", Ticket("ann", 10.0))
-    house.ledger.put("b", Ticket("bob", 20.0))
+    now(house.ledger.put("a", Ticket("ann", 10.0)))
+    now(house.ledger.put("b", Ticket("bob", 20.0)))
     house.clock.advance(10)
     assert house.ledger.get("a") is None and list(house.ledger.records()) == ["b"]
-    assert not house.ledger.remove("a") and house.written == ["a", "b"]
-    house.ledger.put("c", Ticket("eve", 20.0))
+    assert not now(house.ledger.remove("a")) and house.written == ["a", "b"]
+    now(house.ledger.put("c", Ticket("eve", 20.0)))
     assert house.written == ["b", "c"]
 
 
 def test_their_number_is_bounded_and_those_that_are_over_make_room(house: House) -> None:
     for ident in "abc":
-        house.ledger.put(ident, Ticket(ident, 10.0))
-    house.ledger.put("c", Ticket("new", 20.0))
+        now(house.ledger.put(ident, Ticket(ident, 10.0)))
+    now(house.ledger.put("c", Ticket("new", 20.0)))
     with pytest.raises(AccountsError, match="tickets.json: there are 3 already"):
-        house.ledger.put("d", Ticket("d", 20.0))
+        now(house.ledger.put("d", Ticket("d", 20.0)))
     assert house.ledger.get("d") is None and house.told == 4
     house.clock.advance(10)
-    house.ledger.put("d", Ticket("d", 20.0))
+    now(house.ledger.put("d", Ticket("d", 20.0)))
     assert house.written == ["c", "d"]
 
 
 def test_prune_removes_what_it_is_told(house: House) -> None:
     for ident in "abc":
-        house.ledger.put(ident, Ticket(ident, 10.0))
+        now(house.ledger.put(ident, Ticket(ident, 10.0)))
     house.ledger.prune(lambda ticket: ticket.holder != "b")
     assert house.written == ["b"] and house.told == 4
     house.ledger.prune(lambda ticket: False)
@@ -114,18 +116,28 @@ def test_prune_removes_what_it_is_told(house: House) -> None:
 
 
 def test_what_cannot_be_kept_has_not_happened(house: House) -> None:
-    house.ledger.put("a", Ticket("ann", 10.0))
+    now(house.ledger.put("a", Ticket("ann", 10.0)))
     before = house.path.read_bytes()
     with pytest.raises(AccountsError, match="tickets.json: cannot be written"):
-        house.ledger.put("b", Ticket("b" * SIZE_LIMIT, 10.0))
+        now(house.ledger.put("b", Ticket("b" * SIZE_LIMIT, 10.0)))
     house.path.parent.rename(house.path.parent.with_name("away"))
     with pytest.raises(AccountsError, match="cannot be written"):
-        house.ledger.remove("a")
-    # What is only put in order is tried again with the next change.
-    house.ledger.prune(lambda ticket: True)
-    house.path.parent.with_name("away").rename(house.path.parent)
+        now(house.ledger.remove("a"))
     assert house.told == 1 and list(house.ledger.records()) == ["a"]
+    house.path.parent.with_name("away").rename(house.path.parent)
     assert house.path.read_bytes() == before
+
+
+def test_what_is_pruned_is_gone_even_where_that_cannot_be_kept(house: House) -> None:
+    now(house.ledger.put("a", Ticket("ann", 10.0)))
+    house.path.parent.rename(house.path.parent.with_name("away"))
+    with capturedLogs() as events:
+        house.ledger.prune(lambda ticket: True)
+    assert "cannot be written" in str(events[0]["error"])
+    assert house.told == 2 and house.ledger.get("a") is None
+    house.path.parent.with_name("away").rename(house.path.parent)
+    now(house.ledger.put("b", Ticket("bob", 10.0)))
+    assert house.written == ["b"]
 
 
 @pytest.mark.parametrize("content", [

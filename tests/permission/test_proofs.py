@@ -16,6 +16,7 @@ from kasmd.permission.registry import INVITATION, LOGIN, TOKEN, Registry
 from kasmd.permission.sessions import Lifetime
 from kasmd.permission.tokens import Tokens
 from kasmd.rights import OWNER, READ, Right
+from tests.permission.disk import inline, now
 
 LIFE = Lifetime(idle=100.0, whole=1000.0)
 
@@ -29,14 +30,16 @@ class House:
         accounts = MemoryAccounts([Account("ann", "x", OWNER | READ)])
         self.proofs = Proofs(
             Logins(accounts, seconds, LIFE),
-            Tokens(accounts, str(folder / "tokens"), seconds),
-            Invitations(accounts, str(folder / "invitations"), b"k" * 32, seconds, seconds, LIFE),
+            Tokens(accounts, str(folder / "tokens"), seconds, inline()),
+            Invitations(
+                accounts, str(folder / "invitations"), b"k" * 32, seconds, seconds, inline(), LIFE
+            ),
         )
         self.registry = Registry(accounts, proofs=self.proofs.kinds)
         self.login = self.proofs.logins.start("ann")
-        _, self.token = self.proofs.tokens.make("ci", "ann", READ, 5000.0)
-        invited = self.proofs.invitations.make("Eve", "ann", READ, 5000.0)
-        self.guest = self.proofs.invitations.open(self.proofs.invitations.code(invited.ident))
+        _, self.token = now(self.proofs.tokens.make("ci", "ann", READ, 5000.0))
+        invited = now(self.proofs.invitations.make("Eve", "ann", READ, 5000.0))
+        self.guest = now(self.proofs.invitations.open(self.proofs.invitations.code(invited.ident)))
 
     def by_cookie(self, secret: str) -> Principal:
         principal = self.proofs.by_cookie(secret)

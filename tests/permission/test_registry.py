@@ -10,16 +10,17 @@ from kasmd.interfaces import Account, Principal
 from kasmd.permission.accounts import FileAccounts, MemoryAccounts
 from kasmd.permission.registry import Registry
 from kasmd.rights import NOTHING, READ, WRITE, Right
+from tests.permission.disk import inline, now
 
 
 def test_the_owner_removes_himself(tmp_path: Path) -> None:
     path = tmp_path / "kasmpasswd"
     path.write_text("root:x:o\n")
-    accounts = FileAccounts(Clock(), str(path))
+    accounts = FileAccounts(Clock(), str(path), inline())
     registry = Registry(accounts)
     grant = registry.admit(Principal("root"), "desktop")
     assert grant.holds(Right.MANAGE) and not grant.holds(Right.VIEW)
-    accounts.remove("root")
+    now(accounts.remove("root"))
     assert not grant.holds(Right.MANAGE) and not grant.holds(Right.ENTER)
     assert path.read_text() == "" and len(registry) == 0
 
@@ -27,11 +28,11 @@ def test_the_owner_removes_himself(tmp_path: Path) -> None:
 def test_a_new_password_leaves_the_session(tmp_path: Path) -> None:
     path = tmp_path / "kasmpasswd"
     path.write_text("ann:x:rw\n")
-    accounts = FileAccounts(Clock(), str(path))
+    accounts = FileAccounts(Clock(), str(path), inline())
     grant = Registry(accounts).admit(Principal("ann"), "desktop")
     told: list[None] = []
     grant.when_changed(lambda: told.append(None))
-    accounts.put(accounts.accounts()["ann"]._replace(secret="y"))
+    now(accounts.put(accounts.accounts()["ann"]._replace(secret="y")))
     assert told == [] and grant.holds(Right.KEYBOARD)
 
 

@@ -15,6 +15,7 @@ from kasmd.permission.accounts import MemoryAccounts
 from kasmd.permission.registry import Registry
 from kasmd.permission.tokens import Tokens
 from kasmd.rights import OWNER, READ, WRITE, Right
+from tests.permission.disk import inline, now
 
 
 class House:
@@ -29,12 +30,12 @@ class House:
         self.open()
 
     def open(self) -> Tokens:
-        self.tokens = Tokens(self.accounts, str(self.path), self.clock.seconds)
+        self.tokens = Tokens(self.accounts, str(self.path), self.clock.seconds, inline())
         self.registry = Registry(self.accounts, proofs={"token": self.tokens})
         return self.tokens
 
     def make(self, scope: Right = READ, expires: float = 10.0) -> str:
-        return self.tokens.make("backup", "ann", scope, expires)[1]
+        return now(self.tokens.make("backup", "ann", scope, expires))[1]
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def house(tmp_path: Path) -> House:
 
 
 def test_a_token_is_who_made_it_within_its_scope(house: House) -> None:
-    token, text = house.tokens.make("backup", "ann", READ | Right.MANAGE, 10.0)
+    token, text = now(house.tokens.make("backup", "ann", READ | Right.MANAGE, 10.0))
     principal = house.tokens.principal(text)
     assert principal == Principal("ann", "token", token.ident)
     grant = house.registry.admit(principal, "desktop")
@@ -96,7 +97,7 @@ def test_its_end_is_the_end_of_its_grants(house: House, end: str) -> None:
     (token,) = house.tokens.tokens()
     grant = house.registry.admit(Principal("ann", "token", token.ident), "desktop")
     if end == "revoke":
-        assert house.tokens.revoke(token.ident)
+        assert now(house.tokens.revoke(token.ident))
     elif end == "expire":
         house.clock.advance(10)
         house.registry.recompute()
@@ -107,7 +108,7 @@ def test_its_end_is_the_end_of_its_grants(house: House, end: str) -> None:
     assert not grant.holds(Right.ENTER)
     assert house.tokens.principal(text) is None and house.tokens.tokens() == []
     assert house.open().principal(text) is None
-    assert not house.tokens.revoke(token.ident)
+    assert not now(house.tokens.revoke(token.ident))
 
 
 def test_a_missing_password_file_revokes_nothing(house: House) -> None:
@@ -132,7 +133,7 @@ def test_when_it_was_used(house: House) -> None:
                                    "é" * 64])
 def test_labels_that_cannot_be_shown(house: House, label: str) -> None:
     with pytest.raises(ValueError, match="label"):
-        house.tokens.make(label, "ann", READ, 10.0)
+        now(house.tokens.make(label, "ann", READ, 10.0))
 
 
 @pytest.mark.parametrize("expires", [0.0, -1.0, float("nan"), float("inf")])
@@ -140,7 +141,7 @@ def test_a_time_that_is_none(house: House, expires: float) -> None:
     with pytest.raises(ValueError, match="expires"):
         house.make(expires=expires)
     with pytest.raises(UnknownPrincipal):
-        house.tokens.make("x", "nobody", READ, 10.0)
+        now(house.tokens.make("x", "nobody", READ, 10.0))
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"a": {}}', '{"a": {"scope": ["fly"]}}', "\xff"])
@@ -157,7 +158,7 @@ def test_what_cannot_be_written_is_not_done(house: House) -> None:
     with pytest.raises(AccountsError, match="cannot be written"):
         house.make()
     with pytest.raises(AccountsError):
-        house.tokens.revoke(token.ident)
+        now(house.tokens.revoke(token.ident))
     assert house.tokens.tokens() == [token] and house.tokens.principal(text) is not None
     with capturedLogs() as events:
         house.accounts.remove("ann")

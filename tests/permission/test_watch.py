@@ -139,6 +139,28 @@ class FolderTests(TestCase):
         self.assertEqual(set(woken), {bytes(self.path)})
 
     @inlineCallbacks
+    def test_an_edit_closes_no_descriptor_of_inotify(self) -> Waiting:
+        closed: list[str] = []
+        close = os.close
+
+        def noted(fd: int) -> None:
+            closed.append(os.readlink(f"/proc/self/fd/{fd}"))
+            close(fd)
+
+        self.folder.mkdir()
+        self.path.touch()
+        self.watch.start()
+        self.patch(os, "close", noted)
+        for _ in range(3):
+            other = self.folder / "other"
+            other.touch()
+            other.rename(self.path)
+            yield self.next()
+        os.close(os.open(self.path, os.O_RDONLY))
+        self.assertIn(str(self.path), closed)
+        self.assertNotIn("anon_inode:inotify", closed)
+
+    @inlineCallbacks
     def test_no_descriptor_is_left(self) -> Waiting:
         self.folder.mkdir()
         counts = []
@@ -167,8 +189,8 @@ class UntoldTests(TestCase):
         self.watch.start()
         self.addCleanup(self.watch.stop)
         self.write("old")
-        (notify,) = self.clock.getReaders()
-        notify.doRead()
+        for notify in self.clock.getReaders():
+            notify.doRead()
 
     def write(self, text: str) -> None:
         """Write at the clock's time."""

@@ -15,7 +15,7 @@ from twisted.internet.threads import deferToThread
 from kasmd.display.memory import MemoryDisplay
 from kasmd.http.server import Limits
 from kasmd.interfaces import Account
-from kasmd.permission.accounts import FileAccounts
+from kasmd.permission.accounts import FileAccounts, rewrite
 from kasmd.permission.checkers import Authenticator
 from kasmd.permission.dlp import Rules
 from kasmd.permission.held import Hold
@@ -37,6 +37,7 @@ from kasmd.web.kasmvnc_api import KasmvncApi
 from kasmd.web.pages import Pages
 from kasmd.web.site import PAGE, make_site, page_mounts
 from kasmd.web.system_stats import SystemStats
+from tests.permission.disk import threaded
 from tests.web.asking import HASH, Answer, ask, basic, listen
 
 #: The owner sees nothing himself; the rest are as their names say.
@@ -63,10 +64,9 @@ class Served:
         self.downloads = os.path.join(self.folder, "Downloads")
         os.mkdir(self.downloads)
         self.path = os.path.join(self.folder, "kasmpasswd")
-        self.accounts = FileAccounts(reactor, self.path)
-        self.accounts.edit(
-            lambda found: {name: Account(name, HASH, held) for name, held in ACCOUNTS.items()}
-        )
+        for name, held in ACCOUNTS.items():
+            rewrite(self.path, lambda file: file.with_account(Account(name, HASH, held)))
+        self.accounts = FileAccounts(reactor, self.path, threaded())
         self.registry = Registry(self.accounts)
         self.display = MemoryDisplay(320, 200)
         self.roster = Roster()

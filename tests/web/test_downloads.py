@@ -215,7 +215,8 @@ class FileTests(Served, TestCase):
 
     async def test_a_right_lost_ends_a_download(self) -> None:
         client = await self.begin(1000)
-        self.accounts.put(self.accounts.accounts()["writer"]._replace(rights=Right.ENTER | READ))
+        writer = self.accounts.accounts()["writer"]
+        await self.accounts.put(writer._replace(rights=Right.ENTER | READ))
         self.assertLess(await self.rest(client), LARGE // 2)
 
     async def test_a_file_that_becomes_shorter_ends_the_connection(self) -> None:

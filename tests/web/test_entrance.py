@@ -8,7 +8,7 @@ from http.client import HTTPConnection
 from urllib.parse import urlencode
 
 from twisted.internet import reactor
-from twisted.internet.defer import fail, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
@@ -27,12 +27,14 @@ from kasmd.permission.proofs import Proofs
 from kasmd.permission.registry import Registry
 from kasmd.permission.sessions import Lifetime
 from kasmd.permission.tokens import Tokens
+from kasmd.permission.writes import CAPACITY
 from kasmd.rights import OWNER, READ, WRITE, Right
 from kasmd.viewer.roster import Roster
 from kasmd.web.entrance import MAX_FORM, Entrance
 from kasmd.web.pages import Pages
 from kasmd.web.site import PAGE, content_policy, make_site, page_mounts
 from tests.garbage import uncollected
+from tests.permission.disk import inline, now
 
 HTML = ("Accept", "text/html")
 FORM = ("Content-Type", "application/x-www-form-urlencoded")
@@ -94,10 +96,13 @@ class Served:
         self.clock = Clock()
         self.accounts = MemoryAccounts(Account(name, "x", WRITE | OWNER) for name in ("ann", "bob"))
         seconds = self.clock.seconds
+        self.writes = inline()
         self.proofs = Proofs(
             Logins(self.accounts, seconds, Lifetime(10.0, 100.0, 3)),
-            Tokens(self.accounts, f"{folder}/tokens", seconds),
-            Invitations(self.accounts, f"{folder}/invitations", bytes(32), seconds, seconds),
+            Tokens(self.accounts, f"{folder}/tokens", seconds, inline()),
+            Invitations(
+                self.accounts, f"{folder}/invitations", bytes(32), seconds, seconds, self.writes
+            ),
         )
         self.registry = Registry(self.accounts, proofs=self.proofs.kinds)
         self.passwords = Passwords()
@@ -255,7 +260,7 @@ class LoginTests(Served, TestCase):
 class InvitationTests(Served, TestCase):
     def setUp(self):
         super().setUp()
-        self.invitation = self.proofs.invitations.make("<Eve>", "ann", READ, 50.0, uses=2)
+        self.invitation = now(self.proofs.invitations.make("<Eve>", "ann", READ, 50.0, uses=2))
         self.code = self.proofs.invitations.code(self.invitation.ident)
 
     async def test_a_guest_comes_and_goes(self):
@@ -285,6 +290,25 @@ class InvitationTests(Served, TestCase):
         self.assertIsNone(full.headers["Set-Cookie"])
         self.assertEqual(self.proofs.invitations.invitations()[0].used, 1)
 
+    async def test_a_refusal_leaves_no_garbage(self):
+        left = uncollected(self, LoginRefused)
+        for _ in range(3):
+            self.assertEqual((await self.send("/invite", {"code": self.code + "A"})).status, 403)
+        self.assertEqual(left(), 0)
+
+    async def test_where_too_many_wait_for_the_disk_he_is_to_come_again(self):
+        held = Deferred()
+
+        async def waiting():
+            await held
+
+        for _ in range(1 + CAPACITY):
+            Deferred.fromCoroutine(self.writes.change(waiting))
+        busy = await self.send("/invite", {"code": self.code})
+        self.assertEqual((busy.status, busy.headers["Retry-After"]), (503, "1"))
+        held.callback(None)
+        self.assertEqual((await self.send("/invite", {"code": self.code})).status, 204)
+
     async def test_a_cookie_that_cannot_be_set_is_no_use(self):
         answer = await self.send("/invite", {"code": self.code}, ("X-Forwarded-For", "203.0.113.9"))
         self.assertEqual(answer.status, 403)
@@ -300,7 +324,7 @@ class InvitationTests(Served, TestCase):
         principal = self.proofs.by_cookie(cookie[1].partition("=")[2])
         self.assertIsInstance(principal, Principal)
         grant = self.registry.admit(principal, "desktop")
-        self.proofs.invitations.revoke(self.invitation.ident)
+        now(self.proofs.invitations.revoke(self.invitation.ident))
         self.assertFalse(grant.holds(Right.ENTER))
         self.assertEqual((await self.ask("GET", "/", cookie)).status, 401)
 

@@ -142,7 +142,7 @@ class StatsTests(Watched, TestCase):
 
     async def test_names_are_cleaned_as_kasmvnc_cleans_them(self) -> None:
         account = self.accounts.accounts()["writer"]
-        self.accounts.put(account._replace(name='a.b"c@example.com'))
+        await self.accounts.put(account._replace(name='a.b"c@example.com'))
         self.watch('a.b"c@example.com')
         (user,) = (await self.get("get_sessions")).json["users"]
         self.assertEqual(user["username"], 'a_b"c')
@@ -236,7 +236,7 @@ class StatsTests(Watched, TestCase):
 
     async def test_which_clients_are_asked(self) -> None:
         account = self.accounts.accounts()["own"]
-        self.accounts.put(account._replace(rights=account.rights | READ))
+        await self.accounts.put(account._replace(rights=account.rights | READ))
         owner, writer = self.watch("own"), self.watch("writer")
         foreign = self.watch("writer", kasm=False)
         ids = {program: connection_id(program.viewer) for program in (owner, writer, foreign)}

@@ -145,7 +145,7 @@ class ScreenshotTests(Served, TestCase):
         self.display.screenshot = slowly  # type: ignore[method-assign]
         waiting = self.get("get_screenshot")
         await begun
-        self.accounts.remove("own")
+        await self.accounts.remove("own")
         coming.callback(shot(20, 10))
         self.assertIn((await waiting).status, (401, 403))
 

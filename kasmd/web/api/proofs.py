@@ -55,7 +55,7 @@ class Proofs:
         found = self._invitations.invitations()
         return told([self._invited(each, call.request) for each in found])
 
-    def invite(self, call: Call) -> Response:
+    async def invite(self, call: Call) -> Response:
         """Make an invitation in the name of who asks."""
         said = call.body
         rights = rights_of(said["rights"])
@@ -64,7 +64,7 @@ class Proofs:
         _check_label(said["label"])
         # Of all that is checked there, the time is what a schema cannot say.
         try:
-            made = self._invitations.make(
+            made = await self._invitations.make(
                 said["label"], _asker(call.request), rights, float(said["expires"]),
                 int(said.get("guests", 1)), _uses(said.get("uses")),
             )
@@ -72,21 +72,21 @@ class Proofs:
             raise invalid("/expires", str(error)) from None
         return told(self._invited(made, call.request), 201)
 
-    def uninvite(self, call: Call) -> Response:
+    async def uninvite(self, call: Call) -> Response:
         """End an invitation."""
-        return _ended(self._invitations.revoke(call.path["id"]), "invitation")
+        return _ended(await self._invitations.revoke(call.path["id"]), "invitation")
 
     def tokens(self, call: Call) -> Response:
         """Answer with every token."""
         return told([self._token(each) for each in self._tokens.tokens()])
 
-    def make_token(self, call: Call) -> Response:
+    async def make_token(self, call: Call) -> Response:
         """Make a token."""
         said = call.body
         account = said.get("account", _asker(call.request))
         _check_label(said["label"])
         try:
-            token, secret = self._tokens.make(
+            token, secret = await self._tokens.make(
                 said["label"], account, rights_of(said["scope"]), float(said["expires"])
             )
         except UnknownPrincipal:
@@ -95,9 +95,9 @@ class Proofs:
             raise invalid("/expires", str(error)) from None
         return told({"token": self._token(token), "secret": secret}, 201)
 
-    def revoke_token(self, call: Call) -> Response:
+    async def revoke_token(self, call: Call) -> Response:
         """Revoke a token."""
-        return _ended(self._tokens.revoke(call.path["id"]), "token")
+        return _ended(await self._tokens.revoke(call.path["id"]), "token")
 
     def logins(self, call: Call) -> Response:
         """Answer with every log-in, the one unused longest first."""

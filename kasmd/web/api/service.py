@@ -68,7 +68,7 @@ class Api:
         self._page = page
         sessions = Sessions(reactor, roster, pages)
         self.operations: tuple[Operation, ...] = (
-            *Users(reactor, accounts, hashing).operations(),
+            *Users(accounts, hashing).operations(),
             *sessions.operations(),
             *Proofs(proofs).operations(),
             *Desktop(seat_of, Screenshots(reactor, seat_of, work)).operations(),

@@ -10,11 +10,8 @@ from secrets import token_bytes
 from typing import Any, Callable, Mapping, Optional
 from urllib.parse import quote
 
-from twisted.internet.interfaces import IReactorTime
-
 from kasmd.http.server import Response
 from kasmd.interfaces import Account, IAccounts, IWorker
-from kasmd.permission.edits import edit
 from kasmd.permission.kasmpasswd import FIELD_LIMIT, canonical, hash_password
 from kasmd.rights import Right, letters_from_rights
 from kasmd.web.api.operations import PREFIX, Call, Operation, done, told
@@ -34,8 +31,7 @@ _ONE = "/users/{name}"
 class Users:
     """The accounts of ``accounts``; passwords are hashed on ``worker``."""
 
-    def __init__(self, clock: IReactorTime, accounts: IAccounts, worker: IWorker) -> None:
-        self._clock = clock
+    def __init__(self, accounts: IAccounts, worker: IWorker) -> None:
         self._accounts = accounts
         self._worker = worker
         # A tag covers the secret, and must not be a way to test guesses of it.
@@ -131,7 +127,7 @@ class Users:
                 raise Refused(409, "No owner would be left; to do it all the same: ?force=true.")
             return changes
 
-        await edit(self._clock, self._accounts, guarded)
+        await self._accounts.edit(guarded)
 
     async def _secret(self, password: str) -> str:
         if len(password.encode()) > FIELD_LIMIT:

@@ -20,7 +20,7 @@ from kasmd.http.guard import Sessions
 from kasmd.http.server import Limits
 from kasmd.interfaces import Account, Principal
 from kasmd.log import output
-from kasmd.permission.accounts import FileAccounts
+from kasmd.permission.accounts import FileAccounts, rewrite
 from kasmd.permission.checkers import Authenticator
 from kasmd.permission.features import FeaturedAccounts, Features
 from kasmd.permission.held import Hold
@@ -43,6 +43,7 @@ from kasmd.web.entrance import Entrance
 from kasmd.web.pages import Pages
 from kasmd.web.site import PAGE, content_policy, make_site, page_mounts
 from kasmd.web.uploads import Uploads
+from tests.permission.disk import threaded
 from tests.web.asking import HASH, Answer, ask, basic, listen
 
 ACCOUNTS = {
@@ -108,16 +109,19 @@ class Served:
         """Listen."""
         self.folder = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, self.folder)  # type: ignore[attr-defined]
-        file = FileAccounts(reactor, self._file("kasmpasswd"))
-        self.accounts = FeaturedAccounts(file, Features(reactor, self._file("features.json")))
-        self.accounts.edit(
-            lambda found: {name: Account(name, HASH, held) for name, held in ACCOUNTS.items()}
+        passwords, features = self._file("kasmpasswd"), self._file("features.json")
+        for name, held in ACCOUNTS.items():
+            rewrite(passwords, lambda file: file.with_account(Account(name, HASH, held)))
+        self.accounts = FeaturedAccounts(
+            FileAccounts(reactor, passwords, threaded()),
+            Features(reactor, features, threaded()),
+            threaded(),
         )
         self.proofs = Proofs(
             Logins(self.accounts, time.monotonic),
-            Tokens(self.accounts, self._file("tokens.json"), time.time),
+            Tokens(self.accounts, self._file("tokens.json"), time.time, threaded()),
             Invitations(self.accounts, self._file("invitations.json"), b"k" * 32, time.time,
-                        time.monotonic),
+                        time.monotonic, threaded()),
         )
         self.registry = Registry(self.accounts, proofs=self.proofs.kinds)
         self.display = MemoryDisplay(320, 200)

@@ -149,7 +149,7 @@ class Proofs(Served, TestCase):
         self.assertEqual((made.status, made.json["maker"], made.json["guests"]), (201, "own", 1))
         place, _, code = made.json["link"].partition("#")
         self.assertEqual(place, f"http://127.0.0.1:{self.port}/invite")
-        secret = self.proofs.invitations.open(code)
+        secret = await self.proofs.invitations.open(code)
         listed, = (await self.ask("GET", "/invitations")).json
         self.assertEqual((listed["used"], listed["present"]), (1, 1))
         self.assertEqual((await self.ask("DELETE", f"/invitations/{listed['id']}")).status, 204)

@@ -11,6 +11,7 @@ from kasmd.permission import durable
 from kasmd.permission.kasmpasswd import verify
 from kasmd.rights import Right
 from tests.garbage import uncollected
+from tests.permission.disk import SlowDisk
 from tests.web.api.site import Served
 
 
@@ -120,6 +121,18 @@ class Tests(Served, TestCase):
         self.assertEqual(busy.json["detail"], FAULTS["accounts-busy"].said)
         self.assertEqual(self.site.counts.failures["accounts-busy"], 1)
         self.assertEqual((await self.ask("DELETE", "/users/reader")).status, 204)
+
+    async def test_a_slow_disk_holds_up_nobody_else(self) -> None:
+        grant = self.registry.admit(Principal("reader"), "desktop")
+        disk = SlowDisk(self)
+        deleted = self.ask("DELETE", "/users/reader")
+        await disk.busy
+        self.assertEqual((await self.ask("GET", "/users/reader")).status, 200)
+        self.assertTrue(grant.holds(Right.VIEW))
+        self.assertNoResult(deleted)
+        disk.go()
+        self.assertEqual((await deleted).status, 204)
+        self.assertFalse(grant.holds(Right.ENTER))
 
     async def test_who_may(self) -> None:
         for proof, status in (("writer", 403), ("stranger", 401), (None, 401)):
