@@ -67,7 +67,9 @@ class StateDirectory(Service):
     def stopService(self) -> None:
         """Let another daemon have it."""
         super().stopService()
-        os.close(self._descriptor)
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 class Watching(Service):

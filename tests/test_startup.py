@@ -58,6 +58,14 @@ class StateDirectoryTests(Case):
     def mode(self) -> int:
         return stat.S_IMODE(self.path.stat().st_mode)
 
+    def test_to_stop_again_closes_nothing_of_anybody_else(self) -> None:
+        made = self.make()
+        made.stopService()
+        others = os.open(self.folder, os.O_RDONLY)
+        self.addCleanup(os.close, others)
+        made.stopService()
+        os.fstat(others)
+
     def test_it_is_made_for_its_user_alone(self) -> None:
         self.make()
         self.assertEqual(self.mode(), 0o700)
