@@ -175,24 +175,17 @@ class XConnection:
 
     def _take_events(self, poll: Callable[[Any], Any], most: int) -> int:
         """Take so many of the events that are there; give how many."""
-        taken = 0
-        while self._open and taken < most:
-            try:
-                event = self._received.event(poll)
-                poll = TAKE
-            except xcffib.ConnectionException:
-                raise
-            except xcffib.XcffibException as error:
-                self.log.info("the X server reports {error}", error=describe(error))
-                taken += 1
-                continue
-            if event is None:
+        events = self._received.events(poll, most) if self._open else []
+        for event in events:
+            if not self._open:
                 break
-            taken += 1
-            self.on_event(event)
-        if taken:
+            if isinstance(event, xcffib.XcffibException):
+                self.log.info("the X server reports {error}", error=describe(event))
+            else:
+                self.on_event(event)
+        if events:
             self.on_events_taken()
-        return taken
+        return len(events)
 
     def _take_replies(self) -> None:
         while self._open and self._awaited:

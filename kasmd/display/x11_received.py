@@ -38,22 +38,34 @@ class Received:
         self._any_reply = _ffi.cast("void **", self._reply)
         self._error = _ffi.new("xcb_generic_error_t **")
 
-    def event(self, poll: Callable[[Any], Any]) -> Optional[Any]:
-        """Give the next event by `READ` or `TAKE`, None where there is none.
+    def events(self, poll: Callable[[Any], Any], most: int) -> list[Any]:
+        """Give the events that are there, at most so many, by `READ` or `TAKE`.
 
-        It is of `x11_events` or else xcffib's.  Raises an XcffibException for the
-        error of a request that nobody checks.
+        They are of `x11_events` or else xcffib's, or an XcffibException: the error of a
+        request that nobody checks.
         """
-        event = poll(self._xcb._conn)
-        if not event:
-            self._xcb.invalid()
-            return None
-        read = self._readers.get(event.response_type & 0x7F)
-        if read is None:
+        found: list[Any] = []
+        while len(found) < most:
+            event = poll(self._xcb._conn)
+            if not event:
+                if not found:
+                    self._xcb.invalid()
+                break
+            poll = TAKE
+            data = bytes(_ffi.buffer(event, EVENT_BYTES))
+            read = self._readers.get(data[0] & 0x7F)
+            if read is None:
+                found.append(self._other(event))
+            else:
+                xcffib.c_free(event)
+                found.append(read(data))
+        return found
+
+    def _other(self, event: Any) -> Any:
+        try:
             return self._xcb.hoist_event(_ffi.gc(event, xcffib.c_free))
-        data = bytes(_ffi.buffer(event, EVENT_BYTES))
-        xcffib.c_free(event)
-        return read(data)
+        except xcffib.XcffibException as error:
+            return error
 
     def reply(self, sequence: int, parse: Optional[Callable[[Any], Any]]) -> Optional[tuple[Any]]:
         """Give what ``parse`` makes of a reply, or a Failure (XError), in a tuple; else None.
