@@ -7,6 +7,7 @@ import signal
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from xcffib.xproto import CW, Atom, EventMask, PropMode
 
@@ -50,6 +51,31 @@ class AnswersTests(Desktop):
         connection.ask(connection.core.GetInputFocus().sequence, fail)
         await connection.sync()
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
+    async def test_the_error_of_a_request_that_nobody_checks_is_told_and_no_event_is_lost(
+        self
+    ) -> None:
+        connection, heard, told = await self.connection(), list[object](), list[str]()
+        root = connection.xcb.setup.roots[0].root
+        connection.on_event = heard.append
+
+        def note(event: LogEvent) -> None:
+            told.append(formatEvent(event))
+
+        globalLogPublisher.addObserver(note)
+        self.addCleanup(globalLogPublisher.removeObserver, note)
+        core = connection.core
+        core.ChangeWindowAttributes(root, CW.EventMask, [EventMask.PropertyChange])
+        for _ in range(2):
+            core.ChangeProperty(PropMode.Replace, root, Atom.WM_NAME, Atom.STRING, 8, 1, b"x")
+            core.DestroyWindow(1)
+        await connection.sync()
+        await connection.sync()
+        self.assertEqual(len(heard), 2)
+        self.assertEqual(
+            [line for line in told if "reports" in line],
+            2 * ["the X server reports WindowError for request 4.0"],
+        )
 
     async def test_a_flood_of_events_lets_the_reactor_turn(self) -> None:
         connection, count = await self.connection(), 8 * EVENTS_AT_ONCE
