@@ -182,7 +182,7 @@ class XConnection:
             if isinstance(event, xcffib.XcffibException):
                 self.log.info("the X server reports {error}", error=describe(event))
             else:
-                self.on_event(event)
+                isolated(self.on_event, event)
         if events:
             self.on_events_taken()
         return len(events)

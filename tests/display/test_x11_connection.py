@@ -77,6 +77,25 @@ class AnswersTests(Desktop):
             2 * ["the X server reports WindowError for request 4.0"],
         )
 
+    async def test_one_event_that_is_not_borne_costs_no_other(self) -> None:
+        connection, heard = await self.connection(), list[object]()
+        root = connection.xcb.setup.roots[0].root
+
+        def hear(event: object) -> None:
+            heard.append(event)
+            if len(heard) == 1:
+                raise RuntimeError("on purpose")
+
+        connection.on_event = hear
+        core = connection.core
+        core.ChangeWindowAttributes(root, CW.EventMask, [EventMask.PropertyChange])
+        for _ in range(3):
+            core.ChangeProperty(PropMode.Replace, root, Atom.WM_NAME, Atom.STRING, 8, 1, b"x")
+        await connection.sync()
+        await connection.sync()
+        self.assertEqual(len(heard), 3)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
     async def test_a_flood_of_events_lets_the_reactor_turn(self) -> None:
         connection, count = await self.connection(), 8 * EVENTS_AT_ONCE
         root = connection.xcb.setup.roots[0].root
