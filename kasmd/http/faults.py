@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Callable, NamedTuple, TypeVar
 
-from kasmd.http.problems import Headers
+from kasmd.http.problems import Headers, Problem
+
+P = TypeVar("P", bound=Problem)
 
 
 class Fault(NamedTuple):
@@ -30,6 +32,10 @@ class Fault(NamedTuple):
     def said(self) -> str:
         """Why and what to do, for an answer that has one text."""
         return f"{self.why} {self.remedy}"
+
+    def told_as(self, kind: Callable[..., P]) -> P:
+        """Give the `Problem` of this kind that says so."""
+        return kind(self.status, self.said, self.headers, word=self.word)
 
 
 #: What to do, where it is somebody else who can.

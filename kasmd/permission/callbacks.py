@@ -17,6 +17,10 @@ def isolated(call: Callable[..., object], *args: Any) -> None:
         _log.failure("{call} failed", call=call)
 
 
+def nobody(*args: Any) -> None:
+    """Stand in for who was told, and has left: he would be kept by who told him."""
+
+
 class Callbacks:
     """Callables in the order in which they were given."""
 

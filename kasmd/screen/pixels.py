@@ -230,9 +230,10 @@ def _three_bytes(whole: NDArray[np.uint8], order: str) -> bytes:
         return Image.frombuffer("RGBA", (width, height), packed, "raw", "RGBA", 0, 1).tobytes(
             "raw", order
         )
+    turned = whole[..., _ORDERS[order]]
     if whole.size <= _FEW_BYTES:
-        return whole[..., _ORDERS[order]].tobytes()
-    three = np.empty((height, width, 3), np.uint8)
-    for channel, place in enumerate(map("RGB".index, order)):
-        three[..., channel] = whole[..., place]
+        return turned.tobytes()
+    three = np.empty(turned.shape, np.uint8)
+    for channel in range(3):
+        three[..., channel] = turned[..., channel]
     return three.tobytes()

@@ -68,13 +68,12 @@ class Motion:
 
     def heeds(self, region: Region) -> bool:
         """Tell whether a change of ``region`` may tell of a film: one that there is, or begins."""
-        return self.film is not None or region.area * _SMALL >= _LEAST
+        return self.film is not None or not _is_small(region)
 
     def changed(self, now: Identity, size: tuple[int, int], region: Region) -> None:
         """Note that ``region`` changed; told by all who see it, it counts once."""
         if now == self._seen or not self.heeds(region):
             return
-        small = region.area * _SMALL < _LEAST
         seconds = self._clock.seconds()
         self.resized(size)
         plays_on = self._plays_on(region)
@@ -82,7 +81,7 @@ class Motion:
             return
         self._heat *= exp((self._seen_at - seconds) / _MEMORY)
         self._seen, self._seen_at = now, seconds
-        if not small:
+        if not _is_small(region):
             self._warm(region)
             if plays_on:
                 self._looked_at = seconds
@@ -144,6 +143,10 @@ class Motion:
         """Tell whether these cells are no part, or a small part, of the film there is."""
         film = self._cells
         return film is None or not film.contains(cells) or cells.area * 2 < film.area
+
+
+def _is_small(region: Region) -> bool:
+    return region.area * _SMALL < _LEAST
 
 
 def _longest(counts: Sequence[int]) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTim
 from zope.interface import implementer
 
 from kasmd.interfaces import IViewerTransport
+from kasmd.permission.callbacks import nobody
 
 #: Bytes of answers held for a viewer that does not take them; only one that
 #: asks without listening gets there.
@@ -90,7 +91,7 @@ class Outbox:
         self._held.clear()
         self._stop_waiting()
         # They are the viewer's, whose this is.
-        self._resumed, self._failed = _nobody_waits, _nobody_minds
+        self._resumed = self._failed = nobody
 
     def set_patience(self, seconds: float) -> None:
         """Wait for ``seconds`` from now on, also where that has begun."""
@@ -143,11 +144,3 @@ class Outbox:
         if self._patience_ends is not None:
             self._patience_ends.cancel()
             self._patience_ends = None
-
-
-def _nobody_waits() -> None:
-    """Nothing leaves any more."""
-
-
-def _nobody_minds(reason: str) -> None:
-    """Nothing leaves any more."""

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from kasmd.interfaces import ClipboardContent, IDisplayObserver, ISeat
+from kasmd.permission.callbacks import nobody
 from kasmd.rfb.dialect import Dialect
 from kasmd.rfb.numbers import DesktopSizeReason, DesktopSizeResult, ServerMessage
 from kasmd.rfb.server import ServerSession
@@ -232,10 +233,6 @@ class Painter:
         """Send nothing more."""
         self._unobserve()
         # It holds the seat's way to this painter.
-        self._unobserve = _observed_no_more
+        self._unobserve = nobody
         self.offering.close()
         self._delivery.close()
-
-
-def _observed_no_more() -> None:
-    """Nothing is told."""

@@ -7,6 +7,7 @@ from typing import Callable, Optional
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from kasmd.permission.callbacks import nobody
 from kasmd.viewer.pacing import Pacing
 
 
@@ -66,8 +67,4 @@ class Rhythm:
                 timer.cancel()
         # Timers that rang know whom.
         self._timer = self._look = None
-        self._wake = _nobody
-
-
-def _nobody() -> None:
-    """Nobody is to be woken."""
+        self._wake = nobody

@@ -19,6 +19,7 @@ from kasmd.codec.compact import TooLong
 from kasmd.codec.kasmvideo import MODES
 from kasmd.codec.quality import video_quality
 from kasmd.codec.video import Codec, even
+from kasmd.permission.callbacks import nobody
 from kasmd.rfb.capabilities import Capabilities
 from kasmd.screen.framebuffer import Identity
 from kasmd.screen.geometry import Move, Rect, Screen
@@ -156,7 +157,7 @@ class Streaming:
     def close(self) -> None:
         """Follow no more streams, and look at nothing more."""
         self._show(())
-        self._look, self._ready = unseen, _nobody
+        self._look, self._ready = unseen, nobody
 
     def _choose(self) -> None:
         can, quality, film = self._can, self._jpeg_quality, self._motion.film
@@ -220,10 +221,6 @@ class Streaming:
     def _now(self, rect: Rect) -> Optional[Identity]:
         seen = self._look(rect._replace(width=1, height=1))
         return None if seen is None else seen.identity
-
-
-def _nobody() -> None:
-    """Nobody goes on."""
 
 
 def areas_of(can: Capabilities, jpeg_quality: Optional[int], screens: Sequence[Screen],

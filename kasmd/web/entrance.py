@@ -163,8 +163,7 @@ class Entrance:
             text = str(error)
             raise Problem(403, f"{text[:1].upper()}{text[1:]}.") from None
         except AccountsBusy:
-            busy = FAULTS["accounts-busy"]
-            raise Problem(busy.status, busy.said, busy.headers, word=busy.word) from None
+            raise FAULTS["accounts-busy"].told_as(Problem) from None
         return self._entered(request, form, former, secret)
 
     def _former(self, request: Request) -> Optional[Principal]:

@@ -165,8 +165,7 @@ class Users:
         except UnknownPrincipal:
             raise Refusal(400) from None
         except AccountsBusy:
-            busy = FAULTS["accounts-busy"]
-            raise Refusal(busy.status, busy.said, busy.headers, busy.word) from None
+            raise FAULTS["accounts-busy"].told_as(Refusal) from None
         except AccountsError as error:
             _log.error("{error}", error=error)
             raise Refusal(500, "The accounts cannot be kept; the log says why.") from None

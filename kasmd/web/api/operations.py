@@ -129,8 +129,7 @@ def _refuse(failure: Failure) -> None:
     if isinstance(error, PermissionDenied):
         raise _denied() from None
     if isinstance(error, AccountsBusy):
-        busy = FAULTS["accounts-busy"]
-        raise Refused(busy.status, busy.said, busy.headers, word=busy.word) from None
+        raise FAULTS["accounts-busy"].told_as(Refused) from None
     if isinstance(error, AccountsError):
         _log.error("{error}", error=error)
         raise Refused(500, "This cannot be kept; the log says why.") from None
